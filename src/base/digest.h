@@ -1,0 +1,23 @@
+/* digest.h - the two digests: XXH3-128 for bulk arrays, BLAKE2b-256 for what names a file. */
+#ifndef DG_BASE_DIGEST_H
+#define DG_BASE_DIGEST_H
+#include <stddef.h>
+#include <stdint.h>
+
+/* Detects damage, not forgery: bulk arrays go through this at memory speed. */
+typedef struct dg_digest {
+    uint64_t low, high;
+} dg_digest;
+
+enum { DG_HEX_SIZE = 65 }; /* 32 bytes in hexadecimal, and the NUL */
+
+/** XXH3-128 of n bytes. LOCAL. */
+dg_digest dg_digest_of(const void *bytes, size_t n);
+
+/** 64-bit hash for tables and shuffles; `seed` separates purposes. LOCAL. */
+uint64_t dg_hash64(const void *bytes, size_t n, uint64_t seed);
+
+/** BLAKE2b-256 (libsodium generichash) of n bytes as lower-case hexadecimal. LOCAL. */
+void dg_digest_hex(const void *bytes, size_t n, char hex[DG_HEX_SIZE]);
+
+#endif

@@ -1,0 +1,243 @@
+#include "base/text.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static bool reserve(dg_text *t, size_t extra)
+{
+    char *grown = t->failed ? NULL : dg_grow(t->at, t->n, t->n + extra + 1, &t->capacity, 1);
+    if (grown == NULL) return !(t->failed = true);
+    t->at = grown;
+    return true;
+}
+
+void dg_text_bytes(dg_text *t, const char *bytes, size_t n)
+{
+    if (!reserve(t, n)) return;
+    memcpy(t->at + t->n, bytes, n);
+    t->n += n;
+    t->at[t->n] = '\0';
+}
+
+void dg_text_add(dg_text *t, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    const int need = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    if (need < 0 || !reserve(t, (size_t)need)) return;
+    va_start(ap, fmt);
+    vsnprintf(t->at + t->n, (size_t)need + 1, fmt, ap);
+    va_end(ap);
+    t->n += (size_t)need;
+}
+
+void dg_text_free(dg_text *t)
+{
+    dg_free(t->at);
+    *t = (dg_text){0};
+}
+
+/* Decimal digits with up to 15 significant ones and a small exponent are exact in a double: parse
+ * them by hand, twenty times faster than strtod. Anything else goes to strtod. */
+static bool parse_simple(const char *s, size_t n, double *out)
+{
+    static const double power[] = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                   1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    size_t i = 0, digits = 0, decimals = 0;
+    const bool negative = n > 0 && s[0] == '-';
+    uint64_t value = 0;
+    bool point = false;
+
+    for (i = negative; i < n; i++) {
+        if (s[i] == '.' && !point) {
+            point = true;
+        } else if (s[i] >= '0' && s[i] <= '9') {
+            value = value * 10 + (uint64_t)(s[i] - '0');
+            decimals += point;
+            if (++digits > 15) return false;
+        } else {
+            return false;
+        }
+    }
+    if (digits == 0) return false;
+    *out = (double)value / power[decimals];
+    if (negative) *out = -*out;
+    return true;
+}
+
+bool dg_parse_double(const char *s, size_t n, double *out)
+{
+    char copy[64], *end;
+    if (parse_simple(s, n, out)) return true;
+    if (n == 0 || n >= sizeof copy || strchr("+-.0123456789", s[0]) == NULL) return false;
+    memcpy(copy, s, n);
+    copy[n] = '\0';
+    if (strpbrk(copy, "xXpP") != NULL) return false; /* no hexadecimal floats in data */
+    *out = strtod(copy, &end);
+    return end == copy + n && isfinite(*out);
+}
+
+bool dg_parse_int64(const char *s, size_t n, int64_t *out)
+{
+    char copy[32], *end;
+    if (n == 0 || n >= sizeof copy || strchr("+-0123456789", s[0]) == NULL) return false;
+    memcpy(copy, s, n);
+    copy[n] = '\0';
+    errno = 0;
+    const long long v = strtoll(copy, &end, 10);
+    if (errno != 0 || end != copy + n) return false;
+    *out = v;
+    return true;
+}
+
+static bool two_digits(const char *s, int *out)
+{
+    if (s[0] < '0' || s[0] > '9' || s[1] < '0' || s[1] > '9') return false;
+    *out = (s[0] - '0') * 10 + (s[1] - '0');
+    return true;
+}
+
+/* "" or ":MM" or ":MM:SS" after the hour, then nothing, "Z" or "+HH[:MM]". */
+static bool parse_clock(const char *s, const char *end, int *minute, int *second, int *offset)
+{
+    *minute = *second = *offset = 0;
+    if (end - s >= 3 && s[0] == ':' && two_digits(s + 1, minute)) s += 3;
+    if (end - s >= 3 && s[0] == ':' && two_digits(s + 1, second)) s += 3;
+    if (s < end && *s == '.')
+        for (s++; s < end && *s >= '0' && *s <= '9';) s++;
+    if (s == end || (end - s == 1 && *s == 'Z')) return true;
+    int hours = 0, minutes = 0;
+    if ((*s != '+' && *s != '-') || end - s < 3 || !two_digits(s + 1, &hours)) return false;
+    const int sign = *s == '-' ? -1 : 1;
+    s += 3;
+    if (s < end && *s == ':') s++;
+    if (end - s == 2 && two_digits(s, &minutes)) s += 2;
+    *offset = sign * (hours * 3600 + minutes * 60);
+    return s == end;
+}
+
+bool dg_parse_time(const char *s, size_t n, int64_t *out)
+{
+    double seconds;
+    if (dg_parse_int64(s, n, out)) return true;
+    if (dg_parse_double(s, n, &seconds)) {
+        if (fabs(seconds) > 9e15) return false;
+        *out = (int64_t)floor(seconds);
+        return true;
+    }
+    int century, year, month, day, hour = 0, minute = 0, second = 0, offset = 0;
+    if (n < 10 || s[4] != '-' || s[7] != '-' || !two_digits(s, &century) ||
+        !two_digits(s + 2, &year) || !two_digits(s + 5, &month) || !two_digits(s + 8, &day))
+        return false;
+    if (n > 10 && (n < 13 || (s[10] != ' ' && s[10] != 'T') || !two_digits(s + 11, &hour) ||
+                   !parse_clock(s + 13, s + n, &minute, &second, &offset)))
+        return false;
+    if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 24 || minute > 59 || second > 60)
+        return false;
+    struct tm tm = {.tm_year = century * 100 + year - 1900,
+                    .tm_mon = month - 1,
+                    .tm_mday = day,
+                    .tm_hour = hour,
+                    .tm_min = minute,
+                    .tm_sec = second};
+    *out = (int64_t)timegm(&tm) - offset;
+    return tm.tm_mday == day; /* refuses the 31st of June */
+}
+
+bool dg_parse_duration(const char *s, double *out)
+{
+    static const struct {
+        char unit;
+        double seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
+    const size_t n = strlen(s);
+    if (n == 0) return false;
+    for (size_t k = 0; k < sizeof units / sizeof *units; k++) {
+        if (s[n - 1] != units[k].unit) continue;
+        if (!dg_parse_double(s, n - 1, out)) return false;
+        *out *= units[k].seconds;
+        return true;
+    }
+    return dg_parse_double(s, n, out);
+}
+
+const char *dg_show_bytes(double bytes, char *buf, size_t n)
+{
+    static const char *const unit[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+    int k = 0;
+    for (; bytes >= 1000 && k < 5; k++) bytes /= 1000;
+    snprintf(buf, n, k == 0 ? "%.0f %s" : "%.1f %s", bytes, unit[k]);
+    return buf;
+}
+
+const char *dg_show_seconds(double seconds, char *buf, size_t n)
+{
+    const long whole = lround(seconds);
+    if (seconds < 0.0995)
+        snprintf(buf, n, "%.0f ms", seconds * 1e3);
+    else if (seconds < 9.95)
+        snprintf(buf, n, "%.1f s", seconds);
+    else if (whole < 60)
+        snprintf(buf, n, "%ld s", whole);
+    else if (whole < 3600)
+        snprintf(buf, n, "%ldm %02lds", whole / 60, whole % 60);
+    else
+        snprintf(buf, n, "%ldh %02ldm", whole / 3600, whole / 60 % 60);
+    return buf;
+}
+
+const char *dg_show_count(int64_t count, char *buf, size_t n)
+{
+    char digits[32];
+    const int len = snprintf(digits, sizeof digits, "%" PRId64, count);
+    size_t out = 0;
+    for (int k = 0; k < len && out + 2 < n; k++) {
+        if (k > 0 && (len - k) % 3 == 0 && digits[k - 1] != '-') buf[out++] = ',';
+        buf[out++] = digits[k];
+    }
+    buf[out] = '\0';
+    return buf;
+}
+
+/* Levenshtein distance of two short words; longer than 63 characters counts as far. */
+static size_t distance(const char *a, const char *b)
+{
+    const size_t na = strlen(a), nb = strlen(b);
+    size_t row[64];
+    if (na > 63 || nb > 63) return 64;
+    for (size_t j = 0; j <= nb; j++) row[j] = j;
+    for (size_t i = 1; i <= na; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= nb; j++) {
+            const size_t swap = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            size_t best = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
+            row[j] = swap < best ? swap : best;
+        }
+    }
+    return row[nb];
+}
+
+const char *dg_nearest(const char *wrong, const char *const *names, size_t n)
+{
+    const char *best = NULL;
+    size_t least = strlen(wrong) / 2 + 2; /* further than this is no help */
+    for (size_t k = 0; k < n; k++) {
+        const size_t d = distance(wrong, names[k]);
+        if (d < least) {
+            least = d;
+            best = names[k];
+        }
+    }
+    return best;
+}

@@ -1,0 +1,90 @@
+#include "comm/comm.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static int64_t bytes_sent;
+
+void dg_comm__count(int64_t bytes) { bytes_sent += bytes; }
+
+int64_t dg_comm_bytes_sent(void) { return bytes_sent; }
+
+void dg_mpi(int code, const dg_comm *c, const char *what)
+{
+    if (code == MPI_SUCCESS) return;
+    char text[MPI_MAX_ERROR_STRING];
+    int n = 0;
+    MPI_Error_string(code, text, &n);
+    fprintf(stderr, "daogou: MPI failed in %s: %.*s (rank %d)\n", what, n, text, c->rank);
+    MPI_Abort(c->comm, dg_status_exit(DG_ERR_INTERNAL));
+    _exit(dg_status_exit(DG_ERR_INTERNAL)); /* MPI_Abort may hang or return */
+}
+
+void dg_comm_init(dg_comm *c, MPI_Comm outer)
+{
+    *c = (dg_comm){.comm = outer};
+    dg_mpi(MPI_Comm_dup(outer, &c->comm), c, "communicator duplicate");
+    MPI_Comm_set_errhandler(c->comm, MPI_ERRORS_RETURN);
+    MPI_Comm_rank(c->comm, &c->rank);
+    MPI_Comm_size(c->comm, &c->size);
+}
+
+void dg_comm_free(dg_comm *c) { MPI_Comm_free(&c->comm); }
+
+dg_status dg_agree(const dg_comm *c, dg_status mine, dg_err *err)
+{
+    struct {
+        int code, rank;
+    } own = {(int)mine, c->rank}, worst;
+    dg_mpi(MPI_Allreduce(&own, &worst, 1, MPI_2INT, MPI_MAXLOC, c->comm), c, "error agreement");
+    if (worst.code == DG_OK) return DG_OK;
+    dg_mpi(MPI_Bcast(err->text, sizeof err->text, MPI_CHAR, worst.rank, c->comm), c, "error text");
+    dg_mpi(MPI_Bcast(err->hint, sizeof err->hint, MPI_CHAR, worst.rank, c->comm), c, "error hint");
+    err->rank = worst.rank;
+    return (dg_status)worst.code;
+}
+
+dg_status dg_agree_same(const dg_comm *c, const char *what, int64_t value, dg_err *err)
+{
+    int64_t span[2] = {value, ~value}; /* ~v, not -v: INT64_MIN has no negative */
+    dg_max_int64(c, span, 2);
+    if (span[0] == ~span[1]) return DG_OK;
+    return DG_FAIL(err, DG_ERR_DIFFER, "%s is %lld on one rank, %lld on another", what,
+                   (long long)~span[1], (long long)span[0]);
+}
+
+void dg_sum_int64(const dg_comm *c, int64_t *v, int n)
+{
+    dg_mpi(MPI_Allreduce(MPI_IN_PLACE, v, n, MPI_INT64_T, MPI_SUM, c->comm), c, "sum");
+    if (c->size > 1) dg_comm__count((int64_t)sizeof *v * n);
+}
+
+void dg_max_int64(const dg_comm *c, int64_t *v, int n)
+{
+    dg_mpi(MPI_Allreduce(MPI_IN_PLACE, v, n, MPI_INT64_T, MPI_MAX, c->comm), c, "maximum");
+    if (c->size > 1) dg_comm__count((int64_t)sizeof *v * n);
+}
+
+int64_t dg_prefix_int64(const dg_comm *c, int64_t v)
+{
+    int64_t before = 0;
+    dg_mpi(MPI_Exscan(&v, &before, 1, MPI_INT64_T, MPI_SUM, c->comm), c, "prefix sum");
+    return c->rank == 0 ? 0 : before;
+}
+
+void dg_gather_int64(const dg_comm *c, const int64_t *mine, int n, int64_t *all)
+{
+    dg_mpi(MPI_Allgather(mine, n, MPI_INT64_T, all, n, MPI_INT64_T, c->comm), c, "gather");
+    dg_comm__count((int64_t)sizeof *mine * n * (c->size - 1));
+}
+
+void dg_bcast(const dg_comm *c, void *bytes, size_t n, int root)
+{
+    const size_t step = (size_t)1 << 30; /* MPI counts are int */
+    for (size_t at = 0; at < n; at += step) {
+        const size_t part = n - at < step ? n - at : step;
+        dg_mpi(MPI_Bcast((char *)bytes + at, (int)part, MPI_BYTE, root, c->comm), c, "broadcast");
+    }
+    if (c->rank == root && c->size > 1) dg_comm__count((int64_t)n);
+}

@@ -1,0 +1,58 @@
+/* comm.h - a communicator whose ranks agree: on errors, on arguments, on sums of integers.
+ *
+ * The rule: between two collectives no rank returns or jumps on a value that was not agreed.
+ * MPI itself failing is the one thing nobody can agree on: it prints rank and call and aborts. */
+#ifndef DG_COMM_COMM_H
+#define DG_COMM_COMM_H
+#include "base/status.h"
+
+#include <mpi.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct dg_comm {
+    MPI_Comm comm; /* private duplicate, returns errors */
+    int rank, size;
+} dg_comm;
+
+/** Duplicate `outer`; pair with dg_comm_free. COLLECTIVE. */
+void dg_comm_init(dg_comm *c, MPI_Comm outer);
+
+/** COLLECTIVE. */
+void dg_comm_free(dg_comm *c);
+
+/** Stop the whole job when an MPI call did not succeed; every MPI call goes through it. LOCAL. */
+void dg_mpi(int code, const dg_comm *c, const char *what);
+
+/**
+ * Make one rank's failure everybody's: the worst status wins, the lowest rank among equals, and
+ * its text and hint replace `err` everywhere. COLLECTIVE.
+ * Cost  one small all-reduce; two broadcasts of the record on failure only.
+ */
+dg_status dg_agree(const dg_comm *c, dg_status mine, dg_err *err);
+
+/** DG_ERR_DIFFER unless `value` is the same on every rank. COLLECTIVE, one small all-reduce. */
+dg_status dg_agree_same(const dg_comm *c, const char *what, int64_t value, dg_err *err);
+
+/** Element-wise sum, in place; integers, hence exact in any order. COLLECTIVE. */
+void dg_sum_int64(const dg_comm *c, int64_t *v, int n);
+
+/** Element-wise maximum, in place. COLLECTIVE. */
+void dg_max_int64(const dg_comm *c, int64_t *v, int n);
+
+/** Sum of v over the ranks before this one (0 on rank 0). COLLECTIVE. */
+int64_t dg_prefix_int64(const dg_comm *c, int64_t v);
+
+/** n values from every rank into all (size, n), in rank order. COLLECTIVE. */
+void dg_gather_int64(const dg_comm *c, const int64_t *mine, int n, int64_t *all);
+
+/** Broadcast any number of bytes from `root`. COLLECTIVE. */
+void dg_bcast(const dg_comm *c, void *bytes, size_t n, int root);
+
+/** Bytes this rank has sent to other ranks so far, by the operations of comm/. LOCAL. */
+int64_t dg_comm_bytes_sent(void);
+
+/** Count bytes sent by a collective of comm/ (for its own modules). LOCAL. */
+void dg_comm__count(int64_t bytes);
+
+#endif

@@ -1,0 +1,94 @@
+#include "comm/exchange.h"
+
+#include "base/memory.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+enum { TAG = 71 };
+
+static const size_t message_max = (size_t)1 << 30; /* MPI counts are int */
+
+static int64_t total_of(const dg_comm *c, const int64_t *count)
+{
+    int64_t n = 0;
+    for (int r = 0; r < c->size; r++) n += count[r];
+    return n;
+}
+
+/* One pair of ranks: as many messages as the size needs, appended to `request`. */
+static int post(const dg_comm *c, bool sending, void *at, size_t n, int peer, MPI_Request *request)
+{
+    int used = 0;
+    for (size_t done = 0; done < n; done += message_max, used++) {
+        const int part = (int)(n - done < message_max ? n - done : message_max);
+        char *p = (char *)at + done;
+        dg_mpi(sending ? MPI_Isend(p, part, MPI_BYTE, peer, TAG, c->comm, request + used)
+                       : MPI_Irecv(p, part, MPI_BYTE, peer, TAG, c->comm, request + used),
+               c, "exchange");
+    }
+    return used;
+}
+
+static size_t messages_of(const dg_comm *c, const int64_t *count, size_t record)
+{
+    size_t n = 0;
+    for (int r = 0; r < c->size; r++) n += (size_t)count[r] * record / message_max + 1;
+    return n;
+}
+
+/* Cannot fail on one rank alone: all memory is there. */
+static void swap_records(const dg_comm *c, const char *send, size_t record,
+                         const int64_t *send_count, char *recv, const int64_t *recv_count,
+                         MPI_Request *request)
+{
+    const char *own = NULL;
+    char *own_place = NULL;
+    int used = 0;
+    for (int r = 0; r < c->size; r++) {
+        const size_t n = (size_t)recv_count[r] * record;
+        if (r == c->rank)
+            own_place = recv;
+        else
+            used += post(c, false, recv, n, r, request + used);
+        recv += n;
+    }
+    for (int r = 0; r < c->size; r++) {
+        const size_t n = (size_t)send_count[r] * record;
+        if (r == c->rank)
+            own = send;
+        else {
+            used += post(c, true, (char *)(uintptr_t)send, n, r, request + used);
+            dg_comm__count((int64_t)n);
+        }
+        send += n;
+    }
+    const size_t own_bytes = (size_t)recv_count[c->rank] * record;
+    if (own_bytes > 0) memcpy(own_place, own, own_bytes);
+    dg_mpi(MPI_Waitall(used, request, MPI_STATUSES_IGNORE), c, "exchange");
+}
+
+dg_status dg_exchange(const dg_comm *c, const void *send, size_t record, const int64_t *send_count,
+                      void **recv, int64_t *recv_count, dg_err *err)
+{
+    *recv = NULL;
+    dg_mpi(MPI_Alltoall(send_count, 1, MPI_INT64_T, recv_count, 1, MPI_INT64_T, c->comm), c,
+           "exchange of counts");
+    const int64_t n = total_of(c, recv_count);
+    dg_status st = DG_OK;
+    MPI_Request *request = dg_alloc(
+        messages_of(c, send_count, record) + messages_of(c, recv_count, record), sizeof *request);
+    *recv = dg_alloc((size_t)n, record);
+    if (request == NULL || *recv == NULL)
+        st = DG_FAIL(err, DG_ERR_NOMEM, "out of memory receiving %lld records of %zu bytes",
+                     (long long)n, record);
+    st = dg_agree(c, st, err);
+    if (st == DG_OK) {
+        swap_records(c, send, record, send_count, *recv, recv_count, request);
+    } else {
+        dg_free(*recv);
+        *recv = NULL;
+    }
+    dg_free(request);
+    return st;
+}

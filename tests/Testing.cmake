@@ -1,0 +1,34 @@
+set(DAOGOU_MPIEXEC ${MPIEXEC_EXECUTABLE} --map-by :OVERSUBSCRIBE --bind-to none)
+set(DAOGOU_TEST_ENV OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 OMPI_ALLOW_RUN_AS_ROOT=1
+    OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_io=romio321)
+
+# dg_add_unit_test(test_csv LINKS dg_table): one serial Check program, source test_csv.c.
+function(dg_add_unit_test name)
+  cmake_parse_arguments(T "" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
+  add_executable(${name} ${name}.c ${T_SOURCES})
+  dg_compile_options(${name})
+  target_link_libraries(${name} PRIVATE ${T_LINKS} dg_test_support PkgConfig::CHECK)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 60 LABELS "unit;${T_LABELS}"
+    ENVIRONMENT "${DAOGOU_TEST_ENV}")
+endfunction()
+
+# dg_add_mpi_test(test_shards RANKS 1 2 3 4 LINKS dg_comm): one collective Check program, per np.
+function(dg_add_mpi_test name)
+  cmake_parse_arguments(T "" "TIMEOUT" "SOURCES;RANKS;LINKS;LABELS" ${ARGN})
+  if(NOT T_TIMEOUT)
+    set(T_TIMEOUT 60)
+  endif()
+  if(NOT T_RANKS)
+    set(T_RANKS 1 2 3 4)
+  endif()
+  add_executable(${name} ${name}.c ${T_SOURCES})
+  dg_compile_options(${name})
+  target_link_libraries(${name} PRIVATE ${T_LINKS} dg_test_support_mpi PkgConfig::CHECK)
+  foreach(np IN LISTS T_RANKS)
+    add_test(NAME ${name}.np${np}
+      COMMAND ${DAOGOU_MPIEXEC} ${MPIEXEC_NUMPROC_FLAG} ${np} $<TARGET_FILE:${name}>)
+    set_tests_properties(${name}.np${np} PROPERTIES PROCESSORS ${np} TIMEOUT ${T_TIMEOUT}
+      LABELS "mpi;np${np};${T_LABELS}" ENVIRONMENT "CK_FORK=no;${DAOGOU_TEST_ENV}")
+  endforeach()
+endfunction()

@@ -1,0 +1,23 @@
+/* unit_main.h - main of a serial Check program.
+ *   UNIT_MAIN("csv", quoted_fields_keep_separators, ragged_rows_are_rejected) */
+#ifndef TESTS_UNIT_MAIN_H
+#define TESTS_UNIT_MAIN_H
+#include <check.h>
+#include <stdlib.h>
+
+#define UNIT_MAIN(name, ...)                                                                       \
+    int main(void)                                                                                 \
+    {                                                                                              \
+        const TTest *const tests[] = {__VA_ARGS__};                                                \
+        Suite *s = suite_create(name);                                                             \
+        TCase *tc = tcase_create(name);                                                            \
+        tcase_set_timeout(tc, 60);                                                                 \
+        for (size_t k = 0; k < sizeof tests / sizeof *tests; k++) tcase_add_test(tc, tests[k]);    \
+        suite_add_tcase(s, tc);                                                                    \
+        SRunner *sr = srunner_create(s);                                                           \
+        srunner_run_all(sr, CK_NORMAL);                                                            \
+        const int failed = srunner_ntests_failed(sr);                                              \
+        srunner_free(sr);                                                                          \
+        return failed ? EXIT_FAILURE : EXIT_SUCCESS;                                               \
+    }
+#endif
