@@ -54,6 +54,12 @@ int dg_shards_find(const dg_shards *s, int64_t row)
     return low;
 }
 
+/* total * part / n without overflow. */
+static int64_t cut_at(int64_t total, int part, int n)
+{
+    return total / n * part + total % n * part / n;
+}
+
 void dg_shards_cut(dg_shards *s, const int64_t *work, int64_t n_rows)
 {
     int64_t total = 0, before = 0;
@@ -62,8 +68,7 @@ void dg_shards_cut(dg_shards *s, const int64_t *work, int64_t n_rows)
     s->begin[0] = 0;
     for (int64_t r = 0; r < n_rows; r++) {
         /* A row belongs to the shard that its first unit of work falls into. */
-        while (next < s->n && before >= (int64_t)((__int128)total * next / s->n))
-            s->begin[next++] = r;
+        while (next < s->n && before >= cut_at(total, next, s->n)) s->begin[next++] = r;
         before += work[r];
     }
     while (next <= s->n) s->begin[next++] = n_rows;

@@ -1,0 +1,38 @@
+/* dataset.h - what prepare leaves and training reads: ids, ratings by user and by item, splits. */
+#ifndef DG_STORE_DATASET_H
+#define DG_STORE_DATASET_H
+#include "base/digest.h"
+#include "base/strings.h"
+#include "comm/shards.h"
+#include "sparse/csr.h"
+
+/* One rank's part: the rows of its own user shards and item shards. Row numbers are global.
+ * Users and items that occur in any part, or only in the catalogue, have a row. */
+typedef struct dg_dataset {
+    dg_shards users, items; /* replicated */
+    dg_strings user_id;     /* own users */
+    dg_strings item_id;     /* own items */
+    dg_strings item_title;  /* own items; n == 0 where the data has no titles */
+    dg_csr train;           /* own users: what the model learns from, and history for seen items */
+    dg_csr train_by_item;   /* own items: the transpose of train */
+    dg_csr valid, test;     /* own users: targets */
+    dg_csr fold_in;         /* own users: history of held-out users, never trained on */
+    int64_t n_train, n_valid, n_test, n_fold_in; /* over all ranks */
+    double value_min, value_max;                 /* of the training values */
+    char content[DG_HEX_SIZE];                   /* content digest, once written or loaded */
+} dg_dataset;
+
+enum { DG_DATASET_VERSION = 1 };
+
+/** Write; `inputs` is the digest of all it was made from, `config` the effective prepare job.
+ *  Fills d->content. COLLECTIVE. */
+dg_status dg_dataset_write(const dg_comm *c, dg_dataset *d, const char *path, const char *inputs,
+                           const char *config, dg_err *err);
+
+/** Load this rank's part, digests checked. COLLECTIVE: all succeed or all fail, *out zeroed. */
+dg_status dg_dataset_load(const dg_comm *c, const char *path, dg_dataset *out, dg_err *err);
+
+/** LOCAL, twice-safe. */
+void dg_dataset_free(dg_dataset *d);
+
+#endif
