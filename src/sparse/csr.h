@@ -3,6 +3,7 @@
 #define DG_SPARSE_CSR_H
 #include "base/status.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Rows [begin, end) are global; row r is entries [ptr[r-begin], ptr[r-begin+1]).
