@@ -170,6 +170,32 @@ bool dg_parse_duration(const char *s, double *out)
     return dg_parse_double(s, n, out);
 }
 
+size_t dg_utf8_step(const char *s, size_t n)
+{
+    if (n == 0) return 0;
+    const unsigned char *u = (const unsigned char *)s;
+    if (u[0] < 0x80) return 1;
+    const size_t length = u[0] < 0xc2 ? 0 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : u[0] < 0xf5 ? 4 : 0;
+    if (length == 0 || length > n) return 0;
+    for (size_t k = 1; k < length; k++)
+        if ((u[k] & 0xc0) != 0x80) return 0;
+    if (u[0] == 0xe0 && u[1] < 0xa0) return 0;  /* overlong */
+    if (u[0] == 0xed && u[1] >= 0xa0) return 0; /* surrogate */
+    if (u[0] == 0xf0 && u[1] < 0x90) return 0;  /* overlong */
+    if (u[0] == 0xf4 && u[1] >= 0x90) return 0; /* above U+10FFFF */
+    return length;
+}
+
+bool dg_utf8_valid(const char *s, size_t n)
+{
+    for (size_t i = 0; i < n;) {
+        const size_t step = dg_utf8_step(s + i, n - i);
+        if (step == 0) return false;
+        i += step;
+    }
+    return true;
+}
+
 const char *dg_show_bytes(double bytes, char *buf, size_t n)
 {
     static const char *const unit[] = {"B", "kB", "MB", "GB", "TB", "PB"};

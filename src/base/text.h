@@ -37,6 +37,13 @@ bool dg_parse_time(const char *s, size_t n, int64_t *out);
 /** Seconds from "90d", "12h", "15m", "30s", "2w" or a bare count of seconds. LOCAL. */
 bool dg_parse_duration(const char *s, double *out);
 
+/** Bytes (1 to 4) of the UTF-8 character s starts with, 0 when there is no valid one: no overlong
+ *  form, no surrogate, nothing above U+10FFFF. LOCAL. */
+size_t dg_utf8_step(const char *s, size_t n);
+
+/** Is all of it UTF-8? LOCAL, O(n). */
+bool dg_utf8_valid(const char *s, size_t n);
+
 /** Bytes as "12.3 MB", seconds as "1m 02s", counts as "20,000,263": into buf, returned. LOCAL. */
 const char *dg_show_bytes(double bytes, char *buf, size_t n);
 const char *dg_show_seconds(double seconds, char *buf, size_t n);
