@@ -1,0 +1,95 @@
+/* record.h - interactions (user, item, value, time, ...) out of a byte range of one file.
+ *
+ * Ranges cut a plain file anywhere: a line belongs to the range its first byte lies in, so the
+ * records of adjoining ranges are those of the whole, each once. (A line break inside quotes is
+ * part of its field; cutting a file between such a field's quotes misleads the later range.) */
+#ifndef DG_TABLE_RECORD_H
+#define DG_TABLE_RECORD_H
+#include "table/dialect.h"
+#include "table/reject.h"
+#include "table/source.h"
+
+typedef enum dg_role {
+    DG_ROLE_USER,
+    DG_ROLE_ITEM,
+    DG_ROLE_VALUE,
+    DG_ROLE_TIME,
+    DG_ROLE_EVENT,
+    DG_ROLE_SCENE,
+    DG_N_ROLES
+} dg_role;
+
+/* Where things are in one file. Plain data: one rank may read it and send it to the others. */
+typedef struct dg_layout {
+    int64_t data_begin;         /* first byte after byte order mark and header */
+    int64_t header_lines;       /* lines before data_begin */
+    int32_t n_fields;           /* of the header, else of the first record; every record's number */
+    int32_t column[DG_N_ROLES]; /* from 0, -1 where the file has none; unused for lists */
+    bool empty;                 /* no record follows: nothing but a header, or blank lines */
+} dg_layout;
+
+/**
+ * Read a file's first lines and find the columns. LOCAL, reads a megabyte or so.
+ *
+ * @param[in]  columns  (DG_N_ROLES,) name of each role's column in the header, else its number
+ *                      from 1; NULL where the job names none. User and item are needed, except
+ *                      that lists need and heed none
+ * @param[out] out      defined on success only
+ *
+ * Errors  DG_ERR_CONFIG a column the file lacks (the text lists those there are, the hint has the
+ *         nearest), user or item not named; DG_ERR_DATA nothing in the file, a broken header, a
+ *         named column twice in it, UTF-16; and those of stream.h.
+ */
+dg_status dg_layout_read(const dg_source *source, const dg_dialect *d,
+                         const char *const columns[DG_N_ROLES], dg_layout *out, dg_err *err);
+
+typedef enum dg_outcome {
+    DG_OUTCOME_END,    /* the range is done */
+    DG_OUTCOME_RECORD, /* a good record */
+    DG_OUTCOME_REJECT  /* a bad one, see reject */
+} dg_outcome;
+
+/* Slices are valid until the next call. */
+typedef struct dg_record {
+    dg_outcome outcome;
+    dg_slice user, item;     /* UTF-8, 1 to DG_ID_MAX bytes */
+    dg_slice event, scene;   /* UTF-8; n == 0 where the file or the record has none */
+    float value;             /* finite; 1 where the file has none */
+    int64_t time;            /* seconds since 1970 UTC; lists: place from 1; 0 where none */
+    int64_t position;        /* unique and increasing in a file: byte offset of the record in the
+                                decompressed content; lists: of the line, plus the item's place */
+    const dg_reject *reject; /* DG_OUTCOME_REJECT only; valid until the next call */
+} dg_record;
+
+typedef struct dg_records dg_records;
+
+/**
+ * Open the records of the lines that begin in [begin, end). LOCAL; holds 2 MiB (4 for latin1) and
+ * 16 bytes per column, whatever the file holds.
+ *
+ * @param[in]  source  borrowed until dg_records_close
+ * @param[in]  begin   0 <= begin; 0 for a compressed source
+ * @param[in]  end     > begin for anything to be read; a compressed source is read whole
+ *
+ * Errors  those of stream.h.
+ */
+dg_status dg_records_open(const dg_source *source, const dg_dialect *d, const dg_layout *layout,
+                          int64_t begin, int64_t end, dg_records **out, dg_err *err);
+
+/**
+ * Next record or reject of the range. LOCAL, no allocation once the widest line has been seen.
+ * Blank lines are skipped; a user of a list without items is no record.
+ *
+ * Errors  those of stream.h, then no further call; a bad record is an outcome, never an error.
+ */
+dg_status dg_records_next(dg_records *r, dg_record *out, dg_err *err);
+
+/** Lines of the range met so far, all of them after DG_OUTCOME_END; the range with begin 0 counts
+ *  the header's. A line's number in its file is its number here plus the lines of all earlier
+ *  ranges. LOCAL. */
+int64_t dg_records_lines(const dg_records *r);
+
+/** LOCAL, NULL-safe, twice-safe. */
+void dg_records_close(dg_records **r);
+
+#endif

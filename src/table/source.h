@@ -1,0 +1,42 @@
+/* source.h - from the paths of a job to files: globs expanded, sizes and codecs known. */
+#ifndef DG_TABLE_SOURCE_H
+#define DG_TABLE_SOURCE_H
+#include "base/status.h"
+#include "base/strings.h"
+
+#include <stdint.h>
+
+typedef enum dg_codec { DG_CODEC_PLAIN, DG_CODEC_GZIP, DG_CODEC_ZSTD } dg_codec;
+
+typedef struct dg_source {
+    char *path;     /* as it is opened and as errors name it */
+    int64_t size;   /* bytes on disk, > 0 */
+    dg_codec codec; /* by the first bytes, which the name may not contradict */
+} dg_source;
+
+/* Zero-initialise; free with dg_sources_free. */
+typedef struct dg_sources {
+    int64_t n;
+    dg_source *at; /* (n,) */
+    size_t capacity;
+} dg_sources;
+
+/**
+ * Find the files a list of paths and globs stands for. LOCAL, opens each file once.
+ *
+ * @param[in]  paths  file names and globs (`ratings/part-*.csv.gz`), at least one; a file whose
+ *                    name has glob characters in it is taken as it stands
+ * @param[out] out    entries in the given order, the matches of one glob in byte order of their
+ *                    names; a file met twice is kept once, where it came first. Empty on failure
+ * @param[out] err    one sentence naming the path
+ *
+ * Errors  DG_ERR_NOINPUT missing file, glob without a match, folder in place of a file;
+ *         DG_ERR_DATA empty file, or not a plain file, or .gz/.zst in name only; DG_ERR_PERM;
+ *         DG_ERR_IO; DG_ERR_NOMEM. DG_ERR_CONFIG no path at all.
+ */
+dg_status dg_sources_find(const dg_strings *paths, dg_sources *out, dg_err *err);
+
+/** LOCAL, twice-safe. */
+void dg_sources_free(dg_sources *s);
+
+#endif
