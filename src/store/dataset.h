@@ -32,6 +32,12 @@ dg_status dg_dataset_write(const dg_comm *c, dg_dataset *d, const char *path, co
 /** Load this rank's part, digests checked. COLLECTIVE: all succeed or all fail, *out zeroed. */
 dg_status dg_dataset_load(const dg_comm *c, const char *path, dg_dataset *out, dg_err *err);
 
+/** Strings ARRAY of the shards of `run` (artifact/container.h). LOCAL. Errors as its reads. */
+struct dg_container;
+dg_status dg_dataset_load_strings(const struct dg_container *f, const char *array,
+                                  const dg_shards *shards, dg_run run, dg_strings *out,
+                                  dg_err *err);
+
 /** LOCAL, twice-safe. */
 void dg_dataset_free(dg_dataset *d);
 

@@ -1,0 +1,249 @@
+#include "store/dataset.h"
+
+#include "base/memory.h"
+#include "store/open.h"
+#include "store/writer.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char format[] = "daogou-dataset";
+
+/* ---- writing ---- */
+
+/* Per own shard: rows for a pointer array (the last shard of all has one more), and entries. */
+static dg_status count_shards(const dg_comm *c, const dg_shards *shards, const dg_csr *m,
+                              int64_t **rows, int64_t **entries, dg_err *err)
+{
+    const dg_run run = dg_shards_run(shards->n, c->rank, c->size);
+    *rows = dg_alloc((size_t)(run.end - run.begin), sizeof **rows);
+    *entries = dg_alloc((size_t)(run.end - run.begin), sizeof **entries);
+    if (*rows == NULL || *entries == NULL)
+        return DG_FAIL(err, DG_ERR_NOMEM, "out of memory writing ratings");
+    for (int s = run.begin; s < run.end; s++) {
+        const int64_t from = shards->begin[s] - m->begin, to = shards->begin[s + 1] - m->begin;
+        (*rows)[s - run.begin] = to - from + (s == shards->n - 1);
+        (*entries)[s - run.begin] = m->ptr[to] - m->ptr[from];
+    }
+    return DG_OK;
+}
+
+static dg_status write_csr(const dg_comm *c, dg_writer *w, const char *name,
+                           const dg_shards *shards, dg_csr *m, dg_err *err)
+{
+    char path[128];
+    int64_t *rows, *entries;
+    dg_status st = count_shards(c, shards, m, &rows, &entries, err);
+    st = dg_agree(c, st, err);
+    if (st == DG_OK) {
+        const int64_t before = dg_prefix_int64(c, dg_csr_count(m));
+        for (int64_t r = 0; r <= m->end - m->begin; r++) m->ptr[r] += before;
+        snprintf(path, sizeof path, "ratings/%s/ptr", name);
+        dg_writer_array(w, path, &(dg_piece){DG_I64, 1, shards->n, rows, m->ptr});
+        for (int64_t r = 0; r <= m->end - m->begin; r++) m->ptr[r] -= before;
+        snprintf(path, sizeof path, "ratings/%s/index", name);
+        dg_writer_array(w, path, &(dg_piece){DG_I32, 1, shards->n, entries, m->index});
+        snprintf(path, sizeof path, "ratings/%s/value", name);
+        dg_writer_array(w, path, &(dg_piece){DG_F32, 1, shards->n, entries, m->value});
+    }
+    dg_free(rows);
+    dg_free(entries);
+    return st;
+}
+
+static void write_meta(dg_writer *w, const dg_dataset *d, const char *inputs, const char *config)
+{
+    dg_writer_text(w, "inputs", inputs);
+    dg_writer_text(w, "config", config);
+    dg_writer_int(w, "n_users", d->users.begin[d->users.n]);
+    dg_writer_int(w, "n_items", d->items.begin[d->items.n]);
+    dg_writer_int(w, "n_train", d->n_train);
+    dg_writer_int(w, "n_valid", d->n_valid);
+    dg_writer_int(w, "n_test", d->n_test);
+    dg_writer_int(w, "n_fold_in", d->n_fold_in);
+    dg_writer_real(w, "value_min", d->value_min);
+    dg_writer_real(w, "value_max", d->value_max);
+    dg_writer_small(w, "shards/user", DG_I64, d->users.n + 1, 1, d->users.begin);
+    dg_writer_small(w, "shards/item", DG_I64, d->items.n + 1, 1, d->items.begin);
+}
+
+dg_status dg_dataset_write(const dg_comm *c, dg_dataset *d, const char *path, const char *inputs,
+                           const char *config, dg_err *err)
+{
+    dg_writer *w = NULL;
+    dg_status st = dg_writer_create(c, path, format, DG_DATASET_VERSION, &w, err);
+    if (st != DG_OK) return st;
+    int64_t titles = d->item_title.n;
+    dg_max_int64(c, &titles, 1);
+    write_meta(w, d, inputs, config);
+    dg_writer_strings(w, "ids/user", &d->users, &d->user_id);
+    dg_writer_strings(w, "ids/item", &d->items, &d->item_id);
+    if (titles > 0) dg_writer_strings(w, "titles/item", &d->items, &d->item_title);
+    st = write_csr(c, w, "train/user", &d->users, &d->train, err);
+    if (st == DG_OK) st = write_csr(c, w, "train/item", &d->items, &d->train_by_item, err);
+    if (st == DG_OK) st = write_csr(c, w, "valid/user", &d->users, &d->valid, err);
+    if (st == DG_OK) st = write_csr(c, w, "test/user", &d->users, &d->test, err);
+    if (st == DG_OK) st = write_csr(c, w, "fold_in/user", &d->users, &d->fold_in, err);
+    if (st == DG_OK) return dg_writer_commit(&w, d->content, err);
+    dg_writer_abandon(&w);
+    return st;
+}
+
+/* ---- loading ---- */
+
+static dg_status load_shards(const dg_container *f, const char *array, dg_shards *out, dg_err *err)
+{
+    int64_t n = 0;
+    dg_status st = dg_container_read_all(f, array, DG_I64, (void **)&out->begin, &n, err);
+    if (st != DG_OK) return st;
+    out->n = (int)n - 1;
+    bool good = n >= 2 && n <= DG_SHARDS_MAX + 1 && (out->n & (out->n - 1)) == 0 &&
+                out->begin[0] == 0 && out->begin[out->n] <= INT32_MAX;
+    for (int s = 0; good && s < out->n; s++) good = out->begin[s] <= out->begin[s + 1];
+    if (good) return DG_OK;
+    return DG_FAIL(err, DG_ERR_DATA, "%s: %s is not a cut into shards", dg_container_path(f),
+                   array);
+}
+
+/* The own rows' offsets, made to start at 0 and closed by the own entries' count. Every step is
+ * checked: a reader trusts nothing. */
+static dg_status load_offsets(const dg_container *f, const char *array, dg_run run, int64_t n,
+                              int64_t n_entries, int64_t **out, dg_err *err)
+{
+    int64_t *stored = NULL, rows = 0;
+    *out = dg_alloc((size_t)n + 1, sizeof **out);
+    if (*out == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", array);
+    dg_status st =
+        dg_container_read(f, array, DG_I64, run.begin, run.end, (void **)&stored, NULL, &rows, err);
+    if (st != DG_OK) return st;
+    bool good = rows == n || rows == n + 1; /* the last shard of all holds the closing offset */
+    for (int64_t k = 0; good && k < rows; k++) {
+        good = stored[k] >= stored[k > 0 ? k - 1 : 0] && stored[k] - stored[0] <= n_entries;
+        if (k < n) (*out)[k] = stored[k] - stored[0];
+    }
+    (*out)[n] = n_entries;
+    if (good && rows == n + 1) good = stored[n] - stored[0] == n_entries;
+    dg_free(stored);
+    if (good) return DG_OK;
+    return DG_FAIL(err, DG_ERR_DATA, "%s: %s does not fit its entries", dg_container_path(f),
+                   array);
+}
+
+dg_status dg_dataset_load_strings(const dg_container *f, const char *array, const dg_shards *shards,
+                                  dg_run run, dg_strings *out, dg_err *err)
+{
+    char path[128];
+    int64_t n_bytes = 0;
+    out->n = shards->begin[run.end] - shards->begin[run.begin];
+    snprintf(path, sizeof path, "%s/bytes", array);
+    dg_status st = dg_container_read(f, path, DG_U8, run.begin, run.end, (void **)&out->bytes, NULL,
+                                     &n_bytes, err);
+    snprintf(path, sizeof path, "%s/offsets", array);
+    return st == DG_OK ? load_offsets(f, path, run, out->n, n_bytes, &out->offset, err) : st;
+}
+
+static dg_status check_csr(const dg_container *f, const char *name, const dg_csr *m,
+                           int64_t n_columns, dg_err *err)
+{
+    for (int64_t r = m->begin; r < m->end; r++) {
+        const dg_row row = dg_csr_row(m, r);
+        for (int64_t k = 0; k < row.n; k++)
+            if (row.index[k] < (k > 0 ? row.index[k - 1] + 1 : 0) || row.index[k] >= n_columns)
+                return DG_FAIL(err, DG_ERR_DATA,
+                               "%s: ratings/%s: row %lld is not sorted or leaves "
+                               "its range",
+                               dg_container_path(f), name, (long long)r);
+    }
+    return DG_OK;
+}
+
+static dg_status load_csr(const dg_comm *c, const dg_container *f, const char *name,
+                          const dg_shards *shards, int64_t n_columns, dg_csr *out, dg_err *err)
+{
+    char path[128];
+    int64_t n = 0, n_value = 0;
+    const dg_run run = dg_shards_run(shards->n, c->rank, c->size);
+    out->begin = shards->begin[run.begin];
+    out->end = shards->begin[run.end];
+    snprintf(path, sizeof path, "ratings/%s/index", name);
+    dg_status st =
+        dg_container_read(f, path, DG_I32, run.begin, run.end, (void **)&out->index, NULL, &n, err);
+    snprintf(path, sizeof path, "ratings/%s/value", name);
+    if (st == DG_OK)
+        st = dg_container_read(f, path, DG_F32, run.begin, run.end, (void **)&out->value, NULL,
+                               &n_value, err);
+    if (st == DG_OK && n != n_value)
+        st = DG_FAIL(err, DG_ERR_DATA, "%s: ratings/%s: entries without a value",
+                     dg_container_path(f), name);
+    snprintf(path, sizeof path, "ratings/%s/ptr", name);
+    if (st == DG_OK) st = load_offsets(f, path, run, out->end - out->begin, n, &out->ptr, err);
+    return st == DG_OK ? check_csr(f, name, out, n_columns, err) : st;
+}
+
+static dg_status load_meta(const dg_container *f, dg_dataset *d, dg_err *err)
+{
+    int64_t n_users = -1, n_items = -1;
+    snprintf(d->content, sizeof d->content, "%s", dg_container_content(f));
+    dg_status st = load_shards(f, "shards/user", &d->users, err);
+    if (st == DG_OK) st = load_shards(f, "shards/item", &d->items, err);
+    if (st == DG_OK) st = dg_container_int(f, "/meta", "n_users", &n_users, err);
+    if (st == DG_OK) st = dg_container_int(f, "/meta", "n_items", &n_items, err);
+    if (st == DG_OK) st = dg_container_int(f, "/meta", "n_train", &d->n_train, err);
+    if (st == DG_OK) st = dg_container_int(f, "/meta", "n_valid", &d->n_valid, err);
+    if (st == DG_OK) st = dg_container_int(f, "/meta", "n_test", &d->n_test, err);
+    if (st == DG_OK) st = dg_container_int(f, "/meta", "n_fold_in", &d->n_fold_in, err);
+    if (st == DG_OK) st = dg_container_real(f, "/meta", "value_min", &d->value_min, err);
+    if (st == DG_OK) st = dg_container_real(f, "/meta", "value_max", &d->value_max, err);
+    if (st == DG_OK &&
+        (n_users != d->users.begin[d->users.n] || n_items != d->items.begin[d->items.n]))
+        st = DG_FAIL(err, DG_ERR_DATA, "%s: shards and counts differ", dg_container_path(f));
+    return st;
+}
+
+static dg_status load_own(const dg_comm *c, const dg_container *f, dg_dataset *d, dg_err *err)
+{
+    dg_status st = load_meta(f, d, err);
+    if (st != DG_OK) return st;
+    const int64_t n_users = d->users.begin[d->users.n], n_items = d->items.begin[d->items.n];
+    const dg_run users = dg_shards_run(d->users.n, c->rank, c->size);
+    const dg_run items = dg_shards_run(d->items.n, c->rank, c->size);
+    st = dg_dataset_load_strings(f, "ids/user", &d->users, users, &d->user_id, err);
+    if (st == DG_OK)
+        st = dg_dataset_load_strings(f, "ids/item", &d->items, items, &d->item_id, err);
+    if (st == DG_OK && dg_container_has(f, "titles/item/bytes"))
+        st = dg_dataset_load_strings(f, "titles/item", &d->items, items, &d->item_title, err);
+    if (st == DG_OK) st = load_csr(c, f, "train/user", &d->users, n_items, &d->train, err);
+    if (st == DG_OK) st = load_csr(c, f, "train/item", &d->items, n_users, &d->train_by_item, err);
+    if (st == DG_OK) st = load_csr(c, f, "valid/user", &d->users, n_items, &d->valid, err);
+    if (st == DG_OK) st = load_csr(c, f, "test/user", &d->users, n_items, &d->test, err);
+    if (st == DG_OK) st = load_csr(c, f, "fold_in/user", &d->users, n_items, &d->fold_in, err);
+    return st;
+}
+
+dg_status dg_dataset_load(const dg_comm *c, const char *path, dg_dataset *out, dg_err *err)
+{
+    dg_container *f = NULL;
+    *out = (dg_dataset){0};
+    dg_status st = dg_store_open(c, path, format, DG_DATASET_VERSION, &f, err);
+    if (st != DG_OK) return st;
+    st = dg_agree(c, load_own(c, f, out, err), err);
+    dg_container_close(&f);
+    if (st != DG_OK) dg_dataset_free(out);
+    return st;
+}
+
+void dg_dataset_free(dg_dataset *d)
+{
+    dg_shards_destroy(&d->users);
+    dg_shards_destroy(&d->items);
+    dg_strings_free(&d->user_id);
+    dg_strings_free(&d->item_id);
+    dg_strings_free(&d->item_title);
+    dg_csr_free(&d->train);
+    dg_csr_free(&d->train_by_item);
+    dg_csr_free(&d->valid);
+    dg_csr_free(&d->test);
+    dg_csr_free(&d->fold_in);
+    *d = (dg_dataset){0};
+}
