@@ -63,6 +63,7 @@ dg_status dg_seal_open(const char *path, int *fd, int64_t *n_bytes, char seal[DG
 {
     struct stat info;
     int64_t stated = 0;
+    char text[DG_SEAL_SIZE + 1] = "";
     *fd = open(path, O_RDONLY | O_CLOEXEC);
     if (*fd < 0) return dg_err_errno(err, path, "cannot open");
     dg_status st = DG_OK;
@@ -76,9 +77,9 @@ dg_status dg_seal_open(const char *path, int *fd, int64_t *n_bytes, char seal[DG
     if (st == DG_OK) st = read_fully(*fd, path, seal, DG_SEAL_SIZE, 0, err);
     if (st == DG_OK) {
         *n_bytes = info.st_size;
-        seal[DG_SEAL_SIZE - 1] = '\0';
-        if (strncmp(seal, magic, sizeof magic - 1) != 0 ||
-            sscanf(seal + sizeof magic - 1, "bytes %" SCNd64, &stated) != 1)
+        memcpy(text, seal, DG_SEAL_SIZE);
+        if (strncmp(text, magic, sizeof magic - 1) != 0 ||
+            sscanf(text + sizeof magic - 1, "bytes %" SCNd64, &stated) != 1)
             st = DG_FAIL(err, DG_ERR_DATA, "%s: not a Daogou file, or its first bytes are damaged",
                          path);
         else if (stated != *n_bytes)
