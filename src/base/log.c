@@ -49,6 +49,18 @@ static void clear_line(void)
     progress.on_line = false;
 }
 
+/* Texts quote file names and cells of any encoding, and may be cut inside a character; JSON takes
+ * only UTF-8. */
+static void mend_utf8(char *text)
+{
+    const size_t n = strlen(text);
+    for (size_t i = 0; i < n;) {
+        const size_t step = dg_utf8_step(text + i, n - i);
+        if (step == 0) text[i] = '?';
+        i += step == 0 ? 1 : step;
+    }
+}
+
 static void write_json(dg_log_level level, const char *event, const char *text, json_t *fields)
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};
@@ -70,7 +82,9 @@ static void say(dg_log_level level, const char *event, json_t *fields, const cha
         clear_line();
         fprintf(stderr, "%s%s\n", level == DG_LOG_WARN ? "warning: " : "", text);
     }
-    if (logger.file != NULL) write_json(level, event, text, fields);
+    if (logger.file == NULL) return;
+    mend_utf8(text);
+    write_json(level, event, text, fields);
 }
 
 void dg_log(dg_log_level level, const char *event, const char *fmt, ...)
