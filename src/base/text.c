@@ -22,7 +22,7 @@ static bool reserve(dg_text *t, size_t extra)
 void dg_text_bytes(dg_text *t, const char *bytes, size_t n)
 {
     if (!reserve(t, n)) return;
-    memcpy(t->at + t->n, bytes, n);
+    if (n > 0) memcpy(t->at + t->n, bytes, n);
     t->n += n;
     t->at[t->n] = '\0';
 }
@@ -106,23 +106,27 @@ static bool two_digits(const char *s, int *out)
     return true;
 }
 
-/* "" or ":MM" or ":MM:SS" after the hour, then nothing, "Z" or "+HH[:MM]". */
+/* "" or ":MM" or ":MM:SS[.digits]" after the hour, then nothing, "Z" or "+HH[[:]MM]". */
 static bool parse_clock(const char *s, const char *end, int *minute, int *second, int *offset)
 {
-    *minute = *second = *offset = 0;
-    if (end - s >= 3 && s[0] == ':' && two_digits(s + 1, minute)) s += 3;
-    if (end - s >= 3 && s[0] == ':' && two_digits(s + 1, second)) s += 3;
-    if (s < end && *s == '.')
-        for (s++; s < end && *s >= '0' && *s <= '9';) s++;
-    if (s == end || (end - s == 1 && *s == 'Z')) return true;
     int hours = 0, minutes = 0;
+    *minute = *second = *offset = 0;
+    if (end - s >= 3 && s[0] == ':' && two_digits(s + 1, minute)) {
+        s += 3;
+        if (end - s >= 3 && s[0] == ':' && two_digits(s + 1, second)) {
+            s += 3;
+            if (s < end && *s == '.')
+                for (s++; s < end && *s >= '0' && *s <= '9';) s++;
+        }
+    }
+    if (s == end || (end - s == 1 && *s == 'Z')) return true;
     if ((*s != '+' && *s != '-') || end - s < 3 || !two_digits(s + 1, &hours)) return false;
     const int sign = *s == '-' ? -1 : 1;
     s += 3;
-    if (s < end && *s == ':') s++;
+    if (end - s == 3 && *s == ':') s++;
     if (end - s == 2 && two_digits(s, &minutes)) s += 2;
     *offset = sign * (hours * 3600 + minutes * 60);
-    return s == end;
+    return s == end && hours < 24 && minutes < 60;
 }
 
 bool dg_parse_time(const char *s, size_t n, int64_t *out)
@@ -141,7 +145,7 @@ bool dg_parse_time(const char *s, size_t n, int64_t *out)
     if (n > 10 && (n < 13 || (s[10] != ' ' && s[10] != 'T') || !two_digits(s + 11, &hour) ||
                    !parse_clock(s + 13, s + n, &minute, &second, &offset)))
         return false;
-    if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 24 || minute > 59 || second > 60)
+    if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60)
         return false;
     struct tm tm = {.tm_year = century * 100 + year - 1900,
                     .tm_mon = month - 1,
@@ -165,7 +169,7 @@ bool dg_parse_duration(const char *s, double *out)
         if (s[n - 1] != units[k].unit) continue;
         if (!dg_parse_double(s, n - 1, out)) return false;
         *out *= units[k].seconds;
-        return true;
+        return isfinite(*out);
     }
     return dg_parse_double(s, n, out);
 }
@@ -200,7 +204,7 @@ const char *dg_show_bytes(double bytes, char *buf, size_t n)
 {
     static const char *const unit[] = {"B", "kB", "MB", "GB", "TB", "PB"};
     int k = 0;
-    for (; bytes >= 1000 && k < 5; k++) bytes /= 1000;
+    for (; bytes >= 999.95 && k < 5; k++) bytes /= 1000; /* what would print as 1000.0 */
     snprintf(buf, n, k == 0 ? "%.0f %s" : "%.1f %s", bytes, unit[k]);
     return buf;
 }
@@ -234,12 +238,12 @@ const char *dg_show_count(int64_t count, char *buf, size_t n)
     return buf;
 }
 
-/* Levenshtein distance of two short words; longer than 63 characters counts as far. */
+/* Levenshtein distance of two short words; longer than 63 characters is infinitely far. */
 static size_t distance(const char *a, const char *b)
 {
     const size_t na = strlen(a), nb = strlen(b);
     size_t row[64];
-    if (na > 63 || nb > 63) return 64;
+    if (na > 63 || nb > 63) return SIZE_MAX;
     for (size_t j = 0; j <= nb; j++) row[j] = j;
     for (size_t i = 1; i <= na; i++) {
         size_t diagonal = row[0];
