@@ -351,10 +351,13 @@ static dg_status sync_path(const char *path, int flags, dg_err *err)
 {
     const int fd = open(path, flags | O_CLOEXEC);
     if (fd < 0) return dg_err_errno(err, path, "cannot open");
-    const bool failed = dg_fault("fsync") || fsync(fd) != 0;
-    const dg_status st = failed ? dg_err_errno(err, path, "fsync failed") : DG_OK;
+    dg_status st = DG_OK;
+    if (dg_fault("fsync"))
+        st = DG_FAIL(err, DG_ERR_IO, "%s: fsync failed (injected)", path);
+    else if (fsync(fd) != 0)
+        st = dg_err_errno(err, path, "fsync failed");
     close(fd);
-    return failed && st == DG_OK ? DG_FAIL(err, DG_ERR_IO, "%s: fsync failed", path) : st;
+    return st;
 }
 
 static dg_status sync_folder(const char *path, dg_err *err)
