@@ -1,0 +1,50 @@
+#include "dense/blas.h"
+
+#include <cblas.h>
+#include <lapacke.h>
+#include <math.h>
+
+void dg_gemm_nt(int m, int n, int k, const float *a, const float *b, float *out)
+{
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, 1, a, k, b, k, 0, out, n);
+}
+
+void dg_syrk_add(int n, int k, const float *rows, float *gram)
+{
+    cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, k, n, 1, rows, k, 1, gram, k);
+}
+
+void dg_syrk_add_double(int n, int k, const double *rows, double *gram)
+{
+    cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, k, n, 1, rows, k, 1, gram, k);
+}
+
+void dg_gemm_tn_add(int n, int k, const float *a, const float *b, float *gram)
+{
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, k, k, n, 1, a, k, b, k, 1, gram, k);
+}
+
+void dg_gemv(int n, int k, const float *rows, const float *x, float *out)
+{
+    cblas_sgemv(CblasRowMajor, CblasNoTrans, n, k, 1, rows, k, x, 1, 0, out, 1);
+}
+
+void dg_gemv_t_add(int n, int k, const float *rows, const float *t, float *out)
+{
+    cblas_sgemv(CblasRowMajor, CblasTrans, n, k, 1, rows, k, t, 1, 1, out, 1);
+}
+
+bool dg_cholesky_solve(int k, float *a, float *b)
+{
+    /* Row-major lower is column-major upper: LAPACK's own order, nothing is transposed. */
+    for (int i = 0; i < k; i++)
+        if (!isfinite(a[(long)i * k + i])) return false;
+    if (LAPACKE_spotrf_work(LAPACK_COL_MAJOR, 'U', k, a, k) != 0) return false;
+    return LAPACKE_spotrs_work(LAPACK_COL_MAJOR, 'U', k, 1, a, k, b, k) == 0;
+}
+
+const char *dg_blas_core(void)
+{
+    openblas_set_num_threads(1);
+    return openblas_get_corename();
+}

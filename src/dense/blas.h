@@ -1,0 +1,37 @@
+/* blas.h - the only door to BLAS and LAPACK. One thread per call: rows and tiles are the
+ * parallelism here, and threaded BLAS inside threaded rows is 10 to 30 times slower. */
+#ifndef DG_DENSE_BLAS_H
+#define DG_DENSE_BLAS_H
+#include <stdbool.h>
+
+/** out (m, n) = a (m, k) * b (n, k)^T, row-major, contiguous. LOCAL. 2 m n k flops. */
+void dg_gemm_nt(int m, int n, int k, const float *a, const float *b, float *out);
+
+/** gram (k, k) += rows (n, k)^T rows, lower triangle only, row-major. LOCAL. n k^2 flops. */
+void dg_syrk_add(int n, int k, const float *rows, float *gram);
+
+/** As dg_syrk_add in double. LOCAL. */
+void dg_syrk_add_double(int n, int k, const double *rows, double *gram);
+
+/** gram (k, k) += a (n, k)^T b (n, k), whole square, row-major. LOCAL. 2 n k^2 flops. */
+void dg_gemm_tn_add(int n, int k, const float *a, const float *b, float *gram);
+
+/** out (n,) = rows (n, k) * x (k,). LOCAL. 2 n k flops. */
+void dg_gemv(int n, int k, const float *rows, const float *x, float *out);
+
+/** out (k,) += rows (n, k)^T t (n,). LOCAL. 2 n k flops. */
+void dg_gemv_t_add(int n, int k, const float *rows, const float *t, float *out);
+
+/**
+ * Solve a x = b for symmetric positive definite a, by Cholesky. LOCAL. k^3/3 flops.
+ * @param[in,out] a  (k, k) lower triangle; the factor afterwards
+ * @param[in,out] b  (k,) right side; the solution afterwards
+ * Returns false where a is not positive definite or not finite; b is then of no use.
+ * Source  LAPACK spotrf and spotrs.
+ */
+bool dg_cholesky_solve(int k, float *a, float *b);
+
+/** Core BLAS computes on ("SkylakeX"), one thread from now on. LOCAL. */
+const char *dg_blas_core(void);
+
+#endif

@@ -1,0 +1,67 @@
+/* model.h - the one struct of functions an algorithm brings, and the table of all of them.
+ *
+ * Adding an algorithm is one folder here, one row in registry.c, one documentation page and its
+ * tests: prepare, checkpoint, evaluation, export, Slurm and serving then work for it unchanged. */
+#ifndef DG_MODELS_MODEL_H
+#define DG_MODELS_MODEL_H
+#include "artifact/container.h"
+#include "base/option.h"
+#include "models/scorer.h"
+#include "store/dataset.h"
+#include "store/writer.h"
+
+typedef struct dg_model dg_model; /* each class defines its own */
+
+/* What a model minimises, in its parts; parts a model does not have are 0. */
+typedef struct dg_loss {
+    double observed, unobserved, regularization;
+} dg_loss;
+
+typedef struct dg_model_class {
+    const char *name;        /* "ials", as in model.algorithm */
+    const char *summary;     /* one line for --help */
+    const dg_option *option; /* keys "model.…" of this algorithm, into its own struct */
+    size_t n_options, options_size;
+    bool rates; /* trained on rating values: RMSE and MAE are its metrics */
+
+    /** Check options that depend on each other; canonicalise (`compat`). LOCAL. May be NULL.
+     *  Errors DG_ERR_CONFIG. */
+    dg_status (*settle)(void *options, dg_err *err);
+
+    /** Sweeps the options ask for; 0 for models without sweeps. LOCAL. */
+    int64_t (*sweeps)(const void *options);
+
+    /** A model in its initial state. COLLECTIVE. d and options are kept until destroy.
+     *  Errors DG_ERR_NOMEM, DG_ERR_DATA; agreed. */
+    dg_status (*create)(const dg_comm *c, const dg_dataset *d, const void *options, uint64_t seed,
+                        dg_model **out, dg_err *err);
+
+    /** One sweep and the loss after it. COLLECTIVE. Errors DG_ERR_NUMERIC naming a row; agreed. */
+    dg_status (*sweep)(dg_model *m, dg_loss *loss, dg_err *err);
+
+    /** Write the state that, loaded again, goes on to the same bits. COLLECTIVE. */
+    void (*save)(const dg_model *m, dg_writer *w);
+
+    /** Replace the state by a saved one, of any number of ranks. COLLECTIVE.
+     *  Errors DG_ERR_DATA, DG_ERR_NOMEM; agreed. */
+    dg_status (*load)(dg_model *m, const dg_container *f, dg_err *err);
+
+    /** A scorer borrowing from the model; scorer->destroy when done. COLLECTIVE.
+     *  Errors DG_ERR_NOMEM; agreed. */
+    dg_status (*scorer)(dg_model *m, dg_scorer *out, dg_err *err);
+
+    /** Write the arrays serving reads, factors/user and factors/item with score = offset + dot,
+     *  and attributes offset, n_cols, similar_cols (docs/formats.md). COLLECTIVE. */
+    void (*export)(const dg_model *m, dg_writer *w);
+
+    /** COLLECTIVE, NULL-safe. */
+    void (*destroy)(dg_model **m);
+} dg_model_class;
+
+/** The class named so, or NULL. LOCAL. */
+const dg_model_class *dg_model_find(const char *name);
+
+/** All classes, NULL-terminated, in the order help shows them. LOCAL. */
+const dg_model_class *const *dg_model_all(void);
+
+#endif
