@@ -5,60 +5,73 @@
 #include <assert.h>
 #include <string.h>
 
-enum { MAX_NODES = 2 * 13 + 2 }; /* a run of up to 4096 leaves leaves at most 2 log2(S) nodes */
+enum { MAX_LEVELS = 12, MAX_NODES = 2 * MAX_LEVELS + 2 };
+_Static_assert(1 << MAX_LEVELS == DG_SHARDS_MAX, "a tree is as deep as there may be shards");
 
 typedef struct dg_node {
     int level, index; /* covers shards [index << level, (index + 1) << level) */
 } dg_node;
 
+/* Finished nodes in shard order, of which none are siblings. */
+typedef struct dg_stack {
+    int n;
+    dg_node node[MAX_NODES];
+    double *value; /* (capacity, width) of the nodes; the next one is written on top */
+} dg_stack;
+
 struct dg_tree {
     const dg_comm *comm;
-    int n_shards, n;
-    int next; /* the shard whose leaf is being filled */
-    int n_nodes;
-    dg_node node[MAX_NODES];
-    double *value; /* (MAX_NODES, n) stack of finished nodes, the leaf on top */
+    int n_shards, width;
+    int next;       /* the shard whose leaf is being filled */
+    dg_stack own;   /* of this rank's run: at most 2 log2(S) nodes and the leaf */
+    dg_stack total; /* of all ranks up to one: at most log2(S) nodes and the next one */
 };
 
-static double *value_at(const dg_tree *t, int k) { return t->value + (size_t)k * (size_t)t->n; }
+static double *top_of(const dg_tree *t, const dg_stack *s)
+{
+    return s->value + (size_t)s->n * (size_t)t->width;
+}
 
 dg_status dg_tree_create(const dg_comm *c, int n_shards, int n, dg_tree **out, dg_err *err)
 {
-    assert((n_shards & (n_shards - 1)) == 0);
+    assert((n_shards & (n_shards - 1)) == 0 && n_shards <= DG_SHARDS_MAX);
+    size_t levels = 0;
+    while (1 << levels < n_shards) levels++;
     dg_tree *t = *out = dg_alloc(1, sizeof *t);
-    if (t == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "reduction tree");
-    *t = (dg_tree){.comm = c, .n_shards = n_shards, .n = n};
+    if (t == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for an ordered sum");
+    *t = (dg_tree){.comm = c, .n_shards = n_shards, .width = n};
     t->next = dg_shards_run(n_shards, c->rank, c->size).begin;
-    t->value = dg_alloc((size_t)MAX_NODES * (size_t)n, sizeof *t->value);
-    if (t->value == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "reduction tree of %d numbers", n);
-    return DG_OK;
+    t->own.value = dg_alloc((2 * levels + 1) * (size_t)n, sizeof(double));
+    t->total.value = dg_alloc((levels + 2) * (size_t)n, sizeof(double));
+    if (t->own.value != NULL && t->total.value != NULL) return DG_OK;
+    dg_tree_destroy(out);
+    return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for an ordered sum of %d numbers", n);
 }
 
 double *dg_tree_leaf(dg_tree *t)
 {
-    assert(t->n_nodes < MAX_NODES);
-    return memset(value_at(t, t->n_nodes), 0, (size_t)t->n * sizeof(double));
+    return memset(top_of(t, &t->own), 0, (size_t)t->width * sizeof(double));
 }
 
 /* Merge finished siblings on top of the stack; left + right, in that order. */
-static void fold(dg_tree *t)
+static void fold(const dg_tree *t, dg_stack *s)
 {
-    while (t->n_nodes >= 2) {
-        dg_node *left = &t->node[t->n_nodes - 2], *right = &t->node[t->n_nodes - 1];
+    while (s->n >= 2) {
+        dg_node *left = &s->node[s->n - 2], *right = &s->node[s->n - 1];
         if (left->level != right->level || left->index % 2 != 0 || right->index != left->index + 1)
             return;
-        double *into = value_at(t, t->n_nodes - 2);
-        const double *from = value_at(t, t->n_nodes - 1);
-        for (int k = 0; k < t->n; k++) into[k] += from[k];
+        const double *from = top_of(t, s) - t->width;
+        double *into = top_of(t, s) - 2 * t->width;
+        for (int k = 0; k < t->width; k++) into[k] += from[k];
         *left = (dg_node){left->level + 1, left->index / 2};
-        t->n_nodes--;
+        s->n--;
     }
 }
 
 void dg_tree_push(dg_tree *t)
 {
-    t->node[t->n_nodes++] = (dg_node){0, t->next++};
-    fold(t);
+    t->own.node[t->own.n++] = (dg_node){0, t->next++};
+    fold(t, &t->own);
 }
 
 /* The nodes rank r is left with once its whole run is folded; the same on every rank. */
@@ -67,7 +80,7 @@ static int nodes_of_run(dg_run run, dg_node *node)
     int n = 0;
     for (int s = run.begin; s < run.end;) {
         int level = 0;
-        while ((s & (1 << level)) == 0 && s + (2 << level) <= run.end && level < 12) level++;
+        while ((s & (1 << level)) == 0 && s + (2 << level) <= run.end) level++;
         node[n++] = (dg_node){level, s >> level};
         s += 1 << level;
     }
@@ -77,36 +90,30 @@ static int nodes_of_run(dg_run run, dg_node *node)
 void dg_tree_sum(dg_tree *t, double *out)
 {
     const dg_comm *c = t->comm;
-    dg_tree total = {.comm = c, .n = t->n, .value = NULL};
-    double *received = NULL;
-    total.value = dg_alloc((size_t)(MAX_NODES + 1) * (size_t)t->n, sizeof(double));
-    received = dg_alloc((size_t)MAX_NODES * (size_t)t->n, sizeof(double));
-    /* Both are small and every rank is here: running out now is like MPI failing. */
-    dg_mpi(total.value && received ? MPI_SUCCESS : MPI_ERR_NO_MEM, c, "ordered sum");
+    const size_t bytes = (size_t)t->width * sizeof(double);
+    dg_stack *total = &t->total;
     for (int r = 0; r < c->size; r++) {
         dg_node node[MAX_NODES];
         const int n = nodes_of_run(dg_shards_run(t->n_shards, r, c->size), node);
-        double *values = r == c->rank ? t->value : received;
-        dg_bcast(c, values, (size_t)n * (size_t)t->n * sizeof(double), r);
         for (int k = 0; k < n; k++) {
-            memcpy(value_at(&total, total.n_nodes), values + (size_t)k * (size_t)t->n,
-                   (size_t)t->n * sizeof(double));
-            total.node[total.n_nodes++] = node[k];
-            fold(&total);
+            double *value = top_of(t, total);
+            if (r == c->rank) memcpy(value, t->own.value + (size_t)k * (size_t)t->width, bytes);
+            dg_bcast(c, value, bytes, r);
+            total->node[total->n++] = node[k];
+            fold(t, total);
         }
     }
-    assert(total.n_nodes == 1);
-    memcpy(out, total.value, (size_t)t->n * sizeof(double));
-    dg_free(total.value);
-    dg_free(received);
-    t->n_nodes = 0;
+    assert(total->n == 1);
+    memcpy(out, total->value, bytes);
+    total->n = t->own.n = 0;
     t->next = dg_shards_run(t->n_shards, c->rank, c->size).begin;
 }
 
 void dg_tree_destroy(dg_tree **t)
 {
     if (*t == NULL) return;
-    dg_free((*t)->value);
+    dg_free((*t)->own.value);
+    dg_free((*t)->total.value);
     dg_free(*t);
     *t = NULL;
 }

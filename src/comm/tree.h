@@ -9,7 +9,7 @@
 typedef struct dg_tree dg_tree;
 
 /** An empty sum of vectors of n doubles over n_shards leaves; caller destroys. LOCAL.
- *  Cost 8 n log2(S) bytes. Errors DG_ERR_NOMEM. */
+ *  Cost 24 n log2(S) bytes. Errors DG_ERR_NOMEM, *out NULL. */
 dg_status dg_tree_create(const dg_comm *c, int n_shards, int n, dg_tree **out, dg_err *err);
 
 /** Where the partial of the next own shard is to be written, zeroed; shards come in run order.
