@@ -1,0 +1,102 @@
+#include "comm/matrix.h"
+
+#include "base/fault.h"
+#include "base/memory.h"
+#include "mpi_main.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+static dg_err err;
+
+/* Shards of uneven size, some of them empty. */
+static dg_shards uneven(int64_t n_rows)
+{
+    dg_shards s;
+    ck_assert_all(dg_shards_create(64, &s, &err) == DG_OK);
+    for (int k = 0; k <= 64; k++) s.begin[k] = n_rows * (k / 3 * 3) * (k / 3 * 3) / (63 * 63);
+    s.begin[64] = n_rows;
+    return s;
+}
+
+static float cell(int64_t row, int col, int round)
+{
+    return (float)(row * 100 + col) + 0.25f * (float)round;
+}
+
+static void write_own(dg_matrix *m, int round)
+{
+    for (int64_t r = m->own.begin; r < m->own.end; r++)
+        for (int c = 0; c < m->n_cols; c++) dg_matrix_row(m, r)[c] = cell(r, c, round);
+}
+
+static bool sees_all(const dg_matrix *m, int round)
+{
+    for (int64_t r = 0; r < m->n_rows; r++)
+        for (int c = 0; c < m->n_cols; c++)
+            if (dg_matrix_row(m, r)[c] != cell(r, c, round)) return false;
+    return true;
+}
+
+START_TEST(published_rows_are_seen_everywhere)
+{
+    const int64_t sizes[] = {1000, 5, 1, 0};
+    for (int k = 0; k < 4; k++) {
+        dg_shards s = uneven(sizes[k]);
+        dg_matrix m;
+        ck_assert_all(dg_matrix_create(&world, &s, 7, &m, &err) == DG_OK);
+        ck_assert_all(m.n_rows == sizes[k] && (uintptr_t)m.at % 64 == 0);
+        bool zero = true;
+        for (int64_t i = 0; i < m.n_rows * 7; i++) zero &= m.at[i] == 0;
+        ck_assert_all(zero);
+        for (int round = 0; round < 5; round++) {
+            dg_mpi(MPI_Barrier(world.comm), &world, "test"); /* nobody still reads the last round */
+            write_own(&m, round);
+            dg_matrix_publish(&m);
+            ck_assert_all(sees_all(&m, round));
+        }
+        dg_matrix_destroy(&m);
+        dg_matrix_destroy(&m);
+        dg_shards_destroy(&s);
+    }
+    ck_assert_all(dg_alloc_live() == 0);
+}
+END_TEST
+
+START_TEST(own_rows_are_those_of_the_own_shards)
+{
+    dg_shards s = uneven(1000);
+    dg_matrix m;
+    ck_assert_all(dg_matrix_create(&world, &s, 1, &m, &err) == DG_OK);
+    const dg_range rows = dg_shards_rows(&s, world.rank, world.size);
+    ck_assert_all(m.own.begin == rows.begin && m.own.end == rows.end);
+    dg_matrix_destroy(&m);
+    dg_shards_destroy(&s);
+}
+END_TEST
+
+START_TEST(one_rank_out_of_memory_fails_all)
+{
+    dg_shards s = uneven(10);
+    for (int bad = 0; bad < world.size; bad++) {
+        for (int nth = 1; nth <= 3; nth++) {
+            dg_matrix m;
+            char spec[32];
+            const size_t before = dg_alloc_live();
+            snprintf(spec, sizeof spec, "alloc:%d:%d", bad, nth);
+            setenv("DAOGOU_FAULT", spec, 1);
+            dg_fault_reload();
+            const dg_status st = dg_matrix_create(&world, &s, 4, &m, &err);
+            unsetenv("DAOGOU_FAULT");
+            dg_fault_reload();
+            ck_assert_all(st == DG_ERR_NOMEM && err.rank == bad);
+            ck_assert_all(m.at == NULL && dg_alloc_live() == before);
+            dg_matrix_destroy(&m);
+        }
+    }
+    dg_shards_destroy(&s);
+}
+END_TEST
+
+MPI_MAIN("matrix", published_rows_are_seen_everywhere, own_rows_are_those_of_the_own_shards,
+         one_rank_out_of_memory_fails_all)
