@@ -1,8 +1,12 @@
 #include "dense/blas.h"
 
 #include <cblas.h>
-#include <lapacke.h>
 #include <math.h>
+
+/* LAPACK inside OpenBLAS; Debian ships no C header for it. */
+void spotrf_(const char *uplo, const int *n, float *a, const int *lda, int *info);
+void spotrs_(const char *uplo, const int *n, const int *nrhs, const float *a, const int *lda,
+             float *b, const int *ldb, int *info);
 
 void dg_gemm_nt(int m, int n, int k, const float *a, const float *b, float *out)
 {
@@ -39,8 +43,11 @@ bool dg_cholesky_solve(int k, float *a, float *b)
     /* Row-major lower is column-major upper: LAPACK's own order, nothing is transposed. */
     for (int i = 0; i < k; i++)
         if (!isfinite(a[(long)i * k + i])) return false;
-    if (LAPACKE_spotrf_work(LAPACK_COL_MAJOR, 'U', k, a, k) != 0) return false;
-    return LAPACKE_spotrs_work(LAPACK_COL_MAJOR, 'U', k, 1, a, k, b, k) == 0;
+    const int one = 1;
+    int info = 0;
+    spotrf_("U", &k, a, &k, &info);
+    if (info == 0) spotrs_("U", &k, &one, a, &k, b, &k, &info);
+    return info == 0;
 }
 
 const char *dg_blas_core(void)

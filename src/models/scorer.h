@@ -17,9 +17,9 @@ typedef struct dg_scorer {
     bool rates;                /* scores are ratings: RMSE and MAE are defined */
     double clip_min, clip_max; /* range of ratings; used only where rates */
 
-    /** Load n <= DG_SCORER_TILE users (global rows owned by this rank) for scoring. A held-out user,
-     *  one with a fold_in row in the dataset, is folded in from it. LOCAL.
-     *  Errors DG_ERR_NUMERIC naming the user row. */
+    /** Load n <= DG_SCORER_TILE users (global rows owned by this rank) for scoring. A held-out
+     * user, one with a fold_in row in the dataset, is folded in from it. LOCAL. Errors
+     * DG_ERR_NUMERIC naming the user row. */
     dg_status (*load)(void *self, const int64_t *user, int n, dg_err *err);
 
     /** Scores of the loaded users for items [begin, end): out (n, end-begin) row-major. LOCAL.

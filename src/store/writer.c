@@ -31,6 +31,13 @@ static void remember(dg_writer *w, bool good, const char *what)
     w->status = DG_FAIL(&w->err, DG_ERR_IO, "%s: cannot write %s", w->path, what);
 }
 
+void dg_writer_fail(dg_writer *w, dg_status status, const dg_err *err)
+{
+    if (w->status != DG_OK) return;
+    w->status = status;
+    w->err = *err;
+}
+
 /* ---- creating ---- */
 
 /* Rank 0 finds out whether the file can be made at all, while errno still says why not. */
@@ -241,10 +248,7 @@ void dg_writer_array(dg_writer *w, const char *array, const dg_piece *p)
         w->comm, table != NULL ? DG_OK : DG_FAIL(&err, DG_ERR_NOMEM, "%s: out of memory", w->path),
         &err);
     if (st != DG_OK) {
-        if (w->status == DG_OK) {
-            w->status = st;
-            w->err = err;
-        }
+        dg_writer_fail(w, st, &err);
         dg_free(table);
         return;
     }
@@ -316,9 +320,8 @@ void dg_writer_strings(dg_writer *w, const char *array, const dg_shards *shards,
         dg_writer_array(w, path, &(dg_piece){DG_I64, 1, shards->n, rows, offset});
         snprintf(path, sizeof path, "%s/bytes", array);
         dg_writer_array(w, path, &(dg_piece){DG_U8, 1, shards->n, bytes, own->bytes});
-    } else if (w->status == DG_OK) {
-        w->status = st;
-        w->err = err;
+    } else {
+        dg_writer_fail(w, st, &err);
     }
     dg_free(offset);
     dg_free(rows);
@@ -418,10 +421,7 @@ dg_status dg_writer_commit(dg_writer **writer, char content[DG_HEX_SIZE], dg_err
     char hex[DG_HEX_SIZE] = "";
     dg_err local;
     const dg_status hashed = dg_content_finish(&w->content, hex, &local);
-    if (hashed != DG_OK && w->status == DG_OK) {
-        w->status = hashed;
-        w->err = local;
-    }
+    if (hashed != DG_OK) dg_writer_fail(w, hashed, &local);
     dg_writer_text(w, "content_digest", hex);
     close_file(w);
     *err = w->err;

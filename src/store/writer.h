@@ -39,6 +39,10 @@ void dg_writer_small(dg_writer *w, const char *array, dg_type type, int64_t n_ro
 void dg_writer_strings(dg_writer *w, const char *array, const dg_shards *shards,
                        const dg_strings *own);
 
+/** Note a failure of the caller, the same on every rank: commit will report it, and no file will
+ *  appear. LOCAL. */
+void dg_writer_fail(dg_writer *w, dg_status status, const dg_err *err);
+
 /** Finish: digests, fsync, rename; or remove the temporary file when anything failed on any rank.
  *  Frees the writer either way. `content` may be NULL. COLLECTIVE. Errors as remembered. */
 dg_status dg_writer_commit(dg_writer **w, char content[DG_HEX_SIZE], dg_err *err);

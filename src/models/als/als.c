@@ -1,0 +1,413 @@
+#include "models/als/als.h"
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "comm/tree.h"
+#include "dense/blas.h"
+#include "models/als/rows.h"
+
+#include <math.h>
+#include <string.h>
+
+struct dg_model {
+    const dg_comm *comm;
+    const dg_dataset *data;
+    const dg_als_options *options;
+    int d;           /* columns of a row: factors, and the bias */
+    dg_matrix users; /* (n_users, d) */
+    dg_matrix items; /* (n_items, d) */
+    double mean;     /* global mean of the training ratings */
+    double *gram;    /* (d, d) of the side last asked for; not kept up to date */
+    double *other;   /* (d, d) second Gram, for the loss */
+    float *base;     /* (d, d) unobserved_weight * Gram of the features, for row solves */
+};
+
+static bool has_base(const dg_model *m) { return m->options->loss != DG_ALS_RATINGS; }
+
+/* ---- creating ---- */
+
+/* Entries N(0, sigma*^2 / d), a pure function of seed and row; biases start at 0. */
+static void start_items(dg_model *m, uint64_t seed)
+{
+    const int64_t n_factors = m->options->n_factors;
+    const double std = m->options->init_std / sqrt((double)n_factors);
+    for (int64_t r = m->items.own.begin; r < m->items.own.end; r++) {
+        dg_rng rng = dg_rng_at(seed, DG_RNG_INIT_ITEM, (uint64_t)r);
+        float *row = dg_matrix_row(&m->items, r);
+        for (int64_t k = 0; k < n_factors; k++) row[k] = (float)(std * dg_rng_normal(&rng));
+    }
+    dg_matrix_publish(&m->items);
+}
+
+/* Mean of all training values, summed in the shards' fixed order. */
+static dg_status find_mean(dg_model *m, dg_err *err)
+{
+    const dg_dataset *d = m->data;
+    dg_tree *tree = NULL;
+    double sum = 0;
+    dg_status st = dg_agree(m->comm, dg_tree_create(m->comm, d->users.n, 1, &tree, err), err);
+    const dg_run run = dg_shards_run(d->users.n, m->comm->rank, m->comm->size);
+    for (int s = run.begin; s < run.end && st == DG_OK; s++) {
+        double *leaf = dg_tree_leaf(tree);
+        const int64_t first = d->train.ptr[d->users.begin[s] - d->train.begin];
+        const int64_t end = d->train.ptr[d->users.begin[s + 1] - d->train.begin];
+        for (int64_t k = first; k < end; k++) *leaf += d->train.value[k];
+        dg_tree_push(tree);
+    }
+    if (st == DG_OK) dg_tree_sum(tree, &sum);
+    dg_tree_destroy(&tree);
+    m->mean = d->n_train > 0 ? sum / (double)d->n_train : 0;
+    return st;
+}
+
+static dg_status allocate(dg_model *m, dg_err *err)
+{
+    const size_t square = (size_t)m->d * (size_t)m->d;
+    if (!has_base(m)) return DG_OK;
+    m->gram = dg_alloc(square, sizeof *m->gram);
+    m->other = dg_alloc(square, sizeof *m->other);
+    m->base = dg_alloc(square, sizeof *m->base);
+    if (m->gram != NULL && m->other != NULL && m->base != NULL) return DG_OK;
+    return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for %d factors", m->d);
+}
+
+static void destroy(dg_model **m)
+{
+    if (*m == NULL) return;
+    dg_matrix_destroy(&(*m)->users);
+    dg_matrix_destroy(&(*m)->items);
+    dg_free((*m)->gram);
+    dg_free((*m)->other);
+    dg_free((*m)->base);
+    dg_free(*m);
+    *m = NULL;
+}
+
+static dg_status create(const dg_comm *c, const dg_dataset *data, const void *options,
+                        uint64_t seed, dg_model **out, dg_err *err)
+{
+    const dg_als_options *o = options;
+    dg_model *m = *out = dg_alloc(1, sizeof *m);
+    dg_status st = m == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a model") : DG_OK;
+    if (st == DG_OK) {
+        *m = (dg_model){.comm = c, .data = data, .options = o};
+        m->d = (int)o->n_factors + (o->loss == DG_ALS_RATINGS && o->biases);
+        st = allocate(m, err);
+    }
+    st = dg_agree(c, st, err);
+    if (st == DG_OK) st = dg_matrix_create(c, &data->users, m->d, &m->users, err);
+    if (st == DG_OK) st = dg_matrix_create(c, &data->items, m->d, &m->items, err);
+    if (st == DG_OK && o->loss == DG_ALS_RATINGS) st = find_mean(m, err);
+    if (st == DG_OK)
+        start_items(m, seed);
+    else
+        destroy(out);
+    return st;
+}
+
+/* ---- sweeping ---- */
+
+static int64_t sweeps(const void *options) { return ((const dg_als_options *)options)->iterations; }
+
+/* What solving rows against `features` needs; refreshes the Gram base. COLLECTIVE. */
+static dg_status prepare_side(dg_model *m, const dg_matrix *features, const dg_shards *shards,
+                              double reg, dg_als_side *out, dg_err *err)
+{
+    *out = (dg_als_side){.options = m->options,
+                         .features = features,
+                         .reg = reg,
+                         .mean = m->mean,
+                         .biases = m->options->loss == DG_ALS_RATINGS && m->options->biases};
+    if (!has_base(m)) return DG_OK;
+    const dg_status st = dg_als_gram(m->comm, shards, features, m->d, m->gram, err);
+    if (st != DG_OK) return st;
+    for (size_t k = 0; k < (size_t)m->d * (size_t)m->d; k++)
+        m->base[k] = (float)(m->options->unobserved_weight * m->gram[k]);
+    out->base = m->base;
+    return DG_OK;
+}
+
+/* Sum over all pairs of score^2 = <W'W, H'H>; the Gram of the users is in m->gram. */
+static dg_status add_unobserved(dg_model *m, double counted_unseen, dg_loss *loss, dg_err *err)
+{
+    const dg_status st = dg_als_gram(m->comm, &m->data->items, &m->items, m->d, m->other, err);
+    double dot = 0;
+    for (size_t k = 0; k < (size_t)m->d * (size_t)m->d; k++) dot += m->gram[k] * m->other[k];
+    loss->unobserved = m->options->unobserved_weight * dot - counted_unseen;
+    return st;
+}
+
+static dg_status sweep(dg_model *m, dg_loss *loss, dg_err *err)
+{
+    const dg_dataset *d = m->data;
+    dg_als_row_loss of_users, of_items;
+    dg_als_side side;
+    dg_status st = prepare_side(m, &m->items, &d->items, m->options->reg_user, &side, err);
+    if (st == DG_OK)
+        st = dg_als_solve_side(m->comm, &side, &d->users, &d->train, &m->users, &of_users, "users",
+                               err);
+    if (st == DG_OK) st = prepare_side(m, &m->users, &d->users, m->options->reg_item, &side, err);
+    if (st == DG_OK)
+        st = dg_als_solve_side(m->comm, &side, &d->items, &d->train_by_item, &m->items, &of_items,
+                               "items", err);
+    if (st != DG_OK) return st;
+    *loss = (dg_loss){.observed = of_items.observed,
+                      .regularization = of_users.regularization + of_items.regularization};
+    return has_base(m) ? add_unobserved(m, of_items.counted_unseen, loss, err) : DG_OK;
+}
+
+/* ---- saving and loading ---- */
+
+/* Rows of each own shard. */
+static dg_status shard_rows(const dg_model *m, const dg_shards *s, int64_t **out, dg_err *err)
+{
+    const dg_run run = dg_shards_run(s->n, m->comm->rank, m->comm->size);
+    *out = dg_alloc((size_t)(run.end - run.begin), sizeof **out);
+    if (*out == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory writing factors");
+    for (int k = run.begin; k < run.end; k++) (*out)[k - run.begin] = s->begin[k + 1] - s->begin[k];
+    return DG_OK;
+}
+
+static void write_matrix(const dg_model *m, dg_writer *w, const char *array, const dg_shards *s,
+                         const dg_matrix *x)
+{
+    int64_t *rows = NULL;
+    dg_err err = {.text = ""};
+    const dg_status st = dg_agree(m->comm, shard_rows(m, s, &rows, &err), &err);
+    if (st == DG_OK)
+        dg_writer_array(w, array,
+                        &(dg_piece){DG_F32, x->n_cols, s->n, rows, dg_matrix_row(x, x->own.begin)});
+    else
+        dg_writer_fail(w, st, &err);
+    dg_free(rows);
+}
+
+static void save(const dg_model *m, dg_writer *w)
+{
+    dg_writer_int(w, "n_factors", m->options->n_factors);
+    dg_writer_int(w, "n_cols", m->d);
+    dg_writer_real(w, "mean", m->mean);
+    write_matrix(m, w, "factors/user", &m->data->users, &m->users);
+    write_matrix(m, w, "factors/item", &m->data->items, &m->items);
+}
+
+static dg_status load_matrix(dg_model *m, const dg_container *f, const char *array,
+                             const dg_shards *s, dg_matrix *x, dg_err *err)
+{
+    const dg_run run = dg_shards_run(s->n, m->comm->rank, m->comm->size);
+    const int64_t own = x->own.end - x->own.begin;
+    dg_array_info info;
+    float *rows = NULL;
+    int64_t n = 0;
+    dg_status st = dg_container_info(f, array, &info, err);
+    if (st == DG_OK &&
+        (info.n_rows != x->n_rows || info.n_cols != x->n_cols || info.n_shards != s->n))
+        st = DG_FAIL(err, DG_ERR_DATA, "%s: %s is %lld x %lld, the job needs %lld x %d",
+                     dg_container_path(f), array, (long long)info.n_rows, (long long)info.n_cols,
+                     (long long)x->n_rows, x->n_cols);
+    if (st == DG_OK)
+        st = dg_container_read(f, array, DG_F32, run.begin, run.end, (void **)&rows, NULL, &n, err);
+    if (st == DG_OK && n != own)
+        st = DG_FAIL(err, DG_ERR_DATA, "%s: %s is cut differently from the dataset",
+                     dg_container_path(f), array);
+    st = dg_agree(m->comm, st, err);
+    if (st == DG_OK && own > 0)
+        memcpy(dg_matrix_row(x, x->own.begin), rows,
+               (size_t)own * (size_t)x->n_cols * sizeof *rows);
+    if (st == DG_OK) dg_matrix_publish(x);
+    dg_free(rows);
+    return st;
+}
+
+static dg_status load(dg_model *m, const dg_container *f, dg_err *err)
+{
+    dg_status st = dg_container_real(f, "/meta", "mean", &m->mean, err);
+    st = dg_agree(m->comm, st, err);
+    if (st == DG_OK) st = load_matrix(m, f, "factors/user", &m->data->users, &m->users, err);
+    if (st == DG_OK) st = load_matrix(m, f, "factors/item", &m->data->items, &m->items, err);
+    return st;
+}
+
+/* ---- scoring ---- */
+
+typedef struct dg_als_scorer {
+    const dg_model *model;
+    dg_als_side side; /* for fold-in */
+    dg_als_workspace *workspace;
+    float *users; /* (DG_SCORER_TILE, d) loaded rows, made ready for a plain dot product */
+    float *bias;  /* (DG_SCORER_TILE,) mean + user bias */
+    int n;        /* users loaded */
+} dg_als_scorer;
+
+/* A trained user's row, or the fold-in of a held-out one. */
+static bool user_row(dg_als_scorer *s, int64_t user, float *out)
+{
+    const dg_row history = dg_csr_row(&s->model->data->fold_in, user);
+    if (history.n > 0) return dg_als_solve_row(&s->side, history, s->workspace, out, NULL);
+    memcpy(out, dg_matrix_row(&s->model->users, user), (size_t)s->model->d * sizeof *out);
+    return true;
+}
+
+static dg_status load_users(void *self, const int64_t *user, int n, dg_err *err)
+{
+    dg_als_scorer *s = self;
+    const int d = s->model->d;
+    s->n = n;
+    for (int i = 0; i < n; i++) {
+        float *row = s->users + (size_t)i * (size_t)d;
+        if (!user_row(s, user[i], row))
+            return DG_FAIL(err, DG_ERR_NUMERIC, "user row %lld: its history cannot be folded in",
+                           (long long)user[i]);
+        s->bias[i] = (float)s->model->mean;
+        if (!s->side.biases) continue;
+        s->bias[i] += row[d - 1];
+        row[d - 1] = 1; /* meets the item's bias */
+    }
+    return DG_OK;
+}
+
+static void score(void *self, int64_t begin, int64_t end, float *out)
+{
+    const dg_als_scorer *s = self;
+    const int n_items = (int)(end - begin);
+    dg_gemm_nt(s->n, n_items, s->model->d, s->users, dg_matrix_row(&s->model->items, begin), out);
+    for (int i = 0; i < s->n; i++)
+        for (int j = 0; s->bias[i] != 0 && j < n_items; j++)
+            out[(size_t)i * (size_t)n_items + (size_t)j] += s->bias[i];
+}
+
+static float score_one(void *self, int i, int64_t item)
+{
+    const dg_als_scorer *s = self;
+    const float *a = s->users + (size_t)i * (size_t)s->model->d;
+    const float *b = dg_matrix_row(&s->model->items, item);
+    double sum = s->bias[i];
+    for (int j = 0; j < s->model->d; j++) sum += (double)a[j] * b[j];
+    return (float)sum;
+}
+
+static void destroy_scorer(dg_scorer *out)
+{
+    dg_als_scorer *s = out->self;
+    if (s == NULL) return;
+    dg_als_workspace_destroy(&s->workspace);
+    dg_free(s->users);
+    dg_free(s->bias);
+    dg_free(s);
+    out->self = NULL;
+}
+
+static dg_status scorer(dg_model *m, dg_scorer *out, dg_err *err)
+{
+    *out = (dg_scorer){.n_items = m->items.n_rows,
+                       .rates = m->options->loss == DG_ALS_RATINGS,
+                       .clip_min = m->data->value_min,
+                       .clip_max = m->data->value_max,
+                       .load = load_users,
+                       .score = score,
+                       .score_one = score_one,
+                       .destroy = destroy_scorer};
+    dg_als_scorer *s = out->self = dg_alloc(1, sizeof *s);
+    dg_status st = s == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for scoring") : DG_OK;
+    if (st == DG_OK) {
+        s->model = m;
+        s->users = dg_alloc((size_t)DG_SCORER_TILE * (size_t)m->d, sizeof(float));
+        s->bias = dg_alloc(DG_SCORER_TILE, sizeof(float));
+        st = s->users == NULL || s->bias == NULL
+                 ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for scoring")
+                 : dg_als_workspace_create(m->d, &s->workspace, err);
+    }
+    st = dg_agree(m->comm, st, err);
+    if (st == DG_OK)
+        st = prepare_side(m, &m->items, &m->data->items, m->options->reg_user, &s->side, err);
+    if (st != DG_OK) destroy_scorer(out);
+    return st;
+}
+
+/* ---- exporting ---- */
+
+/* With biases a row becomes [factors, own bias, 1] for users and [factors, 1, own bias] for items,
+ * so that serving needs nothing but a dot product and the mean. */
+static dg_status widen(const dg_model *m, const dg_matrix *x, int bias_at, int one_at, float **out,
+                       dg_err *err)
+{
+    const int64_t rows = x->own.end - x->own.begin;
+    const int d = m->d;
+    *out = dg_alloc((size_t)rows * (size_t)(d + 1), sizeof **out);
+    if (*out == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory exporting factors");
+    for (int64_t r = 0; r < rows; r++) {
+        const float *from = dg_matrix_row(x, x->own.begin + r);
+        float *to = *out + r * (d + 1);
+        memcpy(to, from, (size_t)(d - 1) * sizeof *to);
+        to[bias_at] = from[d - 1];
+        to[one_at] = 1;
+    }
+    return DG_OK;
+}
+
+static void export_side(const dg_model *m, dg_writer *w, const char *array, const dg_shards *s,
+                        const dg_matrix *x, int bias_at, int one_at)
+{
+    int64_t *rows = NULL;
+    float *wide = NULL;
+    dg_err err = {.text = ""};
+    dg_status st = shard_rows(m, s, &rows, &err);
+    if (st == DG_OK) st = widen(m, x, bias_at, one_at, &wide, &err);
+    st = dg_agree(m->comm, st, &err);
+    if (st == DG_OK)
+        dg_writer_array(w, array, &(dg_piece){DG_F32, m->d + 1, s->n, rows, wide});
+    else
+        dg_writer_fail(w, st, &err);
+    dg_free(rows);
+    dg_free(wide);
+}
+
+static void export(const dg_model *m, dg_writer *w)
+{
+    const bool biases = m->options->loss == DG_ALS_RATINGS && m->options->biases;
+    dg_writer_int(w, "n_cols", m->d + biases);
+    dg_writer_int(w, "similar_cols", m->options->n_factors);
+    dg_writer_real(w, "offset", m->mean);
+    if (!biases) {
+        write_matrix(m, w, "factors/user", &m->data->users, &m->users);
+        write_matrix(m, w, "factors/item", &m->data->items, &m->items);
+        return;
+    }
+    export_side(m, w, "factors/user", &m->data->users, &m->users, m->d - 1, m->d);
+    export_side(m, w, "factors/item", &m->data->items, &m->items, m->d, m->d - 1);
+}
+
+const dg_model_class dg_ials_class = {
+    .name = "ials",
+    .summary = "implicit ALS for behaviour: weighs every unseen pair, frequency-scaled lambda",
+    .option = dg_als__ials_options,
+    .options_size = sizeof(dg_als_options),
+    .n_options = DG_ALS_N_IALS,
+    .settle = dg_als__settle_ials,
+    .sweeps = sweeps,
+    .create = create,
+    .sweep = sweep,
+    .save = save,
+    .load = load,
+    .scorer = scorer,
+    .export = export,
+    .destroy = destroy,
+};
+
+const dg_model_class dg_als_class = {
+    .name = "als",
+    .summary = "ALS for ratings: global mean, biases, lambda scaled by counts",
+    .option = dg_als__ratings_options,
+    .options_size = sizeof(dg_als_options),
+    .n_options = DG_ALS_N_RATINGS,
+    .rates = true,
+    .settle = dg_als__settle_ratings,
+    .sweeps = sweeps,
+    .create = create,
+    .sweep = sweep,
+    .save = save,
+    .load = load,
+    .scorer = scorer,
+    .export = export,
+    .destroy = destroy,
+};

@@ -1,0 +1,67 @@
+/* rows.h - one row's least-squares problem, and all rows of one side.
+ *
+ * Row solve  (base + sum c f f' + lambda I) x = sum t f,  f the other side's rows, c and t from the
+ * row's values (weights.c). One thread solves a row, entries in stored order: no bit depends on
+ * ranks or threads. */
+#ifndef DG_MODELS_ALS_ROWS_H
+#define DG_MODELS_ALS_ROWS_H
+#include "comm/matrix.h"
+#include "models/als/options.h"
+#include "sparse/csr.h"
+
+/* One side's half of a sweep: everything a row solve reads. All borrowed. */
+typedef struct dg_als_side {
+    const dg_als_options *options;
+    const dg_matrix *features; /* the other side's rows, (n, d) or (n, d + 1) with biases */
+    const float *base;         /* (d, d) lower, alpha0 * Gram of the features; NULL for ratings */
+    double reg;                /* lambda of this side */
+    double mean;               /* global mean of the ratings; 0 for the others */
+    bool biases;               /* the last column of a row is its bias, and a feature of 1 */
+} dg_als_side;
+
+/* What a row adds to the loss after it is solved. */
+typedef struct dg_als_row_loss {
+    double observed;       /* its own entries' weighted squared errors */
+    double counted_unseen; /* alpha0 * score^2 of its entries: in the Gram sum, not unseen (hkv) */
+    double regularization;
+} dg_als_row_loss;
+
+typedef struct dg_als_workspace dg_als_workspace;
+
+/** Buffers of one thread for rows of d columns. LOCAL. Errors DG_ERR_NOMEM. */
+dg_status dg_als_workspace_create(int d, dg_als_workspace **out, dg_err *err);
+void dg_als_workspace_destroy(dg_als_workspace **w);
+
+/**
+ * Solve one row. LOCAL.
+ *
+ * @param[in]  row   entries: index into the features, value as the data has it
+ * @param[out] x     (d,) the solution; zeros for an empty row
+ * @param[out] loss  may be NULL, then nothing is computed
+ *
+ * Cost    n d^2 + d^3/3 flops, n rows gathered.
+ * Errors  false where the system is not positive definite or not finite, even with a little added
+ *         to its diagonal.
+ * Source  Rendle et al. 2022, section 3; Hu, Koren, Volinsky 2008, section 4; Zhou et al. 2008.
+ */
+bool dg_als_solve_row(const dg_als_side *s, dg_row row, dg_als_workspace *w, float *x,
+                      dg_als_row_loss *loss);
+
+/**
+ * Solve all own rows of one side into `solution`, publish them, and sum the loss. COLLECTIVE.
+ *
+ * @param[in]  shards  of the rows being solved
+ * @param[out] loss    sums over all rows, same bits for any ranks and threads; may be NULL
+ *
+ * Errors  DG_ERR_NUMERIC naming the first row that cannot be solved; DG_ERR_NOMEM; agreed.
+ */
+dg_status dg_als_solve_side(const dg_comm *c, const dg_als_side *s, const dg_shards *shards,
+                            const dg_csr *ratings, dg_matrix *solution, dg_als_row_loss *loss,
+                            const char *what, dg_err *err);
+
+/** Gram matrix of all rows, first d columns: out (d, d) whole square, summed in the shards' fixed
+ *  order. COLLECTIVE. Cost n d^2 flops. Errors DG_ERR_NOMEM, agreed. */
+dg_status dg_als_gram(const dg_comm *c, const dg_shards *shards, const dg_matrix *m, int d,
+                      double *out, dg_err *err);
+
+#endif

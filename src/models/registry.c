@@ -1,0 +1,16 @@
+#include "models/model.h"
+
+#include "models/als/als.h"
+
+#include <string.h>
+
+static const dg_model_class *const classes[] = {&dg_ials_class, &dg_als_class, NULL};
+
+const dg_model_class *const *dg_model_all(void) { return classes; }
+
+const dg_model_class *dg_model_find(const char *name)
+{
+    for (size_t k = 0; classes[k] != NULL; k++)
+        if (strcmp(classes[k]->name, name) == 0) return classes[k];
+    return NULL;
+}
