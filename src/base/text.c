@@ -200,6 +200,46 @@ bool dg_utf8_valid(const char *s, size_t n)
     return true;
 }
 
+/* Control characters, and those that reorder text on a terminal: U+2028 to U+202E, U+2066 to 69. */
+static bool is_printable(const char *s, size_t n)
+{
+    const unsigned char *u = (const unsigned char *)s;
+    if (n == 1) return u[0] >= 0x20 && u[0] != 0x7f;
+    if (n == 2) return u[0] != 0xc2 || u[1] >= 0xa0;
+    if (n == 3 && u[0] == 0xe2 && u[1] == 0x80) return u[2] < 0xa8 || u[2] > 0xae;
+    if (n == 3 && u[0] == 0xe2 && u[1] == 0x81) return u[2] < 0xa6 || u[2] > 0xa9;
+    return n > 0;
+}
+
+const char *dg_show_quoted(const char *s, size_t n, char *buf, size_t size)
+{
+    static const char hex[] = "0123456789abcdef", ellipsis[] = "\xe2\x80\xa6";
+    const size_t room =
+        size - sizeof ellipsis - 1; /* for the text; then comes at most …" and NUL */
+    size_t out = 0, i = 0;
+    buf[out++] = '"';
+    while (i < n) {
+        const size_t step = dg_utf8_step(s + i, n - i);
+        const bool plain = is_printable(s + i, step);
+        const size_t bytes = plain ? step : 4;
+        if (out + bytes > room) break;
+        if (plain)
+            memcpy(buf + out, s + i, step);
+        else
+            memcpy(buf + out, (char[]){'\\', 'x', hex[(unsigned char)s[i] >> 4], hex[s[i] & 15]},
+                   4);
+        out += bytes;
+        i += plain ? step : 1;
+    }
+    if (i < n) {
+        memcpy(buf + out, ellipsis, sizeof ellipsis - 1);
+        out += sizeof ellipsis - 1;
+    }
+    buf[out++] = '"';
+    buf[out] = '\0';
+    return buf;
+}
+
 const char *dg_show_bytes(double bytes, char *buf, size_t n)
 {
     static const char *const unit[] = {"B", "kB", "MB", "GB", "TB", "PB"};

@@ -44,6 +44,11 @@ size_t dg_utf8_step(const char *s, size_t n);
 /** Is all of it UTF-8? LOCAL, O(n). */
 bool dg_utf8_valid(const char *s, size_t n);
 
+/** Bytes of a file as an error may quote them: in double quotes, cut with an ellipsis to fit buf,
+ *  valid UTF-8 as it stands, everything unprintable as \xNN. Into buf (size >= 16), returned.
+ * LOCAL. */
+const char *dg_show_quoted(const char *s, size_t n, char *buf, size_t size);
+
 /** Bytes as "12.3 MB", seconds as "1m 02s", counts as "20,000,263": into buf, returned. LOCAL. */
 const char *dg_show_bytes(double bytes, char *buf, size_t n);
 const char *dg_show_seconds(double seconds, char *buf, size_t n);
