@@ -2,6 +2,7 @@
 #ifndef DG_TABLE_REJECT_H
 #define DG_TABLE_REJECT_H
 #include "base/status.h"
+#include "table/dialect.h"
 
 #include <stdint.h>
 
@@ -38,5 +39,14 @@ const char *dg_reject_text(dg_reject_cause cause);
 /** Make it an error: `PATH:LINE: column 3: "abc" is not a number`. LOCAL; yields DG_ERR_DATA.
  *  @param[in] lines_before  lines of the file before the range of the reject */
 dg_status dg_reject_fail(const dg_reject *r, const char *path, int64_t lines_before, dg_err *err);
+
+/** False, and the reject filled but for the line, when the field is not UTF-8 (for table/). LOCAL.
+ */
+bool dg_reject__is_text(dg_reject *r, size_t column, dg_slice field);
+
+/** Fill all but the line: the reason is `found` quoted, unless NULL, then the rest (for table/).
+ * LOCAL. */
+void dg_reject__set(dg_reject *r, dg_reject_cause cause, size_t column, dg_slice found,
+                    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 #endif

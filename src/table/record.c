@@ -1,0 +1,189 @@
+#include "table/record.h"
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "table/header.h"
+#include "table/split.h"
+
+#include <math.h>
+
+struct dg_records {
+    dg_split *split;
+    dg_format format;
+    dg_layout layout;
+    int64_t header_lines; /* counted by this range */
+    dg_reject reject;
+    dg_fields fields; /* of the last line */
+    size_t next;      /* lists: field to yield next; fields.n when the line is done */
+};
+
+/* ---- layout ---- */
+
+static const char *const role_name[DG_N_ROLES] = {"user", "item",  "value",
+                                                  "time", "event", "scene"};
+
+static dg_status find_columns(const dg_header *h, const dg_source *source, const dg_dialect *d,
+                              const char *const columns[DG_N_ROLES], dg_layout *out, dg_err *err)
+{
+    dg_status st = DG_OK;
+    for (int role = 0; role < DG_N_ROLES && st == DG_OK; role++) {
+        out->column[role] = -1;
+        if (columns[role] != NULL)
+            st = dg_header_find(h, source, d, columns[role], &out->column[role], err);
+        else if (role <= DG_ROLE_ITEM)
+            st = DG_FAIL(err, DG_ERR_CONFIG, "%s: which column is the %s is not said", source->path,
+                         role_name[role]);
+    }
+    return st;
+}
+
+dg_status dg_layout_read(const dg_source *source, const dg_dialect *d,
+                         const char *const columns[DG_N_ROLES], dg_layout *out, dg_err *err)
+{
+    dg_header h;
+    dg_status st = dg_header_read(source, d, &h, err);
+    if (st != DG_OK) return st;
+    dg_layout found = {.data_begin = h.data_begin,
+                       .header_lines = h.lines,
+                       .n_fields = h.n_fields,
+                       .column = {-1, -1, -1, -1, -1, -1},
+                       .empty = h.empty};
+    if (d->format == DG_FORMAT_CSV) st = find_columns(&h, source, d, columns, &found, err);
+    dg_header_free(&h);
+    if (st == DG_OK) *out = found;
+    return st;
+}
+
+/* ---- records ---- */
+
+/* False, and the reject filled, when the field cannot be an id. */
+static bool take_id(dg_records *r, size_t column, dg_slice *out)
+{
+    const dg_slice field = r->fields.at[column];
+    if (field.n > DG_ID_MAX) {
+        dg_reject__set(&r->reject, DG_REJECT_LONG_ID, column + 1, field,
+                       " is %zu bytes long, at most %d are allowed", field.n, DG_ID_MAX);
+        return false;
+    }
+    *out = field;
+    return dg_reject__is_text(&r->reject, column + 1, field);
+}
+
+static bool take_key(dg_records *r, dg_role role, size_t column, dg_slice *out)
+{
+    if (r->fields.at[column].n > 0) return take_id(r, column, out);
+    dg_reject__set(&r->reject, role == DG_ROLE_USER ? DG_REJECT_NO_USER : DG_REJECT_NO_ITEM,
+                   column + 1, (dg_slice){0}, "the %s is empty", role_name[role]);
+    return false;
+}
+
+static bool take_value(dg_records *r, int32_t column, float *out)
+{
+    if (column < 0) return true;
+    const dg_slice field = r->fields.at[column];
+    double value;
+    const bool parsed = dg_parse_double(field.at, field.n, &value);
+    if (parsed && isfinite((float)value)) {
+        *out = (float)value;
+        return true;
+    }
+    dg_reject__set(&r->reject, DG_REJECT_NUMBER, (size_t)column + 1, field,
+                   parsed ? " is too large" : " is not a number");
+    return false;
+}
+
+static bool take_time(dg_records *r, int32_t column, int64_t *out)
+{
+    if (column < 0) return true;
+    const dg_slice field = r->fields.at[column];
+    if (dg_parse_time(field.at, field.n, out)) return true;
+    dg_reject__set(&r->reject, DG_REJECT_TIME, (size_t)column + 1, field, " is not a time");
+    return false;
+}
+
+static bool take_row(dg_records *r, dg_record *out)
+{
+    const int32_t *column = r->layout.column;
+    if (r->fields.n != (size_t)r->layout.n_fields) {
+        dg_reject__set(&r->reject, DG_REJECT_RAGGED, 0, (dg_slice){0},
+                       "%zu columns where %d are expected", r->fields.n, r->layout.n_fields);
+        return false;
+    }
+    return take_key(r, DG_ROLE_USER, (size_t)column[DG_ROLE_USER], &out->user) &&
+           take_key(r, DG_ROLE_ITEM, (size_t)column[DG_ROLE_ITEM], &out->item) &&
+           take_value(r, column[DG_ROLE_VALUE], &out->value) &&
+           take_time(r, column[DG_ROLE_TIME], &out->time) &&
+           (column[DG_ROLE_EVENT] < 0 || take_id(r, (size_t)column[DG_ROLE_EVENT], &out->event)) &&
+           (column[DG_ROLE_SCENE] < 0 || take_id(r, (size_t)column[DG_ROLE_SCENE], &out->scene));
+}
+
+/* The next item of the line at hand. */
+static bool take_item(dg_records *r, dg_record *out)
+{
+    const size_t place = r->next++;
+    out->user = r->fields.at[0];
+    out->time = (int64_t)place;
+    out->position += (int64_t)place;
+    return take_id(r, place, &out->item);
+}
+
+/* Lines until one has an item to yield, or its user is bad. */
+static dg_status next_list(dg_records *r, dg_record *out, dg_err *err)
+{
+    while (r->next >= r->fields.n) {
+        dg_slice user;
+        const dg_status st = dg_split_next(r->split, &out->outcome, &r->fields, &r->reject, err);
+        if (st != DG_OK || out->outcome != DG_OUTCOME_RECORD) return st;
+        r->next = 1;
+        if (take_id(r, 0, &user)) continue;
+        r->next = r->fields.n;
+        out->outcome = DG_OUTCOME_REJECT;
+        return DG_OK;
+    }
+    out->position = r->fields.position;
+    out->outcome = take_item(r, out) ? DG_OUTCOME_RECORD : DG_OUTCOME_REJECT;
+    return DG_OK;
+}
+
+static dg_status next_row(dg_records *r, dg_record *out, dg_err *err)
+{
+    const dg_status st = dg_split_next(r->split, &out->outcome, &r->fields, &r->reject, err);
+    out->position = r->fields.position;
+    if (st == DG_OK && out->outcome == DG_OUTCOME_RECORD && !take_row(r, out))
+        out->outcome = DG_OUTCOME_REJECT;
+    return st;
+}
+
+dg_status dg_records_next(dg_records *r, dg_record *out, dg_err *err)
+{
+    *out = (dg_record){.value = 1};
+    const dg_status st =
+        r->format == DG_FORMAT_LISTS ? next_list(r, out, err) : next_row(r, out, err);
+    if (out->outcome == DG_OUTCOME_REJECT) out->reject = &r->reject;
+    return st;
+}
+
+dg_status dg_records_open(const dg_source *source, const dg_dialect *d, const dg_layout *layout,
+                          int64_t begin, int64_t end, dg_records **out, dg_err *err)
+{
+    *out = NULL;
+    dg_records *r = dg_alloc(1, sizeof *r);
+    if (r == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", source->path);
+    r->format = d->format;
+    r->layout = *layout;
+    r->header_lines = begin == 0 && end > 0 ? layout->header_lines : 0;
+    const dg_status st = dg_split_open(source, d, layout->data_begin, begin, end, &r->split, err);
+    *out = r;
+    if (st != DG_OK) dg_records_close(out);
+    return st;
+}
+
+int64_t dg_records_lines(const dg_records *r) { return r->header_lines + dg_split_lines(r->split); }
+
+void dg_records_close(dg_records **r)
+{
+    if (*r == NULL) return;
+    dg_split_close(&(*r)->split);
+    dg_free(*r);
+    *r = NULL;
+}

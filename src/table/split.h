@@ -1,0 +1,51 @@
+/* split.h - the lines of a byte range as fields: what records, rows and headers are read with. */
+#ifndef DG_TABLE_SPLIT_H
+#define DG_TABLE_SPLIT_H
+#include "table/record.h"
+
+#include <stdint.h>
+
+typedef struct dg_split dg_split;
+
+/* One record, its quotes taken off, in UTF-8 unless the file is not what its dialect says.
+ * Valid until the next call. */
+typedef struct dg_fields {
+    const dg_slice *at; /* (n,) */
+    size_t n;           /* > 0 */
+    int64_t line;       /* of the first byte, counted from the range's first line, from 1 */
+    int64_t position;   /* of the first byte in the decompressed content */
+} dg_fields;
+
+/**
+ * Open the records of the lines that begin in [begin, end). LOCAL.
+ *
+ * @param[in]  source      borrowed until dg_split_close
+ * @param[in]  data_begin  where records may begin: after the header, or 0 to read the header too
+ *
+ * Errors  those of dg_stream_open; DG_ERR_CONFIG latin1 with a separator beyond ASCII.
+ */
+dg_status dg_split_open(const dg_source *source, const dg_dialect *d, int64_t data_begin,
+                        int64_t begin, int64_t end, dg_split **out, dg_err *err);
+
+/**
+ * Next record that is not blank. LOCAL.
+ *
+ * @param[out] outcome  DG_OUTCOME_REJECT: broken quotes, NUL bytes, or too long
+ * @param[out] fields   DG_OUTCOME_RECORD only
+ * @param[out] reject   its line is that of the record, good or bad; the rest is set on a reject
+ *
+ * Errors  those of dg_stream_read; DG_ERR_DATA a UTF-16 byte order mark.
+ */
+dg_status dg_split_next(dg_split *s, dg_outcome *outcome, dg_fields *fields, dg_reject *reject,
+                        dg_err *err);
+
+/** Lines begun so far. LOCAL. */
+int64_t dg_split_lines(const dg_split *s);
+
+/** First byte not yet read, in the decompressed content. LOCAL. */
+int64_t dg_split_position(const dg_split *s);
+
+/** LOCAL, NULL-safe, twice-safe. */
+void dg_split_close(dg_split **s);
+
+#endif
