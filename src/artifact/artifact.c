@@ -1,0 +1,284 @@
+#include "artifact/artifact.h"
+
+#include "artifact/container.h"
+#include "base/memory.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+/* ---- ids ---- */
+
+static int compare_bytes(const char *a, size_t na, const char *b, size_t nb)
+{
+    const int order = memcmp(a, b, na < nb ? na : nb);
+    return order != 0 ? order : (na > nb) - (na < nb);
+}
+
+int64_t dg_names_find(const dg_names *names, const char *id, size_t n_bytes)
+{
+    int64_t low = 0, high = names->n;
+    while (low < high) {
+        const int64_t middle = low + (high - low) / 2;
+        size_t n;
+        const char *at = dg_names_at(names, names->sorted[middle], &n);
+        const int order = compare_bytes(id, n_bytes, at, n);
+        if (order == 0) return names->sorted[middle];
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return -1;
+}
+
+/* ---- attributes ---- */
+
+static dg_status wrong(const dg_artifact *a, const char *array, int64_t row, const char *what,
+                       dg_err *err)
+{
+    return DG_FAIL(err, DG_ERR_DATA, "%s: %s: row %" PRId64 " %s", a->path, array, row, what);
+}
+
+static dg_status read_text(const dg_artifact *a, const char *key, bool required, char **out,
+                           dg_err *err)
+{
+    const dg_status st = dg_container_text(a->file, "/meta", key, out, err);
+    if (st == DG_ERR_DATA && !required) {
+        *out = NULL;
+        return DG_OK;
+    }
+    return st;
+}
+
+static dg_status read_texts(dg_artifact *a, dg_err *err)
+{
+    const struct {
+        const char *key;
+        bool required;
+        char **at;
+    } texts[] = {{"name", true, &a->name},        {"algorithm", true, &a->algorithm},
+                 {"config", true, &a->config},    {"dataset", true, &a->dataset},
+                 {"created", false, &a->created}, {"metrics", false, &a->metrics}};
+    dg_status st = DG_OK;
+    for (size_t k = 0; k < sizeof texts / sizeof *texts && st == DG_OK; k++)
+        st = read_text(a, texts[k].key, texts[k].required, texts[k].at, err);
+    a->content = dg_strdup(dg_container_content(a->file));
+    if (st == DG_OK && a->content == NULL)
+        return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", a->path);
+    return st;
+}
+
+static dg_status read_count(const dg_artifact *a, const char *key, int64_t min, int64_t max,
+                            int64_t *out, dg_err *err)
+{
+    const dg_status st = dg_container_int(a->file, "/meta", key, out, err);
+    if (st != DG_OK || (*out >= min && *out <= max)) return st;
+    return DG_FAIL(err, DG_ERR_DATA,
+                   "%s: /meta: %s is %" PRId64 ", not within %" PRId64 " to %" PRId64, a->path, key,
+                   *out, min, max);
+}
+
+static dg_status read_real(const dg_artifact *a, const char *key, double *out, dg_err *err)
+{
+    const dg_status st = dg_container_real(a->file, "/meta", key, out, err);
+    if (st != DG_OK || isfinite(*out)) return st;
+    return DG_FAIL(err, DG_ERR_DATA, "%s: /meta: %s is %g", a->path, key, *out);
+}
+
+/* Both bounds, or neither. */
+static dg_status read_clip(dg_artifact *a, dg_err *err)
+{
+    dg_err ignored;
+    double probe;
+    const bool low = dg_container_real(a->file, "/meta", "clip_min", &probe, &ignored) == DG_OK;
+    const bool high = dg_container_real(a->file, "/meta", "clip_max", &probe, &ignored) == DG_OK;
+    a->clipped = low || high;
+    if (!a->clipped) return DG_OK;
+    dg_status st = read_real(a, "clip_min", &a->clip_min, err);
+    if (st == DG_OK) st = read_real(a, "clip_max", &a->clip_max, err);
+    if (st == DG_OK && a->clip_min > a->clip_max)
+        st = DG_FAIL(err, DG_ERR_DATA, "%s: /meta: clip_min %g is above clip_max %g", a->path,
+                     a->clip_min, a->clip_max);
+    return st;
+}
+
+static dg_status read_meta(dg_artifact *a, dg_err *err)
+{
+    int64_t n_cols = 0, similar_cols = 0;
+    dg_status st = read_texts(a, err);
+    if (st == DG_OK) st = read_count(a, "n_users", 0, INT32_MAX, &a->n_users, err);
+    if (st == DG_OK) st = read_count(a, "n_items", 1, INT32_MAX, &a->n_items, err);
+    if (st == DG_OK) st = read_count(a, "n_cols", 1, 1 << 20, &n_cols, err);
+    if (st == DG_OK) st = read_count(a, "similar_cols", 0, n_cols, &similar_cols, err);
+    if (st == DG_OK) st = read_real(a, "offset", &a->offset, err);
+    if (st == DG_OK) st = read_clip(a, err);
+    a->n_cols = (int32_t)n_cols;
+    a->similar_cols = (int32_t)similar_cols;
+    return st;
+}
+
+/* ---- arrays: type and shape first, contents later ---- */
+
+static dg_status map_array(const dg_artifact *a, const char *array, dg_type type, int64_t n_rows,
+                           int64_t n_cols, const void **at, dg_err *err)
+{
+    dg_array_info info;
+    dg_status st = dg_container_info(a->file, array, &info, err);
+    if (st == DG_OK && (info.n_rows != n_rows || info.n_cols != n_cols))
+        st = DG_FAIL(err, DG_ERR_DATA,
+                     "%s: %s has shape %" PRId64 " x %" PRId64 " where %" PRId64 " x %" PRId64
+                     " is expected",
+                     a->path, array, info.n_rows, info.n_cols, n_rows, n_cols);
+    return st == DG_OK ? dg_container_map(a->file, array, type, at, err) : st;
+}
+
+/* A run of offsets and what they cut: ARRAY of type `type`, whose length the last offset states. */
+static dg_status map_cut(const dg_artifact *a, const char *offsets, const char *array, dg_type type,
+                         int64_t n, const int64_t **offset, const void **at, dg_err *err)
+{
+    const void *cut;
+    dg_status st = map_array(a, offsets, DG_I64, n + 1, 1, &cut, err);
+    if (st != DG_OK) return st;
+    *offset = cut;
+    if ((*offset)[0] != 0) return wrong(a, offsets, 0, "is not 0", err);
+    for (int64_t r = 0; r < n; r++)
+        if ((*offset)[r + 1] < (*offset)[r]) return wrong(a, offsets, r + 1, "goes back", err);
+    return map_array(a, array, type, (*offset)[n], 1, at, err);
+}
+
+static dg_status map_names(const dg_artifact *a, int64_t n, const char *offsets, const char *bytes,
+                           dg_names *out, dg_err *err)
+{
+    const void *at;
+    const dg_status st = map_cut(a, offsets, bytes, DG_U8, n, &out->offset, &at, err);
+    if (st != DG_OK) return st;
+    out->bytes = at;
+    out->n = n;
+    return DG_OK;
+}
+
+/* Strictly ascending texts in range are n different rows: a permutation, and no id twice. */
+static dg_status check_order(const dg_artifact *a, const char *array, const dg_names *names,
+                             dg_err *err)
+{
+    size_t n = 0, n_before = 0;
+    const char *before = NULL;
+    for (int64_t k = 0; k < names->n; k++) {
+        if (names->sorted[k] < 0 || names->sorted[k] >= names->n)
+            return wrong(a, array, k, "is not a row", err);
+        const char *at = dg_names_at(names, names->sorted[k], &n);
+        if (k > 0 && compare_bytes(before, n_before, at, n) >= 0)
+            return wrong(a, array, k, "is out of order, or an id occurs twice", err);
+        before = at;
+        n_before = n;
+    }
+    return DG_OK;
+}
+
+static dg_status map_ids(const dg_artifact *a, int64_t n, const char *const path[3], dg_names *out,
+                         dg_err *err)
+{
+    const void *sorted;
+    dg_status st = map_names(a, n, path[0], path[1], out, err);
+    if (st == DG_OK) st = map_array(a, path[2], DG_I32, n, 1, &sorted, err);
+    if (st != DG_OK) return st;
+    out->sorted = sorted;
+    return check_order(a, path[2], out, err);
+}
+
+static dg_status map_factors(dg_artifact *a, dg_err *err)
+{
+    const void *user, *item;
+    dg_status st = map_array(a, "factors/user", DG_F32, a->n_users, a->n_cols, &user, err);
+    if (st == DG_OK) st = map_array(a, "factors/item", DG_F32, a->n_items, a->n_cols, &item, err);
+    if (st != DG_OK) return st;
+    a->user_factor = user;
+    a->item_factor = item;
+    return DG_OK;
+}
+
+static dg_status map_history(dg_artifact *a, dg_err *err)
+{
+    const void *at;
+    const dg_status st =
+        map_cut(a, "history/ptr", "history/index", DG_I32, a->n_users, &a->history_ptr, &at, err);
+    if (st != DG_OK) return st;
+    a->history_item = at;
+    for (int64_t u = 0; u < a->n_users; u++) {
+        int32_t before = -1;
+        for (int64_t p = a->history_ptr[u]; p < a->history_ptr[u + 1]; p++) {
+            const int32_t item = a->history_item[p];
+            if (item <= before || item >= a->n_items)
+                return wrong(a, "history/index", p, "is not an item above the one before", err);
+            before = item;
+        }
+    }
+    return DG_OK;
+}
+
+/* Counts descending, ties by row ascending: a strict order, so no item stands twice. */
+static dg_status map_popularity(dg_artifact *a, dg_err *err)
+{
+    const void *count, *order;
+    dg_status st = map_array(a, "popularity/count", DG_I64, a->n_items, 1, &count, err);
+    if (st == DG_OK) st = map_array(a, "popularity/order", DG_I32, a->n_items, 1, &order, err);
+    if (st != DG_OK) return st;
+    a->popularity = count;
+    a->popular = order;
+    for (int64_t k = 0; k < a->n_items; k++) {
+        const int32_t item = a->popular[k];
+        if (item < 0 || item >= a->n_items)
+            return wrong(a, "popularity/order", k, "is not an item", err);
+        if (a->popularity[item] < 0) return wrong(a, "popularity/count", item, "is negative", err);
+        const int32_t before = k > 0 ? a->popular[k - 1] : item;
+        const bool descends = k == 0 || a->popularity[before] > a->popularity[item] ||
+                              (a->popularity[before] == a->popularity[item] && before < item);
+        if (!descends) return wrong(a, "popularity/order", k, "is out of order", err);
+    }
+    return DG_OK;
+}
+
+static dg_status map_all(dg_artifact *a, dg_err *err)
+{
+    static const char *const user[] = {"ids/user/offsets", "ids/user/bytes", "ids/user/sorted"};
+    static const char *const item[] = {"ids/item/offsets", "ids/item/bytes", "ids/item/sorted"};
+    dg_status st = map_ids(a, a->n_users, user, &a->user_id, err);
+    if (st == DG_OK) st = map_ids(a, a->n_items, item, &a->item_id, err);
+    if (st == DG_OK && dg_container_has(a->file, "titles/item/offsets"))
+        st = map_names(a, a->n_items, "titles/item/offsets", "titles/item/bytes", &a->item_title,
+                       err);
+    if (st == DG_OK) st = map_factors(a, err);
+    if (st == DG_OK) st = map_history(a, err);
+    return st == DG_OK ? map_popularity(a, err) : st;
+}
+
+dg_status dg_artifact_open(const char *path, dg_artifact **out, dg_err *err)
+{
+    *out = NULL;
+    dg_artifact *a = dg_alloc(1, sizeof *a);
+    if (a == NULL || (a->path = dg_strdup(path)) == NULL) {
+        dg_artifact_close(&a);
+        return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", path);
+    }
+    dg_status st = dg_container_open(path, "daogou-artifact", DG_ARTIFACT_VERSION, &a->file, err);
+    if (st == DG_OK) st = read_meta(a, err);
+    if (st == DG_OK) st = map_all(a, err);
+    if (st != DG_OK) {
+        dg_artifact_close(&a);
+        return st;
+    }
+    *out = a;
+    return DG_OK;
+}
+
+void dg_artifact_close(dg_artifact **a)
+{
+    if (*a == NULL) return;
+    char *const texts[] = {(*a)->path,    (*a)->name,    (*a)->algorithm, (*a)->config,
+                           (*a)->dataset, (*a)->created, (*a)->metrics,   (*a)->content};
+    for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) dg_free(texts[k]);
+    dg_container_close(&(*a)->file);
+    dg_free(*a);
+    *a = NULL;
+}

@@ -1,0 +1,75 @@
+/* artifact.h - a model as the serving node sees it: one artifact.h5, mapped, checked, read-only.
+ *
+ * The layout (docs/formats.md) is made by `daogou export`. A score is
+ *     score(u, i) = offset + dot(user_factor[u], item_factor[i])
+ * with biases already folded into columns of their own, behind the first similar_cols ones. */
+#ifndef DG_ARTIFACT_ARTIFACT_H
+#define DG_ARTIFACT_ARTIFACT_H
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { DG_ARTIFACT_VERSION = 1 };
+
+/* One text per row, in place in the file. */
+typedef struct dg_names {
+    int64_t n;             /* rows; 0 where the artifact has no such texts */
+    const int64_t *offset; /* (n+1,) */
+    const char *bytes;     /* text of row r is bytes[offset[r] .. offset[r+1]) */
+    const int32_t *sorted; /* (n,) rows by memcmp of their text, shorter first; NULL for titles */
+} dg_names;
+
+typedef struct dg_artifact {
+    char *path;
+    char *name, *algorithm, *config, *dataset; /* never NULL */
+    char *created, *metrics;                   /* NULL where the file has none */
+    char *content;                             /* content digest, hexadecimal */
+
+    int64_t n_users, n_items; /* items >= 1 */
+    int32_t n_cols;           /* of a factor row, >= 1 */
+    int32_t similar_cols;     /* leading columns that carry taste; 0 when the model has none */
+    double offset;            /* finite; added to every score */
+    bool clipped;             /* scores are ratings within [clip_min, clip_max] */
+    double clip_min, clip_max;
+
+    dg_names user_id, item_id, item_title;
+    const float *user_factor;    /* (n_users, n_cols) as trained: not checked to be finite */
+    const float *item_factor;    /* (n_items, n_cols) likewise */
+    const int64_t *history_ptr;  /* (n_users+1,) */
+    const int32_t *history_item; /* items user u has seen, ascending: [ptr[u], ptr[u+1]) */
+    const int64_t *popularity;   /* (n_items,) times each item was chosen, >= 0 */
+    const int32_t *popular;      /* (n_items,) items by popularity descending, then by row */
+
+    struct dg_container *file; /* holds the mapping */
+} dg_artifact;
+
+/**
+ * Open, map and check an artifact: every shape, offset, order and index that a reader relies on
+ * holds afterwards, so the arrays can be used without further checks. LOCAL.
+ *
+ * The file must not change while it is open; publish new versions under new names or by rename.
+ *
+ * Cost    one pass over the file for its digest, one over ids, history and popularity; the arrays
+ *         stay in the file's pages, only the texts of /meta are copied.
+ * Errors  DG_ERR_NOINPUT missing; DG_ERR_DATA damaged, truncated, of another format, of a newer
+ *         version, or inconsistent, with the array and the row; DG_ERR_NOMEM; DG_ERR_IO.
+ */
+dg_status dg_artifact_open(const char *path, dg_artifact **out, dg_err *err);
+
+/** LOCAL, NULL-safe. Everything borrowed from it ends here. */
+void dg_artifact_close(dg_artifact **a);
+
+/** Text of a row, not NUL-terminated; "" when n == 0. LOCAL. */
+static inline const char *dg_names_at(const dg_names *names, int64_t row, size_t *n)
+{
+    if (names->n == 0) return *n = 0, "";
+    *n = (size_t)(names->offset[row + 1] - names->offset[row]);
+    return names->bytes + names->offset[row];
+}
+
+/** Row of an id, or -1. Only for names with an order. LOCAL, O(n_bytes · log n). */
+int64_t dg_names_find(const dg_names *names, const char *id, size_t n_bytes);
+
+#endif

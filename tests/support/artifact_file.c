@@ -1,0 +1,280 @@
+#include "artifact_file.h"
+
+#include "artifact/layout.h"
+#include "artifact/seal.h"
+#include "base/memory.h"
+#include "base/rng.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- making ---- */
+
+static made_part *add_part(made_artifact *m, const char *array, dg_type type, int64_t n_rows,
+                           int64_t n_cols)
+{
+    made_part *p = m->part;
+    while (p < m->part + PARTS && p->array != NULL) p++;
+    ck_assert_ptr_ne(p, m->part + PARTS);
+    *p = (made_part){array, type, n_rows, n_cols,
+                     dg_alloc((size_t)(n_rows * n_cols), dg_type_size(type))};
+    ck_assert_ptr_nonnull(p->at);
+    return p;
+}
+
+made_part *made_array(made_artifact *m, const char *array)
+{
+    for (int k = 0; k < PARTS; k++)
+        if (m->part[k].array != NULL && strcmp(m->part[k].array, array) == 0) return &m->part[k];
+    ck_abort_msg("no array %s", array);
+    return NULL;
+}
+
+static void add_names(made_artifact *m, int64_t n, const char *pattern, const char *offsets,
+                      const char *bytes)
+{
+    char name[64];
+    int64_t *offset = add_part(m, offsets, DG_I64, n + 1, 1)->at;
+    for (int64_t r = 0; r < n; r++)
+        offset[r + 1] = offset[r] + snprintf(name, sizeof name, pattern, (long long)r);
+    char *at = add_part(m, bytes, DG_U8, offset[n], 1)->at;
+    for (int64_t r = 0; r < n; r++) {
+        const int length = snprintf(name, sizeof name, pattern, (long long)r);
+        memcpy(at + offset[r], name, (size_t)length);
+    }
+}
+
+typedef struct sorting {
+    const int64_t *offset, *count;
+    const char *bytes;
+} sorting;
+
+static int by_text(const void *a, const void *b, void *context)
+{
+    const sorting *s = context;
+    const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    const int64_t nx = s->offset[x + 1] - s->offset[x], ny = s->offset[y + 1] - s->offset[y];
+    const int order =
+        memcmp(s->bytes + s->offset[x], s->bytes + s->offset[y], (size_t)(nx < ny ? nx : ny));
+    return order != 0 ? order : (nx > ny) - (nx < ny);
+}
+
+static int by_count(const void *a, const void *b, void *context)
+{
+    const sorting *s = context;
+    const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    if (s->count[x] != s->count[y]) return s->count[x] < s->count[y] ? 1 : -1;
+    return (x > y) - (x < y);
+}
+
+static void add_order(made_artifact *m, const char *array, int64_t n, sorting by,
+                      int (*compare)(const void *, const void *, void *))
+{
+    int32_t *order = add_part(m, array, DG_I32, n, 1)->at;
+    for (int64_t r = 0; r < n; r++) order[r] = (int32_t)r;
+    qsort_r(order, (size_t)n, sizeof *order, compare, &by);
+}
+
+/* Factors in steps of 1/8, so that sums are exact and equal scores occur. */
+static void add_factors(made_artifact *m, const char *array, int64_t n, bool user, dg_rng *rng)
+{
+    float *at = add_part(m, array, DG_F32, n, m->n_cols)->at;
+    for (int64_t k = 0; k < n * m->n_cols; k++) at[k] = (float)((int)dg_rng_below(rng, 17) - 8) / 8;
+    for (int64_t r = 0; r < n; r++) at[r * m->n_cols + m->n_cols - (user ? 1 : 2)] = 1;
+    const int64_t cold = user ? 0 : n - 1;
+    memset(at + cold * m->n_cols, 0, (size_t)m->similar_cols * sizeof *at);
+}
+
+static void add_history(made_artifact *m, dg_rng *rng)
+{
+    int64_t *ptr = add_part(m, "history/ptr", DG_I64, m->n_users + 1, 1)->at;
+    bool *seen = dg_alloc((size_t)(m->n_users * m->n_items), sizeof *seen);
+    for (int64_t u = 0; u < m->n_users; u++) {
+        for (int64_t i = 0; i < m->n_items; i++) {
+            seen[u * m->n_items + i] = u == 1 || (u > 1 && dg_rng_below(rng, 5) == 0);
+            ptr[u + 1] += seen[u * m->n_items + i];
+        }
+        ptr[u + 1] += ptr[u];
+    }
+    int32_t *item = add_part(m, "history/index", DG_I32, ptr[m->n_users], 1)->at;
+    int64_t *count = add_part(m, "popularity/count", DG_I64, m->n_items, 1)->at;
+    for (int64_t k = 0; k < m->n_users * m->n_items; k++) {
+        if (!seen[k]) continue;
+        *item++ = (int32_t)(k % m->n_items);
+        count[k % m->n_items]++;
+    }
+    dg_free(seen);
+    add_order(m, "popularity/order", m->n_items, (sorting){.count = count}, by_count);
+}
+
+made_artifact *make_artifact(int64_t n_users, int64_t n_items, int64_t n_cols, uint64_t seed)
+{
+    made_artifact *m = dg_alloc(1, sizeof *m);
+    dg_rng rng = dg_rng_at(seed, DG_RNG_TEST, 0);
+    *m = (made_artifact){.n_users = n_users,
+                         .n_items = n_items,
+                         .n_cols = n_cols,
+                         .similar_cols = n_cols - 2,
+                         .offset = 0.5,
+                         .format = "daogou-artifact",
+                         .version = 1,
+                         .name = "fixture",
+                         .algorithm = "als",
+                         .config = "model:\n  algorithm: als\n",
+                         .dataset = "00",
+                         .created = "2026-01-02T03:04:05Z",
+                         .metrics = "{\"recall@20\": 0.25}"};
+    add_names(m, n_users, "u%lld", "ids/user/offsets", "ids/user/bytes");
+    add_names(m, n_items, "item %lld", "ids/item/offsets", "ids/item/bytes");
+    add_names(m, n_items, "Title %lld", "titles/item/offsets", "titles/item/bytes");
+    add_order(m, "ids/user/sorted", n_users,
+              (sorting){.offset = made_array(m, "ids/user/offsets")->at,
+                        .bytes = made_array(m, "ids/user/bytes")->at},
+              by_text);
+    add_order(m, "ids/item/sorted", n_items,
+              (sorting){.offset = made_array(m, "ids/item/offsets")->at,
+                        .bytes = made_array(m, "ids/item/bytes")->at},
+              by_text);
+    add_factors(m, "factors/user", n_users, true, &rng);
+    add_factors(m, "factors/item", n_items, false, &rng);
+    add_history(m, &rng);
+    return m;
+}
+
+void free_artifact(made_artifact **m)
+{
+    for (int k = 0; k < PARTS; k++) dg_free((*m)->part[k].at);
+    dg_free(*m);
+    *m = NULL;
+}
+
+/* ---- writing ---- */
+
+static void put_attribute(hid_t meta, const char *name, hid_t type, const void *value)
+{
+    hid_t space = H5Screate(H5S_SCALAR);
+    hid_t attr = H5Acreate2(meta, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    ck_assert_int_ge(H5Awrite(attr, type, value), 0);
+    H5Aclose(attr);
+    H5Sclose(space);
+}
+
+static void put_text(hid_t meta, dg_content *content, const char *name, const char *value)
+{
+    if (value == NULL) return;
+    hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, strlen(value) + 1);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    put_attribute(meta, name, type, value);
+    H5Tclose(type);
+    if (dg_layout_is_content(name)) dg_content_text(content, name, value);
+}
+
+static void put_int(hid_t meta, dg_content *content, const char *name, int64_t value)
+{
+    put_attribute(meta, name, H5T_NATIVE_INT64, &value);
+    dg_content_int(content, name, value);
+}
+
+static void put_real(hid_t meta, dg_content *content, const char *name, double value)
+{
+    put_attribute(meta, name, H5T_NATIVE_DOUBLE, &value);
+    dg_content_real(content, name, value);
+}
+
+static void put_set(hid_t file, const char *path, dg_type type, int64_t n_rows, int64_t n_cols,
+                    const void *at)
+{
+    const hsize_t dims[2] = {(hsize_t)n_rows, (hsize_t)n_cols};
+    hid_t space = H5Screate_simple(n_cols > 1 ? 2 : 1, dims, NULL);
+    hid_t link = H5Pcreate(H5P_LINK_CREATE);
+    H5Pset_create_intermediate_group(link, 1);
+    hid_t set =
+        H5Dcreate2(file, path, dg_layout_file_type(type), space, link, H5P_DEFAULT, H5P_DEFAULT);
+    ck_assert_int_ge(set, 0);
+    if (n_rows > 0)
+        ck_assert_int_ge(
+            H5Dwrite(set, dg_layout_memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, at), 0);
+    H5Dclose(set);
+    H5Pclose(link);
+    H5Sclose(space);
+}
+
+static void put_part(hid_t file, dg_content *content, const made_part *p)
+{
+    char digests[DG_PATH_SIZE];
+    const size_t bytes = (size_t)(p->n_rows * p->n_cols) * dg_type_size(p->type);
+    const dg_digest d = dg_digest_of(p->at, bytes);
+    const uint64_t table[4] = {0, (uint64_t)p->n_rows, d.low, d.high};
+    const dg_array_info info = {p->type, p->n_rows, p->n_cols, 1};
+    dg_layout_digest_path(p->array, digests);
+    put_set(file, p->array, p->type, p->n_rows, p->n_cols, p->at);
+    put_set(file, digests, DG_U64, 1, 4, table);
+    dg_content_array(content, p->array, &info, table);
+}
+
+static void put_meta(hid_t file, dg_content *content, const made_artifact *m)
+{
+    char hex[DG_HEX_SIZE];
+    dg_err err;
+    hid_t meta = H5Gcreate2(file, "meta", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    put_text(meta, content, "format", m->format);
+    put_int(meta, content, "format_version", m->version);
+    put_text(meta, content, "name", m->name);
+    put_text(meta, content, "algorithm", m->algorithm);
+    put_text(meta, content, "config", m->config);
+    put_text(meta, content, "dataset", m->dataset);
+    put_text(meta, content, "created", m->created);
+    put_text(meta, content, "metrics", m->metrics);
+    put_int(meta, content, "n_users", m->n_users);
+    put_int(meta, content, "n_items", m->n_items);
+    put_int(meta, content, "n_cols", m->n_cols);
+    put_int(meta, content, "similar_cols", m->similar_cols);
+    put_real(meta, content, "offset", m->offset);
+    if (m->clipped) {
+        put_real(meta, content, "clip_min", m->clip_min);
+        put_real(meta, content, "clip_max", m->clip_max);
+    }
+    ck_assert_int_eq(dg_content_finish(content, hex, &err), DG_OK);
+    put_text(meta, content, "content_digest", hex);
+    H5Gclose(meta);
+}
+
+static void put_seal(const char *path)
+{
+    char seal[DG_SEAL_SIZE];
+    struct stat info;
+    dg_err err;
+    const int fd = open(path, O_RDWR);
+    ck_assert_int_eq(fstat(fd, &info), 0);
+    const int64_t n = dg_seal_blocks(info.st_size);
+    dg_digest *blocks = dg_alloc((size_t)n, sizeof *blocks);
+    ck_assert_int_eq(dg_seal_digest(fd, path, info.st_size, 0, n, blocks, &err), DG_OK);
+    dg_seal_text(info.st_size, blocks, seal);
+    ck_assert_int_eq(pwrite(fd, seal, sizeof seal, 0), sizeof seal);
+    dg_free(blocks);
+    close(fd);
+}
+
+void write_artifact(const made_artifact *m, const char *path)
+{
+    dg_content content = {0};
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS), create = H5Pcreate(H5P_FILE_CREATE);
+    H5Pset_alignment(access, 1, DG_ALIGN);
+    H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_LATEST);
+    H5Pset_userblock(create, DG_SEAL_SIZE);
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, create, access);
+    ck_assert_int_ge(file, 0);
+    for (int k = 0; k < PARTS; k++)
+        if (m->part[k].array != NULL) put_part(file, &content, &m->part[k]);
+    put_meta(file, &content, m);
+    H5Pclose(create);
+    H5Pclose(access);
+    ck_assert_int_ge(H5Fclose(file), 0);
+    put_seal(path);
+}

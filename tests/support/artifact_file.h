@@ -1,0 +1,43 @@
+/* artifact_file.h - artifact files for tests: whole ones, and ones wrong in a chosen way.
+ *
+ * A model is made in memory as the named arrays and attributes of docs/formats.md, may then be
+ * spoiled by the test, and is written with right digests and seal: what a reader refuses
+ * afterwards, it refuses for what was spoiled. Written with serial HDF5, independent of store/. */
+#ifndef TESTS_ARTIFACT_FILE_H
+#define TESTS_ARTIFACT_FILE_H
+#include "artifact/container.h"
+
+enum { PARTS = 14 };
+
+typedef struct made_part {
+    const char *array; /* path; NULL: leave it out */
+    dg_type type;
+    int64_t n_rows, n_cols;
+    void *at;
+} made_part;
+
+typedef struct made_artifact {
+    int64_t n_users, n_items, n_cols, similar_cols;
+    double offset, clip_min, clip_max;
+    bool clipped;
+    const char *format, *name, *algorithm, *config, *dataset, *created, *metrics; /* NULL: none */
+    int64_t version;
+    made_part part[PARTS];
+} made_artifact;
+
+/**
+ * Ids "u0", "u1"… and "item 0"…, titles "Title <n>", factors and histories from `seed`.
+ * The last two of n_cols columns are the folded biases, as `als` exports them. User 0 has neither
+ * history nor profile; user 1 (if any) has seen every item; the last item has no taste vector.
+ */
+made_artifact *make_artifact(int64_t n_users, int64_t n_items, int64_t n_cols, uint64_t seed);
+
+/** The array at a path, to be spoiled. */
+made_part *made_array(made_artifact *m, const char *array);
+
+/** Write it; the test fails where that does. */
+void write_artifact(const made_artifact *m, const char *path);
+
+void free_artifact(made_artifact **m);
+
+#endif
