@@ -58,7 +58,7 @@ static hid_t open_file(const dg_comm *c, const char *temporary)
     hid_t access = H5Pcreate(H5P_FILE_ACCESS), create = H5Pcreate(H5P_FILE_CREATE);
     hid_t file = H5I_INVALID_HID;
     H5Pset_fapl_mpio(access, c->comm, MPI_INFO_NULL);
-    H5Pset_alignment(access, 4096, DG_ALIGN);
+    H5Pset_alignment(access, 1, DG_ALIGN); /* small arrays too are mapped in place */
     H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_LATEST); /* metadata with checksums */
     H5Pset_all_coll_metadata_ops(access, true);
     H5Pset_coll_metadata_write(access, true);
