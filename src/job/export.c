@@ -77,27 +77,6 @@ static void write_ids(const dg_comm *c, dg_writer *w, const char *array, const d
 
 /* ---- what every user has had already ---- */
 
-/* Union of a user's rows in all parts, ascending; returns how many. out may be NULL to count. */
-static int64_t merge_history(const dg_dataset *d, int64_t user, int32_t *out)
-{
-    dg_row part[4] = {dg_csr_row(&d->train, user), dg_csr_row(&d->fold_in, user),
-                      dg_csr_row(&d->valid, user), dg_csr_row(&d->test, user)};
-    int64_t n = 0;
-    for (;;) {
-        int32_t least = INT32_MAX;
-        for (int p = 0; p < 4; p++)
-            if (part[p].n > 0 && part[p].index[0] < least) least = part[p].index[0];
-        if (least == INT32_MAX) return n;
-        for (int p = 0; p < 4; p++)
-            if (part[p].n > 0 && part[p].index[0] == least) {
-                part[p].index++;
-                part[p].n--;
-            }
-        if (out != NULL) out[n] = least;
-        n++;
-    }
-}
-
 typedef struct dg_history {
     int64_t *ptr;            /* (own users + 1,) of the whole array */
     int32_t *index;          /* (own entries,) */
@@ -121,10 +100,11 @@ static dg_status build_history(const dg_comm *c, const dg_dataset *d, dg_history
     h->entries = dg_alloc((size_t)(run.end - run.begin), sizeof *h->entries);
     if (h->ptr == NULL || h->rows == NULL || h->entries == NULL)
         return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for histories");
-    for (int64_t u = 0; u < n; u++) h->ptr[u + 1] = h->ptr[u] + merge_history(d, first + u, NULL);
+    for (int64_t u = 0; u < n; u++)
+        h->ptr[u + 1] = h->ptr[u] + dg_dataset_history(d, first + u, NULL);
     h->index = dg_alloc((size_t)h->ptr[n], sizeof *h->index);
     if (h->index == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for histories");
-    for (int64_t u = 0; u < n; u++) merge_history(d, first + u, h->index + h->ptr[u]);
+    for (int64_t u = 0; u < n; u++) dg_dataset_history(d, first + u, h->index + h->ptr[u]);
     for (int s = run.begin; s < run.end; s++) {
         const int64_t from = d->users.begin[s] - first, to = d->users.begin[s + 1] - first;
         h->rows[s - run.begin] = to - from + (s == d->users.n - 1);
