@@ -1,60 +1,92 @@
 #include "ranking/topk.h"
 
 #include <math.h>
+#include <string.h>
 
-enum { CHUNK = 64 };
+enum { CHUNK = 16 };
 
 dg_topk dg_topk_start(dg_hit *room, int k)
 {
     return (dg_topk){.hit = room, .k = k, .threshold = k > 0 ? -INFINITY : INFINITY};
 }
 
-/* Put x where the hole at `place` is, below every hit that is worse. */
-static void sift_down(dg_hit *heap, int n, int place, dg_hit x)
+/* While pushing, a hit is one whole number, greater when it stands further up in the list: bits of
+ * the score made to sort like it, then the index turned round. Comparing hits is then one
+ * instruction without a branch, which halves the time of a selection. The numbers live in the
+ * caller's room, a heap with the last of the list on top. */
+_Static_assert(sizeof(dg_hit) == sizeof(uint64_t), "a hit and its key share their place");
+
+static uint64_t key_of(dg_hit x)
 {
-    for (;;) {
-        int child = 2 * place + 1;
-        if (child >= n) break;
-        if (child + 1 < n && dg_hit_before(heap[child], heap[child + 1])) child++;
-        if (!dg_hit_before(x, heap[child])) break;
-        heap[place] = heap[child];
-        place = child;
-    }
-    heap[place] = x;
+    const float score = x.score + 0.0f; /* -0 ties with 0 */
+    uint32_t bits;
+    memcpy(&bits, &score, sizeof bits);
+    bits = bits >> 31 != 0 ? ~bits : bits | 0x80000000u;
+    return (uint64_t)bits << 32 | (uint32_t)~x.index;
 }
 
-static void sift_up(dg_hit *heap, int place, dg_hit x)
+static dg_hit hit_of(uint64_t key)
+{
+    dg_hit x = {.index = (int32_t) ~(uint32_t)key};
+    uint32_t bits = (uint32_t)(key >> 32);
+    bits = bits >> 31 != 0 ? bits & 0x7fffffffu : ~bits;
+    memcpy(&x.score, &bits, sizeof bits);
+    return x;
+}
+
+static uint64_t get(const dg_hit *heap, int place)
+{
+    uint64_t key;
+    memcpy(&key, heap + place, sizeof key);
+    return key;
+}
+
+static void put(dg_hit *heap, int place, uint64_t key) { memcpy(heap + place, &key, sizeof key); }
+
+/* Put x where the hole at `place` is, below every key that is smaller. */
+static void sift_down(dg_hit *heap, int n, int place, uint64_t x)
+{
+    for (int child = 2 * place + 1; child < n; child = 2 * place + 1) {
+        if (child + 1 < n) child += get(heap, child + 1) < get(heap, child);
+        if (x <= get(heap, child)) break;
+        put(heap, place, get(heap, child));
+        place = child;
+    }
+    put(heap, place, x);
+}
+
+static void sift_up(dg_hit *heap, int place, uint64_t x)
 {
     while (place > 0) {
         const int parent = (place - 1) / 2;
-        if (!dg_hit_before(heap[parent], x)) break;
-        heap[place] = heap[parent];
+        if (get(heap, parent) <= x) break;
+        put(heap, place, get(heap, parent));
         place = parent;
     }
-    heap[place] = x;
+    put(heap, place, x);
 }
 
-static void offer(dg_topk *t, dg_hit x)
+static void offer(dg_topk *t, uint64_t x)
 {
-    if (t->n < t->k) {
+    if (t->n < t->k)
         sift_up(t->hit, t->n++, x);
-        if (t->n == t->k) t->threshold = t->hit[0].score;
-    } else if (t->k > 0 && dg_hit_before(x, t->hit[0])) {
+    else if (t->k > 0 && x > get(t->hit, 0))
         sift_down(t->hit, t->k, 0, x);
-        t->threshold = t->hit[0].score;
-    }
+    if (t->n == t->k && t->k > 0) t->threshold = hit_of(get(t->hit, 0)).score;
 }
 
-/* Is there a score here that may enter, or one that is not finite? Without branches, so that the
- * compiler uses vectors: nearly every chunk ends here. x - x is 0 for finite x only. */
-static bool needs_look(const float *score, int n, float threshold)
+/* What a chunk holds: scores that may enter, and scores that are not finite. Without branches, so
+ * that the compiler uses vectors: most chunks end here. x - x is 0 for finite x only. */
+static void look(const float *score, int n, float threshold, int *high, int *bad)
 {
-    int look = 0;
+    int any_high = 0, any_bad = 0;
     for (int j = 0; j < n; j++) {
         const float x = score[j];
-        look |= (x >= threshold) | !(x - x == 0.0f);
+        any_high |= x >= threshold;
+        any_bad |= !(x - x == 0.0f);
     }
-    return look;
+    *high = any_high;
+    *bad = any_bad;
 }
 
 dg_status dg_topk_push(dg_topk *t, const float *score, int32_t first, int32_t n,
@@ -62,16 +94,19 @@ dg_status dg_topk_push(dg_topk *t, const float *score, int32_t first, int32_t n,
 {
     int64_t s = 0;
     for (int32_t begin = 0; begin < n; begin += CHUNK) {
-        const int32_t length = n - begin < CHUNK ? n - begin : CHUNK;
-        if (!needs_look(score + begin, length, t->threshold)) continue;
-        for (int32_t j = begin; j < begin + length; j++) {
+        const int32_t end = n - begin < CHUNK ? n : begin + CHUNK;
+        int high, bad;
+        look(score + begin, end - begin, t->threshold, &high, &bad);
+        if (!high && !bad) continue;
+        for (int32_t j = begin; j < end; j++) {
             const dg_hit x = {score[j], first + j};
+            if (x.score < t->threshold && !bad) continue;
             while (s < n_skip && skip[s] < x.index) s++;
             if (s < n_skip && skip[s] == x.index) continue;
             if (!isfinite(x.score))
                 return DG_FAIL(err, DG_ERR_NUMERIC, "the score of item %d is %g", (int)x.index,
                                (double)x.score);
-            offer(t, x);
+            offer(t, key_of(x));
         }
     }
     return DG_OK;
@@ -79,11 +114,12 @@ dg_status dg_topk_push(dg_topk *t, const float *score, int32_t first, int32_t n,
 
 int dg_topk_finish(dg_topk *t)
 {
-    for (int n = t->n - 1; n > 0; n--) { /* the worst of what is left goes to its end */
-        const dg_hit worst = t->hit[0];
-        sift_down(t->hit, n, 0, t->hit[n]);
-        t->hit[n] = worst;
+    for (int n = t->n - 1; n > 0; n--) { /* the last of what is left goes to its end */
+        const uint64_t last = get(t->hit, 0);
+        sift_down(t->hit, n, 0, get(t->hit, n));
+        put(t->hit, n, last);
     }
+    for (int i = 0; i < t->n; i++) t->hit[i] = hit_of(get(t->hit, i));
     return t->n;
 }
 

@@ -10,12 +10,12 @@
 #include <stdint.h>
 
 typedef struct dg_hit {
-    float score;   /* finite */
+    float score;   /* finite; -0 comes out of a selection as 0 */
     int32_t index; /* item */
 } dg_hit;
 
 typedef struct dg_topk {
-    dg_hit *hit;     /* (k,) the caller's; a heap, worst first, until dg_topk_finish */
+    dg_hit *hit;     /* (k,) the caller's; of no meaning to others until dg_topk_finish */
     int k, n;        /* room, and hits held */
     float threshold; /* a score below this cannot enter; -inf until n == k, +inf when k == 0 */
 } dg_topk;
