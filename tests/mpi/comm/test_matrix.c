@@ -98,5 +98,22 @@ START_TEST(one_rank_out_of_memory_fails_all)
 }
 END_TEST
 
+/* CMakeLists.txt says how many nodes it pretends; the tests above mean little if there are fewer.
+ */
+START_TEST(there_are_as_many_nodes_as_promised)
+{
+    const char *promised = getenv("DAOGOU_TEST_NODES");
+    MPI_Comm node;
+    int rank;
+    dg_mpi(MPI_Comm_split_type(world.comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node), &world,
+           "test");
+    MPI_Comm_rank(node, &rank);
+    int64_t nodes = rank == 0;
+    dg_sum_int64(&world, &nodes, 1);
+    MPI_Comm_free(&node);
+    ck_assert_all(promised == NULL || nodes == atoi(promised));
+}
+END_TEST
+
 MPI_MAIN("matrix", published_rows_are_seen_everywhere, own_rows_are_those_of_the_own_shards,
-         one_rank_out_of_memory_fails_all)
+         one_rank_out_of_memory_fails_all, there_are_as_many_nodes_as_promised)
