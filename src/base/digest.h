@@ -17,6 +17,9 @@ dg_digest dg_digest_of(const void *bytes, size_t n);
 /** 64-bit hash for tables and shuffles; `seed` separates purposes. LOCAL. */
 uint64_t dg_hash64(const void *bytes, size_t n, uint64_t seed);
 
+/** The hash an id is known by everywhere: rows are dealt to shards, and found, by it. LOCAL. */
+static inline uint64_t dg_id_hash(const char *bytes, size_t n) { return dg_hash64(bytes, n, 0); }
+
 /** BLAKE2b-256 (libsodium generichash) of n bytes as lower-case hexadecimal. LOCAL. */
 void dg_digest_hex(const void *bytes, size_t n, char hex[DG_HEX_SIZE]);
 

@@ -2,7 +2,6 @@
 
 #include "base/memory.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -88,14 +87,17 @@ bool dg_parse_double(const char *s, size_t n, double *out)
 
 bool dg_parse_int64(const char *s, size_t n, int64_t *out)
 {
-    char copy[32], *end;
-    if (n == 0 || n >= sizeof copy || strchr("+-0123456789", s[0]) == NULL) return false;
-    memcpy(copy, s, n);
-    copy[n] = '\0';
-    errno = 0;
-    const long long v = strtoll(copy, &end, 10);
-    if (errno != 0 || end != copy + n) return false;
-    *out = v;
+    const bool negative = n > 0 && s[0] == '-';
+    size_t i = negative || (n > 0 && s[0] == '+');
+    if (i == n || n > 31) return false;
+    int64_t value = 0;
+    for (; i < n; i++) {
+        const int64_t digit = s[i] - '0';
+        if (digit < 0 || digit > 9 || __builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, negative ? -digit : digit, &value))
+            return false;
+    }
+    *out = value;
     return true;
 }
 
@@ -192,7 +194,12 @@ size_t dg_utf8_step(const char *s, size_t n)
 
 bool dg_utf8_valid(const char *s, size_t n)
 {
-    for (size_t i = 0; i < n;) {
+    size_t i = 0;
+    for (uint64_t word; i + sizeof word <= n; i += sizeof word) { /* ASCII, the usual case */
+        memcpy(&word, s + i, sizeof word);
+        if ((word & 0x8080808080808080) != 0) break;
+    }
+    while (i < n) {
         const size_t step = dg_utf8_step(s + i, n - i);
         if (step == 0) return false;
         i += step;

@@ -233,6 +233,24 @@ dg_status dg_dataset_load(const dg_comm *c, const char *path, dg_dataset *out, d
     return st;
 }
 
+int64_t dg_dataset_history(const dg_dataset *d, int64_t user, int32_t *out)
+{
+    dg_row part[4] = {dg_csr_row(&d->train, user), dg_csr_row(&d->fold_in, user),
+                      dg_csr_row(&d->valid, user), dg_csr_row(&d->test, user)};
+    for (int64_t n = 0;; n++) {
+        int32_t least = INT32_MAX;
+        for (int p = 0; p < 4; p++)
+            if (part[p].n > 0 && part[p].index[0] < least) least = part[p].index[0];
+        if (least == INT32_MAX) return n;
+        if (out != NULL) out[n] = least;
+        for (int p = 0; p < 4; p++) {
+            if (part[p].n == 0 || part[p].index[0] != least) continue;
+            part[p].index++;
+            part[p].n--;
+        }
+    }
+}
+
 void dg_dataset_free(dg_dataset *d)
 {
     dg_shards_destroy(&d->users);

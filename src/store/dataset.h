@@ -38,6 +38,11 @@ dg_status dg_dataset_load_strings(const struct dg_container *f, const char *arra
                                   const dg_shards *shards, dg_run run, dg_strings *out,
                                   dg_err *err);
 
+/** Items an own user has in any part, ascending, each once: what need not be shown again. LOCAL.
+ *  @param[out] out  room for the rows' lengths together; NULL to count only
+ *  Returns how many. */
+int64_t dg_dataset_history(const dg_dataset *d, int64_t user, int32_t *out);
+
 /** LOCAL, twice-safe. */
 void dg_dataset_free(dg_dataset *d);
 

@@ -39,6 +39,7 @@ static dg_status read_header(dg_split *s, const dg_source *source, const dg_dial
     dg_fields f;
     dg_reject reject;
     dg_outcome outcome;
+    h->data_begin = dg_split_position(s); /* behind a byte order mark */
     dg_status st = first_record(s, source, d->header, &f, err);
     if (st != DG_OK) return st;
     h->n_fields = (int32_t)f.n; /* fits: at most DG_RECORD_MAX + 1 */
@@ -55,7 +56,7 @@ dg_status dg_header_read(const dg_source *source, const dg_dialect *d, dg_header
 {
     dg_split *s;
     dg_header h = {0};
-    dg_status st = dg_split_open(source, d, 0, 0, INT64_MAX, &s, err);
+    dg_status st = dg_split_open(source, d, (dg_span){.end = INT64_MAX}, &s, err);
     if (st == DG_OK) st = read_header(s, source, d, &h, err);
     dg_split_close(&s);
     if (st != DG_OK) dg_header_free(&h);

@@ -11,7 +11,6 @@ struct dg_records {
     dg_split *split;
     dg_format format;
     dg_layout layout;
-    int64_t header_lines; /* counted by this range */
     dg_reject reject;
     dg_fields fields; /* of the last line */
     size_t next;      /* lists: field to yield next; fields.n when the line is done */
@@ -66,7 +65,7 @@ static bool take_id(dg_records *r, size_t column, dg_slice *out)
         return false;
     }
     *out = field;
-    return dg_reject__is_text(&r->reject, column + 1, field);
+    return r->fields.ascii || dg_reject__is_text(&r->reject, column + 1, field);
 }
 
 static bool take_key(dg_records *r, dg_role role, size_t column, dg_slice *out)
@@ -156,7 +155,8 @@ static dg_status next_row(dg_records *r, dg_record *out, dg_err *err)
 
 dg_status dg_records_next(dg_records *r, dg_record *out, dg_err *err)
 {
-    *out = (dg_record){.value = 1};
+    static const dg_record blank = {.value = 1};
+    *out = blank;
     const dg_status st =
         r->format == DG_FORMAT_LISTS ? next_list(r, out, err) : next_row(r, out, err);
     if (out->outcome == DG_OUTCOME_REJECT) out->reject = &r->reject;
@@ -171,14 +171,14 @@ dg_status dg_records_open(const dg_source *source, const dg_dialect *d, const dg
     if (r == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", source->path);
     r->format = d->format;
     r->layout = *layout;
-    r->header_lines = begin == 0 && end > 0 ? layout->header_lines : 0;
-    const dg_status st = dg_split_open(source, d, layout->data_begin, begin, end, &r->split, err);
+    const dg_span span = {begin, end, layout->data_begin, layout->header_lines};
+    const dg_status st = dg_split_open(source, d, span, &r->split, err);
     *out = r;
     if (st != DG_OK) dg_records_close(out);
     return st;
 }
 
-int64_t dg_records_lines(const dg_records *r) { return r->header_lines + dg_split_lines(r->split); }
+int64_t dg_records_lines(const dg_records *r) { return dg_split_lines(r->split); }
 
 void dg_records_close(dg_records **r)
 {

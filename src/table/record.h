@@ -64,12 +64,12 @@ typedef struct dg_record {
 typedef struct dg_records dg_records;
 
 /**
- * Open the records of the lines that begin in [begin, end). LOCAL; holds 2 MiB (4 for latin1) and
- * 16 bytes per column, whatever the file holds.
+ * Open the records of the lines that begin in [begin, end). LOCAL; holds at most 2 MiB (6 for
+ * latin1) and 32 bytes per column, whatever the file holds.
  *
  * @param[in]  source  borrowed until dg_records_close
- * @param[in]  begin   0 <= begin; 0 for a compressed source
- * @param[in]  end     > begin for anything to be read; a compressed source is read whole
+ * @param[in]  begin   0 <= begin <= size of the source; the range is empty unless end > begin.
+ *                     All of a compressed source belongs to the range that holds byte 0
  *
  * Errors  those of stream.h.
  */

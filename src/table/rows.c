@@ -7,7 +7,6 @@
 struct dg_rows {
     dg_split *split;
     dg_reject reject;
-    int64_t header_lines;
     int32_t n_fields, n_wanted;
     int32_t *column; /* (n_wanted,) from 0 */
     dg_slice *field; /* (n_wanted,) of the last row */
@@ -23,8 +22,8 @@ static dg_status find_columns(dg_rows *r, const dg_source *source, const dg_dial
     for (int32_t k = 0; k < r->n_wanted && st == DG_OK; k++)
         st = dg_header_find(&h, source, d, wanted[k], &r->column[k], err);
     r->n_fields = h.n_fields;
-    r->header_lines = h.lines;
-    if (st == DG_OK) st = dg_split_open(source, d, h.data_begin, 0, INT64_MAX, &r->split, err);
+    const dg_span span = {0, INT64_MAX, h.data_begin, h.lines};
+    if (st == DG_OK) st = dg_split_open(source, d, span, &r->split, err);
     dg_header_free(&h);
     return st;
 }
@@ -55,7 +54,8 @@ static bool take_fields(dg_rows *r, const dg_fields *f)
     }
     for (int32_t k = 0; k < r->n_wanted; k++) {
         r->field[k] = f->at[r->column[k]];
-        if (!dg_reject__is_text(&r->reject, (size_t)r->column[k] + 1, r->field[k])) return false;
+        if (!f->ascii && !dg_reject__is_text(&r->reject, (size_t)r->column[k] + 1, r->field[k]))
+            return false;
     }
     return true;
 }
@@ -65,7 +65,6 @@ dg_status dg_rows_next(dg_rows *r, dg_table_row *out, dg_err *err)
     dg_fields f;
     *out = (dg_table_row){.field = r->field};
     const dg_status st = dg_split_next(r->split, &out->outcome, &f, &r->reject, err);
-    r->reject.line += r->header_lines;
     out->line = r->reject.line;
     if (st == DG_OK && out->outcome == DG_OUTCOME_RECORD && !take_fields(r, &f))
         out->outcome = DG_OUTCOME_REJECT;

@@ -15,7 +15,7 @@ struct dg_split {
     int64_t lines;
     dg_slice *field; /* (capacity,) of the last record */
     size_t capacity;
-    char *decoded; /* (2 * DG_RECORD_MAX,) latin1 only: the last record in UTF-8 */
+    char *decoded; /* (2 * window.size,) latin1 only: the last record in UTF-8 */
 };
 
 static char *find_separator(const dg_split *s, char *at, const char *end)
@@ -158,14 +158,15 @@ static scan find_record(const dg_split *s, extent *e, dg_reject *reject)
     return SCAN_END;
 }
 
-static dg_status push(dg_split *s, size_t n, dg_slice field, dg_err *err)
+/* Room for one more field behind n. */
+static dg_status reserve(dg_split *s, size_t n, dg_err *err)
 {
+    if (n < s->capacity) return DG_OK;
     dg_slice *grown = dg_grow(s->field, n, n + 1, &s->capacity, sizeof *grown);
     if (grown == NULL)
         return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory for %zu columns",
                        s->window.source->path, n);
     s->field = grown;
-    s->field[n] = field;
     return DG_OK;
 }
 
@@ -190,16 +191,17 @@ static char *unquote(int quote, char *at, const char *end, dg_slice *field)
 static dg_status split_csv(dg_split *s, char *at, char *end, size_t *n, dg_err *err)
 {
     for (*n = 0;; at += s->separator_n) {
-        dg_slice field = {at, 0};
+        const dg_status st = reserve(s, *n, err);
+        if (st != DG_OK) return st;
+        dg_slice *field = &s->field[(*n)++];
         if (at < end && (unsigned char)*at == s->quote) {
-            at = unquote(s->quote, at, end, &field);
+            at = unquote(s->quote, at, end, field);
         } else {
             char *separator = find_separator(s, at, end);
-            at = separator != NULL ? separator : end;
-            field.n = (size_t)(at - field.at);
+            *field = (dg_slice){at, (size_t)((separator != NULL ? separator : end) - at)};
+            at += field->n;
         }
-        const dg_status st = push(s, (*n)++, field, err);
-        if (st != DG_OK || at == end) return st;
+        if (at == end) return DG_OK;
     }
 }
 
@@ -209,7 +211,8 @@ static dg_status split_list(dg_split *s, char *at, char *end, size_t *n, dg_err 
     for (*n = 0; at < end && st == DG_OK;) {
         char *separator = find_separator(s, at, end);
         char *stop = separator != NULL ? separator : end;
-        if (stop > at) st = push(s, (*n)++, (dg_slice){at, (size_t)(stop - at)}, err);
+        if (stop > at && (st = reserve(s, *n, err)) == DG_OK)
+            s->field[(*n)++] = (dg_slice){at, (size_t)(stop - at)};
         at = separator != NULL ? stop + s->separator_n : end;
     }
     return st;
@@ -243,13 +246,14 @@ static bool reject_nul(const dg_split *s, size_t n_fields, dg_reject *reject)
 static dg_status split_record(dg_split *s, extent e, dg_outcome *outcome, dg_fields *fields,
                               dg_reject *reject, dg_err *err)
 {
-    if (s->latin1) decode_latin1(s, &e);
+    if (s->latin1 && s->window.has_high) decode_latin1(s, &e);
     size_t n;
     const dg_status st =
         (s->format == DG_FORMAT_LISTS ? split_list : split_csv)(s, e.at, e.at + e.n, &n, err);
     if (st != DG_OK) return st;
     fields->at = s->field;
     fields->n = n;
+    fields->ascii = !s->window.has_high;
     *outcome =
         s->window.has_nul && reject_nul(s, n, reject) ? DG_OUTCOME_REJECT : DG_OUTCOME_RECORD;
     return DG_OK;
@@ -295,21 +299,25 @@ static dg_status set_dialect(dg_split *s, const dg_dialect *d, dg_err *err)
         if (s->latin1 && (unsigned char)s->separator[k] >= 0x80)
             return DG_FAIL(err, DG_ERR_CONFIG, "%s: a latin1 file needs an ASCII separator",
                            s->window.source->path);
-    if (s->latin1) s->decoded = dg_alloc(2 * DG_RECORD_MAX, 1);
+    if (s->latin1) s->decoded = dg_alloc(s->window.size, 2);
     if (s->latin1 && s->decoded == NULL)
         return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", s->window.source->path);
     return DG_OK;
 }
 
-dg_status dg_split_open(const dg_source *source, const dg_dialect *d, int64_t data_begin,
-                        int64_t begin, int64_t end, dg_split **out, dg_err *err)
+dg_status dg_split_open(const dg_source *source, const dg_dialect *d, dg_span span, dg_split **out,
+                        dg_err *err)
 {
     *out = NULL;
     dg_split *s = dg_alloc(1, sizeof *s);
     if (s == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", source->path);
-    const bool inside = begin > data_begin; /* the line before may reach into the range */
-    if (source->codec != DG_CODEC_PLAIN) end = INT64_MAX;
-    dg_status st = dg_window_open(&s->window, source, inside ? begin - 1 : data_begin, end, err);
+    const bool first = span.begin == 0 && span.end > 0;
+    if (source->codec != DG_CODEC_PLAIN) span.end = first ? INT64_MAX : 0;
+    if (span.begin >= span.end) span.begin = span.end = 0;
+    s->lines = first ? span.header_lines : 0;
+    const bool inside = span.begin > span.data_begin; /* the line before may reach into it */
+    const int64_t from = inside ? span.begin - 1 : span.data_begin;
+    dg_status st = dg_window_open(&s->window, source, from, span.end, err);
     if (st == DG_OK) st = set_dialect(s, d, err);
     if (st == DG_OK && inside) st = dg_window_skip_line(&s->window, err);
     *out = s;

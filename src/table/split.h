@@ -14,18 +14,20 @@ typedef struct dg_fields {
     size_t n;           /* > 0 */
     int64_t line;       /* of the first byte, counted from the range's first line, from 1 */
     int64_t position;   /* of the first byte in the decompressed content */
+    bool ascii;         /* surely nothing but ASCII, hence UTF-8 */
 } dg_fields;
 
-/**
- * Open the records of the lines that begin in [begin, end). LOCAL.
- *
- * @param[in]  source      borrowed until dg_split_close
- * @param[in]  data_begin  where records may begin: after the header, or 0 to read the header too
- *
- * Errors  those of dg_stream_open; DG_ERR_CONFIG latin1 with a separator beyond ASCII.
- */
-dg_status dg_split_open(const dg_source *source, const dg_dialect *d, int64_t data_begin,
-                        int64_t begin, int64_t end, dg_split **out, dg_err *err);
+/* The lines that begin in [begin, end), see dg_records_open. */
+typedef struct dg_span {
+    int64_t begin, end;
+    int64_t data_begin;   /* where records may begin: behind the header, or 0 to read it too */
+    int64_t header_lines; /* before data_begin; counted as lines of the span with begin 0 */
+} dg_span;
+
+/** Open the records of a span. LOCAL. `source` is borrowed until dg_split_close.
+ *  Errors  those of dg_stream_open; DG_ERR_CONFIG latin1 with a separator beyond ASCII. */
+dg_status dg_split_open(const dg_source *source, const dg_dialect *d, dg_span span, dg_split **out,
+                        dg_err *err);
 
 /**
  * Next record that is not blank. LOCAL.

@@ -6,6 +6,18 @@
 
 enum { OVERRUN = 64 << 10 }; /* bytes read at a time beyond the end, where one record ends */
 
+/* Any byte beyond ASCII? At the speed of memory, so that records need not look. */
+static bool has_high_byte(const char *s, size_t n)
+{
+    uint64_t word, all = 0;
+    for (; n % sizeof word != 0; n--) all |= (unsigned char)s[n - 1];
+    for (size_t i = 0; i < n; i += sizeof word) {
+        memcpy(&word, s + i, sizeof word);
+        all |= word;
+    }
+    return (all & 0x8080808080808080) != 0;
+}
+
 dg_status dg_window_refill(dg_window *w, dg_err *err)
 {
     const size_t left = w->n - w->at;
@@ -15,7 +27,7 @@ dg_status dg_window_refill(dg_window *w, dg_err *err)
     w->n = left;
 
     const int64_t to_end = w->end - w->position - (int64_t)left;
-    size_t want = DG_WINDOW_SIZE - left, got;
+    size_t want = w->size - left, got;
     if (to_end < OVERRUN)
         want = want < OVERRUN ? want : OVERRUN;
     else if (to_end < (int64_t)want)
@@ -25,6 +37,7 @@ dg_status dg_window_refill(dg_window *w, dg_err *err)
     w->n += got;
     w->drained = got < want;
     if (!w->has_nul) w->has_nul = memchr(w->bytes + left, '\0', got) != NULL;
+    if (!w->has_high) w->has_high = has_high_byte(w->bytes + left, got);
     return DG_OK;
 }
 
@@ -56,10 +69,14 @@ static dg_status go_to(dg_window *w, int64_t begin, dg_err *err)
 dg_status dg_window_open(dg_window *w, const dg_source *source, int64_t begin, int64_t end,
                          dg_err *err)
 {
-    *w = (dg_window){.source = source, .end = end};
-    w->bytes = dg_alloc(DG_WINDOW_SIZE, 1);
+    *w = (dg_window){.source = source, .end = end, .size = DG_WINDOW_SIZE};
+    if (source->codec == DG_CODEC_PLAIN) {
+        const int64_t left = source->size - begin; /* one byte more, to see its end */
+        if (left < DG_WINDOW_SIZE) w->size = left > 0 ? (size_t)left + 1 : 1;
+        w->position = begin;
+    }
+    w->bytes = dg_alloc(w->size, 1);
     if (w->bytes == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", source->path);
-    if (source->codec == DG_CODEC_PLAIN) w->position = begin;
     dg_status st = dg_stream_open(source, w->position, &w->stream, err);
     if (st == DG_OK) st = go_to(w, begin, err);
     if (st != DG_OK) dg_window_close(w);

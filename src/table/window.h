@@ -13,11 +13,13 @@ typedef struct dg_window {
     const dg_source *source;
     dg_stream *stream;
     int64_t end;      /* content beyond it is read in small pieces */
-    char *bytes;      /* (DG_WINDOW_SIZE,) of which [at, n) is unread; may be written to */
+    size_t size;      /* bytes of memory: DG_WINDOW_SIZE, less when the content is smaller */
+    char *bytes;      /* (size,) of which [at, n) is unread; may be written to */
     size_t at, n;     /* the reader moves `at` */
     int64_t position; /* of bytes[0] in the content */
     bool drained;     /* the content ends at n */
-    bool has_nul;     /* a NUL byte has been seen: most files have none to look for */
+    bool has_nul;     /* a NUL byte has been seen: most files have none to look for, */
+    bool has_high;    /* nor a byte beyond ASCII, in the columns that matter */
 } dg_window;
 
 /** Open at byte `begin` of the content (a compressed source is unpacked up to there); a UTF-8 byte

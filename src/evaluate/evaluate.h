@@ -1,0 +1,74 @@
+/* evaluate.h - judge a model on a part of the dataset held back from training.
+ *
+ * Lists: every item is ranked for every user with at least one target, ranking/metrics.h says
+ * what is measured, and the measures are averaged over those users (each counts the same). Users
+ * without any history (no train and no fold_in entry) are counted apart and not ranked: nothing
+ * but popularity could rank for them. With exclude_seen, items of the user's train and fold_in
+ * rows are not listed, and when test is judged those of valid neither: all of them are known by
+ * then. A target that was seen stays a target, so an overlapping split costs recall visibly.
+ * Values: rmse and mae are taken over all pairs of the part, those of users without history
+ * included (what the model gives them is its answer), clipped to the scorer's range. */
+#ifndef DG_EVALUATE_EVALUATE_H
+#define DG_EVALUATE_EVALUATE_H
+#include "base/text.h"
+#include "models/scorer.h"
+#include "ranking/metrics.h"
+#include "store/dataset.h"
+
+enum { DG_EVALUATE_K = 32, DG_EVALUATE_K_MAX = 100000 }; /* most k's at once, and the largest */
+
+typedef enum dg_part { DG_PART_VALID, DG_PART_TEST } dg_part;
+
+typedef struct dg_evaluate_options {
+    dg_part part;
+    int n_k, k[DG_EVALUATE_K]; /* ascending, each > 0 */
+    dg_metric_set metrics;     /* rmse and mae go without saying where the scorer rates, and are
+                                  not defined elsewhere: asked for or not makes no difference */
+    bool exclude_seen;
+} dg_evaluate_options;
+
+typedef struct dg_measure {
+    dg_metric metric;
+    int k; /* 0 where the metric has none */
+    double value;
+} dg_measure;
+
+typedef struct dg_metrics {
+    int64_t users;      /* with a target and a history: what averages are over */
+    int64_t cold_users; /* with a target, without history */
+    int64_t targets;    /* pairs of the part */
+    int n;
+    dg_measure at[2 + DG_EVALUATE_K * (DG_METRIC_COVERAGE + 1)]; /* (n,) rmse and mae first */
+} dg_metrics;
+
+/** Read evaluate.k and evaluate.metrics of a job: k sorted, doubles dropped. LOCAL.
+ *  Errors DG_ERR_CONFIG naming the value. */
+dg_status dg_evaluate_parse(const dg_strings *k, const dg_strings *metrics,
+                            dg_evaluate_options *out, dg_err *err);
+
+/**
+ * Measure. COLLECTIVE; options and the dataset's shards are the same on every rank.
+ *
+ * @param[in]  scorer  of this rank; never called twice at a time
+ * @param[out] out     the same bits on every rank, and for every number of ranks
+ *
+ * Cost    n_users n_items scores in all; 1 MB, and 8 n_items bytes for coverage, a rank.
+ * Errors  DG_ERR_DATA no user has a target, or none that has one has a history; DG_ERR_NUMERIC a
+ *         score is not finite, naming user row and item; DG_ERR_NOMEM; the scorer's. Agreed.
+ */
+dg_status dg_evaluate(const dg_comm *c, const dg_dataset *d, const dg_scorer *scorer,
+                      const dg_evaluate_options *o, dg_metrics *out, dg_err *err);
+
+/** "ndcg@100" or "rmse" into buf, returned. LOCAL. */
+const char *dg_measure_name(const dg_measure *m, char *buf, size_t n);
+
+/** The measure so named, or NULL. LOCAL. */
+const dg_measure *dg_metrics_find(const dg_metrics *m, const char *name);
+
+/** Append the JSON object of metrics.json; numbers read back to the same bits. LOCAL. */
+void dg_metrics_json(const dg_metrics *m, dg_text *out);
+
+/** Append a table for people: one line a metric, one column a k, then the counts. LOCAL. */
+void dg_metrics_table(const dg_metrics *m, dg_text *out);
+
+#endif

@@ -1,0 +1,122 @@
+#include "evaluate/rank.h"
+
+#include "base/memory.h"
+
+#include <stdio.h>
+
+enum { BLOCK = 2048 }; /* items scored at once: a tile of their scores stays in the cache */
+
+struct dg_ranker {
+    const dg_scorer *scorer;
+    int k;
+    dg_hit *room;                 /* (DG_SCORER_TILE, k) */
+    dg_topk best[DG_SCORER_TILE]; /* of each user of the tile, in its row of room */
+    float *score;                 /* (DG_SCORER_TILE, BLOCK) */
+    int32_t *skip;                /* items not to list, ascending, one user after another */
+    size_t n_skip, skip_capacity;
+    size_t begin[DG_SCORER_TILE]; /* of each user, what is left of skip from the block on */
+    size_t end[DG_SCORER_TILE];
+};
+
+dg_status dg_ranker_create(const dg_scorer *scorer, int k, dg_ranker **out, dg_err *err)
+{
+    dg_ranker *r = *out = dg_alloc(1, sizeof *r);
+    if (r == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for ranking");
+    r->scorer = scorer;
+    r->k = k < scorer->n_items ? k : (int)scorer->n_items;
+    r->room = dg_alloc((size_t)DG_SCORER_TILE * (size_t)r->k, sizeof *r->room);
+    r->score = dg_alloc((size_t)DG_SCORER_TILE * BLOCK, sizeof *r->score);
+    if (r->room != NULL && r->score != NULL) return DG_OK;
+    dg_ranker_destroy(out);
+    return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for lists of %d items", k);
+}
+
+void dg_ranker_destroy(dg_ranker **r)
+{
+    if (*r == NULL) return;
+    dg_free((*r)->room);
+    dg_free((*r)->score);
+    dg_free((*r)->skip);
+    dg_free(*r);
+    *r = NULL;
+}
+
+/* Append the union of a user's rows, ascending: always the smallest item not yet taken. */
+static dg_status add_seen(dg_ranker *r, int64_t user, const dg_csr *const *seen, int n_seen,
+                          dg_err *err)
+{
+    dg_row row[DG_RANKER_SEEN];
+    int64_t total = 0;
+    for (int p = 0; p < n_seen; p++) total += (row[p] = dg_csr_row(seen[p], user)).n;
+    int32_t *grown =
+        dg_grow(r->skip, r->n_skip, r->n_skip + (size_t)total, &r->skip_capacity, sizeof *grown);
+    if (grown == NULL)
+        return DG_FAIL(err, DG_ERR_NOMEM, "user row %lld: out of memory for %lld seen items",
+                       (long long)user, (long long)total);
+    r->skip = grown;
+    for (;;) {
+        int32_t next = INT32_MAX;
+        for (int p = 0; p < n_seen; p++)
+            if (row[p].n > 0 && row[p].index[0] < next) next = row[p].index[0];
+        if (next == INT32_MAX) return DG_OK;
+        r->skip[r->n_skip++] = next;
+        for (int p = 0; p < n_seen; p++)
+            if (row[p].n > 0 && row[p].index[0] == next) row[p].index++, row[p].n--;
+    }
+}
+
+static dg_status start_tile(dg_ranker *r, const int64_t *user, int n, const dg_csr *const *seen,
+                            int n_seen, dg_err *err)
+{
+    r->n_skip = 0;
+    for (int i = 0; i < n; i++) {
+        r->best[i] = dg_topk_start(r->room + (size_t)i * (size_t)r->k, r->k);
+        r->begin[i] = r->n_skip;
+        const dg_status st = add_seen(r, user[i], seen, n_seen, err);
+        if (st != DG_OK) return st;
+        r->end[i] = r->n_skip;
+    }
+    return r->scorer->load(r->scorer->self, user, n, err);
+}
+
+static dg_status name_user(int64_t user, dg_status st, dg_err *err)
+{
+    char text[sizeof err->text];
+    snprintf(text, sizeof text, "%s", err->text);
+    return DG_FAIL(err, st, "user row %lld: %s", (long long)user, text);
+}
+
+/* Offer one block of items, whose scores are there, to every user of the tile. */
+static dg_status offer_block(dg_ranker *r, const int64_t *user, int n, int32_t begin, int32_t end,
+                             dg_err *err)
+{
+    const int32_t length = end - begin;
+    for (int i = 0; i < n; i++) {
+        const float *score = r->score + (size_t)i * (size_t)length;
+        const dg_status st = dg_topk_push(&r->best[i], score, begin, length, r->skip + r->begin[i],
+                                          (int64_t)(r->end[i] - r->begin[i]), err);
+        if (st != DG_OK) return name_user(user[i], st, err);
+        while (r->begin[i] < r->end[i] && r->skip[r->begin[i]] < end) r->begin[i]++;
+    }
+    return DG_OK;
+}
+
+dg_status dg_ranker_rank(dg_ranker *r, const int64_t *user, int n, const dg_csr *const *seen,
+                         int n_seen, dg_err *err)
+{
+    const dg_scorer *s = r->scorer;
+    dg_status st = start_tile(r, user, n, seen, n_seen, err);
+    for (int64_t begin = 0; st == DG_OK && begin < s->n_items; begin += BLOCK) {
+        const int64_t end = begin + BLOCK < s->n_items ? begin + BLOCK : s->n_items;
+        s->score(s->self, begin, end, r->score);
+        st = offer_block(r, user, n, (int32_t)begin, (int32_t)end, err);
+    }
+    for (int i = 0; st == DG_OK && i < n; i++) dg_topk_finish(&r->best[i]);
+    return st;
+}
+
+const dg_hit *dg_ranker_list(const dg_ranker *r, int i, int *n)
+{
+    *n = r->best[i].n;
+    return r->best[i].hit;
+}

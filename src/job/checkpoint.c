@@ -1,0 +1,185 @@
+#include "job/checkpoint.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "store/open.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+dg_status dg_training_add(dg_training *t, dg_loss loss, dg_err *err)
+{
+    const size_t n = (size_t)t->sweep;
+    dg_loss *grown = dg_grow(t->loss, n, n + 1, &t->capacity, sizeof *grown);
+    if (grown == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for the history of losses");
+    t->loss = grown;
+    t->loss[t->sweep++] = loss;
+    return DG_OK;
+}
+
+void dg_training_free(dg_training *t)
+{
+    dg_free(t->loss);
+    *t = (dg_training){0};
+}
+
+/* ---- one state file ---- */
+
+dg_status dg_state_write(const dg_comm *c, const dg_model_class *class, const dg_model *m,
+                         const dg_training *t, const dg_identity *id, const char *format,
+                         const char *path, char content[DG_HEX_SIZE], dg_err *err)
+{
+    dg_writer *w = NULL;
+    const dg_status st = dg_writer_create(c, path, format, DG_MODEL_VERSION, &w, err);
+    if (st != DG_OK) return st;
+    dg_writer_text(w, "algorithm", id->algorithm);
+    dg_writer_text(w, "dataset", id->dataset);
+    dg_writer_text(w, "config", id->config);
+    dg_writer_int(w, "sweep", t->sweep);
+    dg_writer_small(w, "history/loss", DG_F64, t->sweep, 3, t->loss);
+    class->save(m, w);
+    return dg_writer_commit(&w, content, err);
+}
+
+static dg_status check_text(const dg_container *f, const char *name, const char *want,
+                            const char *meaning, dg_err *err)
+{
+    char *found = NULL;
+    dg_status st = dg_container_text(f, "/meta", name, &found, err);
+    if (st == DG_OK && strcmp(found, want) != 0)
+        st = DG_FAIL(err, DG_ERR_DATA, "%s: was made with %s", dg_container_path(f), meaning);
+    dg_free(found);
+    return st;
+}
+
+static dg_status check_identity(const dg_container *f, const dg_identity *id, dg_err *err)
+{
+    dg_status st = check_text(f, "algorithm", id->algorithm, "another algorithm", err);
+    if (st == DG_OK) st = check_text(f, "dataset", id->dataset, "other data", err);
+    if (st == DG_OK) st = check_text(f, "config", id->config, "other model options or seed", err);
+    return st;
+}
+
+static dg_status load_training(const dg_container *f, dg_training *t, dg_err *err)
+{
+    int64_t n = 0, sweep = 0;
+    double *loss = NULL;
+    dg_status st = dg_container_int(f, "/meta", "sweep", &sweep, err);
+    if (st == DG_OK) st = dg_container_read_all(f, "history/loss", DG_F64, (void **)&loss, &n, err);
+    if (st == DG_OK && (n != sweep || sweep < 0))
+        st = DG_FAIL(err, DG_ERR_DATA, "%s: %lld sweeps, but %lld losses", dg_container_path(f),
+                     (long long)sweep, (long long)n);
+    for (int64_t k = 0; k < n && st == DG_OK; k++)
+        st = dg_training_add(t, (dg_loss){loss[3 * k], loss[3 * k + 1], loss[3 * k + 2]}, err);
+    dg_free(loss);
+    return st;
+}
+
+dg_status dg_state_load(const dg_comm *c, const dg_model_class *class, dg_model *m, dg_training *t,
+                        const dg_identity *id, const char *format, const char *path,
+                        char content[DG_HEX_SIZE], dg_err *err)
+{
+    dg_container *f = NULL;
+    dg_status st = dg_store_open(c, path, format, DG_MODEL_VERSION, &f, err);
+    if (st != DG_OK) return st;
+    dg_training_free(t);
+    st = check_identity(f, id, err);
+    if (st == DG_OK) st = load_training(f, t, err);
+    st = dg_agree(c, st, err);
+    if (st == DG_OK) st = class->load(m, f, err);
+    if (st == DG_OK && content != NULL)
+        snprintf(content, DG_HEX_SIZE, "%s", dg_container_content(f));
+    dg_container_close(&f);
+    if (st != DG_OK) dg_training_free(t);
+    return st;
+}
+
+/* ---- the folder of checkpoints ---- */
+
+enum { MAX_LISTED = 1024 };
+
+static int newest_first(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x < y) - (x > y);
+}
+
+/* Sweeps of the checkpoints in the folder, newest first; a folder that is not there holds none. */
+static int list(const char *folder, int64_t sweep[MAX_LISTED])
+{
+    DIR *dir = opendir(folder);
+    int n = 0;
+    for (struct dirent *e; dir != NULL && n < MAX_LISTED && (e = readdir(dir)) != NULL;) {
+        long long number;
+        int used = 0;
+        if (sscanf(e->d_name, "ckpt-%lld.h5%n", &number, &used) == 1 && e->d_name[used] == '\0' &&
+            used > 0)
+            sweep[n++] = number;
+    }
+    if (dir != NULL) closedir(dir);
+    qsort(sweep, (size_t)n, sizeof *sweep, newest_first);
+    return n;
+}
+
+static void name_of(const char *folder, int64_t sweep, char *out, size_t n)
+{
+    snprintf(out, n, "%s/ckpt-%06lld.h5", folder, (long long)sweep);
+}
+
+static void drop_old(const char *folder, int64_t keep)
+{
+    int64_t sweep[MAX_LISTED];
+    char path[4096];
+    const int n = list(folder, sweep);
+    for (int k = (int)keep; k < n; k++) {
+        name_of(folder, sweep[k], path, sizeof path);
+        unlink(path);
+    }
+}
+
+dg_status dg_checkpoint_write(const dg_comm *c, const dg_model_class *class, const dg_model *m,
+                              const dg_training *t, const dg_identity *id, const char *folder,
+                              int64_t keep, dg_err *err)
+{
+    char path[4096];
+    dg_status st = DG_OK;
+    if (c->rank == 0 && mkdir(folder, 0777) != 0 && errno != EEXIST) {
+        dg_err_errno(err, folder, "cannot create the folder for checkpoints");
+        st = DG_ERR_CANTCREATE;
+    }
+    st = dg_agree(c, st, err);
+    if (st != DG_OK) return st;
+    name_of(folder, t->sweep, path, sizeof path);
+    st = dg_state_write(c, class, m, t, id, "daogou-checkpoint", path, NULL, err);
+    if (st == DG_OK && c->rank == 0) drop_old(folder, keep < 1 ? 1 : keep);
+    return st;
+}
+
+dg_status dg_checkpoint_resume(const dg_comm *c, const dg_model_class *class, dg_model *m,
+                               dg_training *t, const dg_identity *id, const char *folder,
+                               bool *found, dg_err *err)
+{
+    int64_t sweep[MAX_LISTED];
+    char path[4096];
+    int n = c->rank == 0 ? list(folder, sweep) : 0;
+    *found = false;
+    dg_bcast(c, &n, sizeof n, 0); /* one rank looks: others might see a newer folder */
+    dg_bcast(c, sweep, (size_t)n * sizeof *sweep, 0);
+    for (int k = 0; k < n; k++) {
+        name_of(folder, sweep[k], path, sizeof path);
+        const dg_status st =
+            dg_state_load(c, class, m, t, id, "daogou-checkpoint", path, NULL, err);
+        if (st == DG_OK) {
+            *found = true;
+            return DG_OK;
+        }
+        if (st == DG_ERR_NOMEM) return st;
+        dg_log(DG_LOG_WARN, "checkpoint-skipped", "passing over a checkpoint: %s", err->text);
+    }
+    return DG_OK;
+}

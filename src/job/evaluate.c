@@ -1,0 +1,89 @@
+#include "job/stages.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "evaluate/evaluate.h"
+
+#include <string.h>
+
+static dg_status measure(dg_work *w, const dg_evaluate_options *o, dg_metrics *out, dg_err *err)
+{
+    dg_scorer scorer;
+    dg_status st = w->class->scorer(w->model, &scorer, err);
+    if (st != DG_OK) return st;
+    st = dg_evaluate(w->comm, &w->data, &scorer, o, out, err);
+    scorer.destroy(&scorer);
+    return st;
+}
+
+/* metrics.json: the measures, and what they were taken from. */
+static dg_status write_metrics(const dg_work *w, const dg_metrics *m, const char *inputs,
+                               json_t **out, dg_err *err)
+{
+    dg_text text = {0};
+    dg_status st = DG_OK;
+    *out = NULL;
+    if (w->comm->rank == 0) {
+        dg_metrics_json(m, &text);
+        *out = text.failed ? NULL : json_loadb(text.at, text.n, 0, NULL);
+        st = *out == NULL ? DG_FAIL(err, DG_ERR_INTERNAL, "metrics are not JSON") : DG_OK;
+        if (st == DG_OK) json_object_set_new(*out, "inputs", json_string(inputs));
+    }
+    dg_text_free(&text);
+    st = dg_agree(w->comm, st, err);
+    return st == DG_OK ? dg_work_write_json(w, "metrics.json", *out, err) : st;
+}
+
+/* Was metrics.json taken from these inputs? Rank 0 looks. COLLECTIVE. */
+static bool is_current(const dg_work *w, const char *inputs, json_t **metrics)
+{
+    char path[DG_WORK_PATH];
+    int current = 0;
+    *metrics = NULL;
+    if (w->comm->rank == 0) {
+        *metrics = json_load_file(dg_work_path(w, "metrics.json", path), 0, NULL);
+        const char *found = json_string_value(json_object_get(*metrics, "inputs"));
+        current = found != NULL && strcmp(found, inputs) == 0;
+        if (!current) json_decref(*metrics);
+    }
+    dg_bcast(w->comm, &current, sizeof current, 0);
+    if (current)
+        dg_log(DG_LOG_INFO, "skipped", "metrics.json is up to date");
+    else
+        *metrics = NULL;
+    return current != 0;
+}
+
+static dg_status identify(const dg_work *w, dg_evaluate_options *o, char inputs[DG_HEX_SIZE],
+                          dg_err *err)
+{
+    static const char *const sections[] = {"evaluate", NULL};
+    char *config = NULL;
+    dg_status st = dg_evaluate_parse(&w->job->evaluate.k, &w->job->evaluate.metrics, o, err);
+    if (st == DG_OK) st = dg_job_show(w->job, sections, &config, err);
+    if (st == DG_OK)
+        st = dg_work_inputs(inputs, err, w->model_content, w->data.content, config, NULL);
+    dg_free(config);
+    return st;
+}
+
+dg_status dg_stage_evaluate(dg_work *w, dg_err *err)
+{
+    const double started = dg_now();
+    char inputs[DG_HEX_SIZE];
+    json_t *metrics = NULL;
+    dg_metrics m;
+    dg_evaluate_options o = {0};
+    dg_status st = dg_work_model(w, err);
+    if (st == DG_OK) st = dg_agree(w->comm, identify(w, &o, inputs, err), err);
+    if (st != DG_OK) return st;
+    o.part = w->data.n_test > 0 ? DG_PART_TEST : DG_PART_VALID;
+    o.exclude_seen = w->job->evaluate.exclude_seen;
+    if (!is_current(w, inputs, &metrics)) {
+        st = measure(w, &o, &m, err);
+        if (st == DG_OK) st = write_metrics(w, &m, inputs, &metrics, err);
+    }
+    if (st == DG_OK) dg_work_record(w, "evaluate", started, metrics);
+    return st;
+}

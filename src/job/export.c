@@ -1,0 +1,267 @@
+#include "job/stages.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "ranking/topk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARTIFACT_VERSION = 1 };
+
+static const char format[] = "daogou-artifact";
+
+/* ---- the order that serving finds ids by ---- */
+
+typedef struct dg_hashed {
+    uint64_t hash;
+    int32_t row;
+} dg_hashed;
+
+static int by_hash(const void *a, const void *b, void *ids)
+{
+    const dg_hashed *x = a, *y = b;
+    if (x->hash != y->hash) return x->hash < y->hash ? -1 : 1;
+    size_t nx, ny;
+    const char *p = dg_strings_at(ids, x->row, &nx), *q = dg_strings_at(ids, y->row, &ny);
+    const int order = memcmp(p, q, nx < ny ? nx : ny);
+    return order != 0 ? order : (nx > ny) - (nx < ny);
+}
+
+/* Shards hold consecutive stretches of hashes, so sorting each own shard sorts them all. */
+static dg_status sort_ids(const dg_comm *c, const dg_shards *shards, dg_strings *ids,
+                          int32_t **sorted, int64_t **rows, dg_err *err)
+{
+    const dg_run run = dg_shards_run(shards->n, c->rank, c->size);
+    const int64_t first = shards->begin[run.begin];
+    dg_hashed *at = dg_alloc((size_t)ids->n, sizeof *at);
+    *sorted = dg_alloc((size_t)ids->n, sizeof **sorted);
+    *rows = dg_alloc((size_t)(run.end - run.begin), sizeof **rows);
+    if (at == NULL || *sorted == NULL || *rows == NULL) {
+        dg_free(at);
+        return DG_FAIL(err, DG_ERR_NOMEM, "out of memory sorting ids");
+    }
+    for (int64_t k = 0; k < ids->n; k++) {
+        size_t n;
+        const char *id = dg_strings_at(ids, k, &n);
+        at[k] = (dg_hashed){dg_id_hash(id, n), (int32_t)k};
+    }
+    for (int s = run.begin; s < run.end; s++) {
+        const int64_t from = shards->begin[s] - first, to = shards->begin[s + 1] - first;
+        qsort_r(at + from, (size_t)(to - from), sizeof *at, by_hash, ids);
+        (*rows)[s - run.begin] = to - from;
+    }
+    for (int64_t k = 0; k < ids->n; k++) (*sorted)[k] = (int32_t)(first + at[k].row);
+    dg_free(at);
+    return DG_OK;
+}
+
+static void write_ids(const dg_comm *c, dg_writer *w, const char *array, const dg_shards *shards,
+                      dg_strings *ids)
+{
+    char path[64];
+    int32_t *sorted = NULL;
+    int64_t *rows = NULL;
+    dg_err err = {.text = ""};
+    dg_writer_strings(w, array, shards, ids);
+    const dg_status st = dg_agree(c, sort_ids(c, shards, ids, &sorted, &rows, &err), &err);
+    snprintf(path, sizeof path, "%s/by_hash", array);
+    if (st == DG_OK)
+        dg_writer_array(w, path, &(dg_piece){DG_I32, 1, shards->n, rows, sorted});
+    else
+        dg_writer_fail(w, st, &err);
+    dg_free(sorted);
+    dg_free(rows);
+}
+
+/* ---- what every user has had already ---- */
+
+typedef struct dg_history {
+    int64_t *ptr;            /* (own users + 1,) of the whole array */
+    int32_t *index;          /* (own entries,) */
+    int64_t *rows, *entries; /* (own shards,) */
+} dg_history;
+
+static void free_history(dg_history *h)
+{
+    dg_free(h->ptr);
+    dg_free(h->index);
+    dg_free(h->rows);
+    dg_free(h->entries);
+}
+
+static dg_status build_history(const dg_comm *c, const dg_dataset *d, dg_history *h, dg_err *err)
+{
+    const dg_run run = dg_shards_run(d->users.n, c->rank, c->size);
+    const int64_t first = d->train.begin, n = d->train.end - first;
+    h->ptr = dg_alloc((size_t)n + 1, sizeof *h->ptr);
+    h->rows = dg_alloc((size_t)(run.end - run.begin), sizeof *h->rows);
+    h->entries = dg_alloc((size_t)(run.end - run.begin), sizeof *h->entries);
+    if (h->ptr == NULL || h->rows == NULL || h->entries == NULL)
+        return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for histories");
+    for (int64_t u = 0; u < n; u++)
+        h->ptr[u + 1] = h->ptr[u] + dg_dataset_history(d, first + u, NULL);
+    h->index = dg_alloc((size_t)h->ptr[n], sizeof *h->index);
+    if (h->index == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for histories");
+    for (int64_t u = 0; u < n; u++) dg_dataset_history(d, first + u, h->index + h->ptr[u]);
+    for (int s = run.begin; s < run.end; s++) {
+        const int64_t from = d->users.begin[s] - first, to = d->users.begin[s + 1] - first;
+        h->rows[s - run.begin] = to - from + (s == d->users.n - 1);
+        h->entries[s - run.begin] = h->ptr[to] - h->ptr[from];
+    }
+    return DG_OK;
+}
+
+static void write_history(const dg_comm *c, dg_writer *w, const dg_dataset *d)
+{
+    dg_history h = {0};
+    dg_err err = {.text = ""};
+    const dg_status st = dg_agree(c, build_history(c, d, &h, &err), &err);
+    if (st == DG_OK) {
+        const int64_t n = d->train.end - d->train.begin;
+        const int64_t before = dg_prefix_int64(c, h.ptr[n]);
+        for (int64_t u = 0; u <= n; u++) h.ptr[u] += before;
+        dg_writer_array(w, "history/ptr", &(dg_piece){DG_I64, 1, d->users.n, h.rows, h.ptr});
+        dg_writer_array(w, "history/index", &(dg_piece){DG_I32, 1, d->users.n, h.entries, h.index});
+    } else {
+        dg_writer_fail(w, st, &err);
+    }
+    free_history(&h);
+}
+
+/* ---- popularity ---- */
+
+typedef struct dg_popular {
+    int64_t count;
+    int32_t row;
+} dg_popular;
+
+static int by_count(const void *a, const void *b)
+{
+    const dg_popular *x = a, *y = b;
+    if (x->count != y->count) return x->count > y->count ? -1 : 1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+static dg_status rank_popular(const int64_t *count, int64_t n, int32_t *order, dg_err *err)
+{
+    dg_popular *at = dg_alloc((size_t)n, sizeof *at);
+    if (at == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for popularity");
+    for (int64_t k = 0; k < n; k++) at[k] = (dg_popular){count[k], (int32_t)k};
+    qsort(at, (size_t)n, sizeof *at, by_count);
+    for (int64_t k = 0; k < n; k++) order[k] = at[k].row;
+    dg_free(at);
+    return DG_OK;
+}
+
+/* Training counts of all items on every rank: 12 bytes an item, the least serving needs anyway. */
+static void write_popularity(const dg_comm *c, dg_writer *w, const dg_dataset *d)
+{
+    const int64_t n = d->items.begin[d->items.n];
+    int64_t *count = dg_alloc((size_t)n, sizeof *count);
+    int32_t *order = dg_alloc((size_t)n, sizeof *order);
+    dg_err err = {.text = ""};
+    dg_status st = count == NULL || order == NULL
+                       ? DG_FAIL(&err, DG_ERR_NOMEM, "out of memory for popularity")
+                       : DG_OK;
+    st = dg_agree(c, st, &err);
+    if (st == DG_OK) {
+        for (int64_t r = d->train_by_item.begin; r < d->train_by_item.end; r++)
+            count[r] = dg_csr_row(&d->train_by_item, r).n;
+        dg_sum_int64(c, count, (int)n);
+        if (c->rank == 0) st = rank_popular(count, n, order, &err);
+        st = dg_agree(c, st, &err);
+    }
+    if (st == DG_OK) {
+        dg_writer_small(w, "popularity/count", DG_I64, n, 1, count);
+        dg_writer_small(w, "popularity/order", DG_I32, n, 1, order);
+    } else {
+        dg_writer_fail(w, st, &err);
+    }
+    dg_free(count);
+    dg_free(order);
+}
+
+/* ---- the whole ---- */
+
+/* metrics.json as one line, for the model's card; nothing where it was not evaluated. */
+static void write_metrics(const dg_work *work, dg_writer *w)
+{
+    char path[DG_WORK_PATH], line[8192] = "";
+    if (work->comm->rank == 0) {
+        json_t *metrics = json_load_file(dg_work_path(work, "metrics.json", path), 0, NULL);
+        char *text =
+            metrics == NULL ? NULL : json_dumps(metrics, JSON_COMPACT | JSON_REAL_PRECISION(9));
+        if (text != NULL && strlen(text) < sizeof line) strcpy(line, text);
+        free(text);
+        json_decref(metrics);
+    }
+    dg_bcast(work->comm, line, sizeof line, 0);
+    if (line[0] != '\0') dg_writer_text(w, "metrics", line);
+}
+
+static dg_status write_artifact(dg_work *work, const char *inputs, const char *config,
+                                const char *path, char content[DG_HEX_SIZE], dg_err *err)
+{
+    const dg_comm *c = work->comm;
+    dg_dataset *d = &work->data;
+    dg_writer *w = NULL;
+    const dg_status st = dg_writer_create(c, path, format, ARTIFACT_VERSION, &w, err);
+    if (st != DG_OK) return st;
+    int64_t titles = d->item_title.n;
+    dg_max_int64(c, &titles, 1);
+    dg_writer_text(w, "inputs", inputs);
+    dg_writer_text(w, "name", work->job->name);
+    dg_writer_text(w, "algorithm", work->class->name);
+    dg_writer_text(w, "dataset", d->content);
+    dg_writer_text(w, "model", work->model_content);
+    dg_writer_text(w, "config", config);
+    dg_writer_int(w, "n_users", d->users.begin[d->users.n]);
+    dg_writer_int(w, "n_items", d->items.begin[d->items.n]);
+    if (work->class->rates) {
+        dg_writer_real(w, "clip_min", d->value_min);
+        dg_writer_real(w, "clip_max", d->value_max);
+    }
+    write_metrics(work, w);
+    work->class->export(work->model, w);
+    write_ids(c, w, "ids/user", &d->users, &d->user_id);
+    write_ids(c, w, "ids/item", &d->items, &d->item_id);
+    if (titles > 0) dg_writer_strings(w, "titles/item", &d->items, &d->item_title);
+    write_history(c, w, d);
+    write_popularity(c, w, d);
+    return dg_writer_commit(&w, content, err);
+}
+
+static dg_status export_if_needed(dg_work *w, const char *config, const char *inputs,
+                                  char content[DG_HEX_SIZE], dg_err *err)
+{
+    char path[DG_WORK_PATH];
+    dg_status st =
+        dg_work_is_current(w, "artifact.h5", format, ARTIFACT_VERSION, inputs, content, err);
+    if (st == DG_OK && content[0] == '\0')
+        st = write_artifact(w, inputs, config, dg_work_path(w, "artifact.h5", path), content, err);
+    return st;
+}
+
+dg_status dg_stage_export(dg_work *w, dg_err *err)
+{
+    static const char *const sections[] = {"name", "model", "export", NULL};
+    const double started = dg_now();
+    char inputs[DG_HEX_SIZE] = "", content[DG_HEX_SIZE] = "", *config = NULL;
+    if (w->job->export.precision != DG_JOB_F32)
+        return DG_FAIL(err, DG_ERR_CONFIG, "export.precision: this version writes f32 only");
+    dg_status st = dg_work_model(w, err);
+    if (st == DG_OK) {
+        st = dg_job_show(w->job, sections, &config, err);
+        if (st == DG_OK)
+            st = dg_work_inputs(inputs, err, w->model_content, w->data.content, config, NULL);
+        st = dg_agree(w->comm, st, err);
+    }
+    if (st == DG_OK) st = export_if_needed(w, config, inputs, content, err);
+    dg_free(config);
+    if (st == DG_OK)
+        dg_work_record(w, "export", started,
+                       w->comm->rank == 0 ? json_pack("{s:s}", "content_digest", content) : NULL);
+    return st;
+}

@@ -1,0 +1,177 @@
+#include "job/stages.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "ingest/prepare.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- from the job's words to the options of ingest ---- */
+
+static const char *or_null(const char *text) { return text[0] == '\0' ? NULL : text; }
+
+static dg_status to_source(const dg_job *job, const char *key, const dg_job_source *from,
+                           dg_prepare_source *out, dg_err *err)
+{
+    if (from->format != DG_JOB_CSV && from->format != DG_JOB_LISTS)
+        return DG_FAIL(err, DG_ERR_CONFIG, "%s: %s.format: this version reads csv and lists",
+                       job->file, key);
+    out->paths = from->path; /* borrowed */
+    out->dialect = dg_dialect_default();
+    out->dialect.format = from->format == DG_JOB_LISTS ? DG_FORMAT_LISTS : DG_FORMAT_CSV;
+    out->dialect.header = from->header;
+    out->dialect.encoding = from->encoding == DG_JOB_LATIN1 ? DG_ENCODING_LATIN1 : DG_ENCODING_UTF8;
+    out->columns[DG_ROLE_USER] = or_null(from->columns.user);
+    out->columns[DG_ROLE_ITEM] = or_null(from->columns.item);
+    out->columns[DG_ROLE_VALUE] = or_null(from->columns.value);
+    out->columns[DG_ROLE_TIME] = or_null(from->columns.time);
+    out->columns[DG_ROLE_EVENT] = or_null(from->columns.event);
+    out->columns[DG_ROLE_SCENE] = or_null(from->columns.scene);
+    out->fail = from->on_error == DG_JOB_FAIL;
+    out->max_rejects = from->max_rejects;
+    const dg_status st = dg_dialect_separate(&out->dialect, from->separator, err);
+    if (st == DG_OK) return st;
+    char text[sizeof err->text];
+    snprintf(text, sizeof text, "%s", err->text);
+    return DG_FAIL(err, st, "%s: %s.separator: %.500s", job->file, key, text);
+}
+
+static dg_status to_split(const dg_job *job, dg_split_options *out, dg_err *err)
+{
+    static const dg_split_method method[] = {
+        [DG_JOB_RATIO] = DG_SPLIT_RATIO,   [DG_JOB_LEAVE_LAST] = DG_SPLIT_LEAVE_LAST,
+        [DG_JOB_TIME] = DG_SPLIT_TIME,     [DG_JOB_USER_HOLDOUT] = DG_SPLIT_USER_HOLDOUT,
+        [DG_JOB_KFOLD] = DG_SPLIT_KFOLD,   [DG_JOB_FILES] = DG_SPLIT_FILES,
+        [DG_JOB_NO_SPLIT] = DG_SPLIT_NONE,
+    };
+    out->method = method[job->prepare.split.method];
+    out->test = job->prepare.split.test;
+    out->valid = job->prepare.split.valid;
+    out->n = job->prepare.split.n;
+    out->at = job->prepare.split.at;
+    out->users = (double)job->prepare.split.users;
+    out->fold_in = job->prepare.split.fold_in;
+    out->k = job->prepare.split.k;
+    out->fold = job->prepare.split.fold;
+    dg_status st = DG_OK;
+    if (job->prepare.split.test_files.path.n > 0)
+        st = to_source(job, "prepare.split.test", &job->prepare.split.test_files, &out->test_files,
+                       err);
+    if (st == DG_OK && job->prepare.split.valid_files.path.n > 0)
+        st = to_source(job, "prepare.split.valid", &job->prepare.split.valid_files,
+                       &out->valid_files, err);
+    return st;
+}
+
+static dg_status to_options(const dg_job *job, dg_prepare_options *out, dg_err *err)
+{
+    static const dg_duplicates duplicates[] = {
+        [DG_JOB_SUM] = DG_DUPLICATES_SUM,     [DG_JOB_MAX] = DG_DUPLICATES_MAX,
+        [DG_JOB_LAST] = DG_DUPLICATES_LAST,   [DG_JOB_FIRST] = DG_DUPLICATES_FIRST,
+        [DG_JOB_COUNT] = DG_DUPLICATES_COUNT,
+    };
+    *out = (dg_prepare_options){.event_weights = job->prepare.event_weights, /* borrowed */
+                                .half_life = job->prepare.half_life,
+                                .duplicates = duplicates[job->prepare.duplicates],
+                                .min_user = job->prepare.min_user,
+                                .min_item = job->prepare.min_item,
+                                .seed = (uint64_t)job->seed};
+    if (job->data.ratings.path.n == 0) return dg_job_missing(job, "data.ratings.path", err);
+    dg_status st = to_source(job, "data.ratings", &job->data.ratings, &out->ratings, err);
+    if (st == DG_OK && job->data.items.path.n > 0) {
+        st = to_source(job, "data.items", &job->data.items, &out->items.source, err);
+        out->items.title = or_null(job->data.items.columns.title);
+    }
+    return st == DG_OK ? to_split(job, &out->split, err) : st;
+}
+
+/* ---- the stage ---- */
+
+static json_t *figures(const dg_comm *c, const dg_prepare_report *r, const dg_dataset *d)
+{
+    if (c->rank != 0) return NULL;
+    json_t *quotes = json_array();
+    for (int k = 0; k < r->n_quotes; k++) json_array_append_new(quotes, json_string(r->quote[k]));
+    json_t *j = json_pack("{s:s, s:o}", "content_digest", d->content, "first_rejects", quotes);
+    const struct {
+        const char *name;
+        int64_t value;
+    } counts[] = {
+        {"files", r->files},
+        {"bytes", r->bytes},
+        {"records", r->records},
+        {"rejected", r->rejected},
+        {"duplicates", r->duplicates},
+        {"core_dropped", r->core_dropped},
+        {"users", r->users},
+        {"items", r->items},
+        {"train", r->train},
+        {"valid", r->valid},
+        {"test", r->test},
+        {"fold_in", r->fold_in},
+        {"cold_users", r->cold_users},
+        {"cold_items", r->cold_items},
+        {"targets_in_train", r->targets_in_train},
+        {"targets_cold_user", r->targets_cold_user},
+        {"targets_cold_item", r->targets_cold_item},
+        {"targets_dropped", r->targets_dropped},
+    };
+    for (size_t k = 0; k < sizeof counts / sizeof *counts; k++)
+        json_object_set_new(j, counts[k].name, json_integer(counts[k].value));
+    return j;
+}
+
+static void log_report(const dg_prepare_report *r)
+{
+    char records[32], users[32], items[32], train[32], test[32];
+    for (int k = 0; k < r->n_quotes; k++)
+        dg_log(DG_LOG_WARN, "rejected", "rejected %s", r->quote[k]);
+    if (r->rejected > r->n_quotes)
+        dg_log(DG_LOG_WARN, "rejected", "… and %lld more", (long long)(r->rejected - r->n_quotes));
+    dg_log(DG_LOG_INFO, "prepared",
+           "prepared %s records: %s users, %s items, %s to train on, %s to test",
+           dg_show_count(r->records, records, sizeof records),
+           dg_show_count(r->users, users, sizeof users),
+           dg_show_count(r->items, items, sizeof items),
+           dg_show_count(r->train, train, sizeof train), dg_show_count(r->test, test, sizeof test));
+}
+
+static dg_status make_dataset(dg_work *w, const dg_prepare_options *o, const char *inputs,
+                              const char *config, dg_err *err)
+{
+    const double started = dg_now();
+    char path[DG_WORK_PATH];
+    dg_prepare_report report = {0};
+    dg_status st = dg_prepare(w->comm, o, &w->data, &report, err);
+    if (st == DG_OK)
+        st = dg_dataset_write(w->comm, &w->data, dg_work_path(w, "dataset.h5", path), inputs,
+                              config, err);
+    if (st != DG_OK) {
+        dg_dataset_free(&w->data);
+        return st;
+    }
+    w->has_data = true;
+    log_report(&report);
+    dg_work_record(w, "prepare", started, figures(w->comm, &report, &w->data));
+    return DG_OK;
+}
+
+dg_status dg_stage_prepare(dg_work *w, dg_err *err)
+{
+    static const char *const sections[] = {"seed", "data", "prepare", NULL};
+    char files[DG_HEX_SIZE], inputs[DG_HEX_SIZE], content[DG_HEX_SIZE], *config = NULL;
+    dg_prepare_options o;
+    dg_status st = to_options(w->job, &o, err);
+    if (st == DG_OK) st = dg_job_show(w->job, sections, &config, err);
+    st = dg_agree(w->comm, st, err);
+    if (st == DG_OK) st = dg_prepare_digest(w->comm, &o, files, err);
+    if (st == DG_OK) st = dg_agree(w->comm, dg_work_inputs(inputs, err, files, config, NULL), err);
+    if (st == DG_OK)
+        st = dg_work_is_current(w, "dataset.h5", "daogou-dataset", DG_DATASET_VERSION, inputs,
+                                content, err);
+    if (st == DG_OK && content[0] == '\0') st = make_dataset(w, &o, inputs, config, err);
+    dg_free(config);
+    return st;
+}

@@ -1,0 +1,284 @@
+#include "job/recommend.h"
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "ranking/topk.h"
+#include "store/open.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { BLOCK = 4096 }; /* items scored at a time */
+
+/* What one rank needs to make lists; all its own. */
+typedef struct dg_lister {
+    const dg_work *work;
+    const dg_recommend_options *options;
+    dg_scorer scorer;
+    dg_strings item_id; /* of all items */
+    float *score;       /* (DG_SCORER_TILE, BLOCK) */
+    dg_hit *hit;        /* (DG_SCORER_TILE, k) */
+    dg_topk top[DG_SCORER_TILE];
+    int32_t *seen[DG_SCORER_TILE]; /* histories, dg_alloc'ed */
+    int64_t n_seen[DG_SCORER_TILE];
+} dg_lister;
+
+static dg_status load_item_ids(const dg_work *w, dg_strings *out, dg_err *err)
+{
+    char path[DG_WORK_PATH];
+    dg_container *f = NULL;
+    dg_status st = dg_store_open(w->comm, dg_work_path(w, "dataset.h5", path), "daogou-dataset",
+                                 DG_DATASET_VERSION, &f, err);
+    if (st == DG_OK)
+        st = dg_dataset_load_strings(f, "ids/item", &w->data.items, (dg_run){0, w->data.items.n},
+                                     out, err);
+    dg_container_close(&f);
+    return st;
+}
+
+static void close_lister(dg_lister *l)
+{
+    if (l->scorer.destroy != NULL) l->scorer.destroy(&l->scorer);
+    dg_strings_free(&l->item_id);
+    dg_free(l->score);
+    dg_free(l->hit);
+}
+
+static dg_status open_lister(dg_work *w, const dg_recommend_options *o, dg_lister *l, dg_err *err)
+{
+    *l = (dg_lister){.work = w, .options = o};
+    dg_status st = dg_work_model(w, err);
+    if (st == DG_OK) st = w->class->scorer(w->model, &l->scorer, err);
+    if (st != DG_OK) return st;
+    st = load_item_ids(w, &l->item_id, err);
+    l->score = dg_alloc((size_t)DG_SCORER_TILE * BLOCK, sizeof *l->score);
+    l->hit = dg_alloc((size_t)DG_SCORER_TILE * (size_t)o->k, sizeof *l->hit);
+    if (st == DG_OK && (l->score == NULL || l->hit == NULL))
+        st = DG_FAIL(err, DG_ERR_NOMEM, "out of memory for lists");
+    return dg_agree(w->comm, st, err);
+}
+
+static dg_status load_histories(dg_lister *l, const int64_t *user, int n, dg_err *err)
+{
+    const dg_dataset *d = &l->work->data;
+    for (int i = 0; i < n; i++) {
+        l->n_seen[i] = l->options->exclude_seen ? dg_dataset_history(d, user[i], NULL) : 0;
+        l->seen[i] = dg_alloc((size_t)l->n_seen[i], sizeof **l->seen);
+        if (l->seen[i] == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a history");
+        if (l->n_seen[i] > 0) dg_dataset_history(d, user[i], l->seen[i]);
+    }
+    return DG_OK;
+}
+
+static dg_status rank_tile(dg_lister *l, int n, dg_err *err)
+{
+    const int64_t n_items = l->scorer.n_items;
+    const int k = l->options->k;
+    dg_status st = DG_OK;
+    for (int i = 0; i < n; i++) l->top[i] = dg_topk_start(l->hit + (size_t)i * (size_t)k, k);
+    for (int64_t b = 0; b < n_items && st == DG_OK; b += BLOCK) {
+        const int64_t e = b + BLOCK < n_items ? b + BLOCK : n_items;
+        l->scorer.score(l->scorer.self, b, e, l->score);
+        for (int i = 0; i < n && st == DG_OK; i++)
+            st = dg_topk_push(&l->top[i], l->score + i * (e - b), (int32_t)b, (int32_t)(e - b),
+                              l->seen[i], l->n_seen[i], err);
+    }
+    return st;
+}
+
+/* A field as RFC 4180 wants it: in quotes where it holds a separator, quote or line end. */
+static void add_field(dg_text *out, const char *s, size_t n)
+{
+    if (memchr(s, ',', n) == NULL && memchr(s, '"', n) == NULL && memchr(s, '\n', n) == NULL &&
+        memchr(s, '\r', n) == NULL) {
+        dg_text_bytes(out, s, n);
+        return;
+    }
+    dg_text_bytes(out, "\"", 1);
+    for (size_t k = 0; k < n; k++)
+        dg_text_bytes(out, s[k] == '"' ? "\"\"" : s + k, s[k] == '"' ? 2 : 1);
+    dg_text_bytes(out, "\"", 1);
+}
+
+static void add_list(dg_lister *l, int64_t user, int i, dg_text *out)
+{
+    size_t n_id, n_item;
+    const dg_dataset *d = &l->work->data;
+    const char *id = dg_strings_at(&d->user_id, user - d->train.begin, &n_id);
+    const int n = dg_topk_finish(&l->top[i]);
+    for (int r = 0; r < n; r++) {
+        const char *item = dg_strings_at(&l->item_id, l->top[i].hit[r].index, &n_item);
+        add_field(out, id, n_id);
+        dg_text_add(out, ",%d,", r + 1);
+        add_field(out, item, n_item);
+        dg_text_add(out, ",%.6g\n", (double)l->top[i].hit[r].score);
+    }
+}
+
+/* Lists of n <= DG_SCORER_TILE own users, appended to out. LOCAL. */
+static dg_status list_tile(dg_lister *l, const int64_t *user, int n, dg_text *out, dg_err *err)
+{
+    memset(l->seen, 0, sizeof l->seen);
+    dg_status st = l->scorer.load(l->scorer.self, user, n, err);
+    if (st == DG_OK) st = load_histories(l, user, n, err);
+    if (st == DG_OK) st = rank_tile(l, n, err);
+    for (int i = 0; i < n && st == DG_OK; i++) add_list(l, user[i], i, out);
+    for (int i = 0; i < n; i++) dg_free(l->seen[i]);
+    if (st == DG_OK && out->failed) st = DG_FAIL(err, DG_ERR_NOMEM, "out of memory for lists");
+    return st;
+}
+
+/* ---- everybody ---- */
+
+static dg_status write_part(const char *folder, int shard, const dg_text *text, dg_err *err)
+{
+    char path[DG_WORK_PATH], temporary[DG_WORK_PATH + 8];
+    snprintf(path, sizeof path, "%s/part-%04d.csv", folder, shard);
+    snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    FILE *file = fopen(temporary, "w");
+    if (file == NULL) {
+        dg_err_errno(err, temporary, "cannot create");
+        return DG_ERR_CANTCREATE;
+    }
+    bool good = fwrite(text->at, 1, text->n, file) == text->n && !dg_fault("write");
+    good = fflush(file) == 0 && fsync(fileno(file)) == 0 && good;
+    good = fclose(file) == 0 && good;
+    if (good && rename(temporary, path) == 0) return DG_OK;
+    unlink(temporary);
+    return DG_FAIL(err, DG_ERR_IO, "%s: cannot write", path);
+}
+
+static dg_status list_shard(dg_lister *l, const char *folder, int shard, dg_err *err)
+{
+    const int64_t *begin = l->work->data.users.begin;
+    dg_text text = {0};
+    dg_status st = DG_OK;
+    dg_text_add(&text, "user,rank,item,score\n");
+    for (int64_t u = begin[shard]; u < begin[shard + 1] && st == DG_OK; u += DG_SCORER_TILE) {
+        int64_t user[DG_SCORER_TILE];
+        int n = 0;
+        for (; n < DG_SCORER_TILE && u + n < begin[shard + 1]; n++) user[n] = u + n;
+        st = list_tile(l, user, n, &text, err);
+        dg_progress(u - l->work->data.train.begin, NULL);
+    }
+    if (st == DG_OK) st = write_part(folder, shard, &text, err);
+    dg_text_free(&text);
+    return st;
+}
+
+static dg_status make_folder(const dg_work *w, const char *folder, dg_err *err)
+{
+    dg_status st = DG_OK;
+    if (w->comm->rank == 0 && mkdir(folder, 0777) != 0 && errno != EEXIST) {
+        dg_err_errno(err, folder, "cannot create");
+        st = DG_ERR_CANTCREATE;
+    }
+    return dg_agree(w->comm, st, err);
+}
+
+dg_status dg_recommend_all(dg_work *w, const dg_recommend_options *o, int64_t *n_users, dg_err *err)
+{
+    char folder[DG_WORK_PATH];
+    dg_lister l;
+    dg_status st = open_lister(w, o, &l, err);
+    if (st == DG_OK) st = make_folder(w, dg_work_path(w, "recommendations", folder), err);
+    if (st == DG_OK) {
+        const dg_run run = dg_shards_run(w->data.users.n, w->comm->rank, w->comm->size);
+        dg_progress_begin("recommending", "users", w->data.train.end - w->data.train.begin);
+        for (int s = run.begin; s < run.end && st == DG_OK; s++)
+            st = list_shard(&l, folder, s, err);
+        dg_progress_end();
+        st = dg_agree(w->comm, st, err);
+        *n_users = w->data.users.begin[w->data.users.n];
+    }
+    close_lister(&l);
+    return st;
+}
+
+/* ---- named users ---- */
+
+/* Own rows of the wanted ids; found (n,) is marked for those met. Cost O(own users * n). */
+static int64_t find_own(const dg_dataset *d, const dg_strings *wanted, int64_t *row, int64_t *found)
+{
+    int64_t n = 0;
+    for (int64_t u = 0; u < d->user_id.n; u++) {
+        size_t na, nb;
+        const char *a = dg_strings_at(&d->user_id, u, &na);
+        for (int64_t k = 0; k < wanted->n; k++) {
+            const char *b = dg_strings_at(wanted, k, &nb);
+            if (na != nb || memcmp(a, b, na) != 0) continue;
+            if (found[k] == 0) row[n++] = d->train.begin + u;
+            found[k] = 1;
+        }
+    }
+    return n;
+}
+
+static dg_status check_found(const dg_comm *c, const dg_strings *wanted, int64_t *found,
+                             dg_err *err)
+{
+    dg_max_int64(c, found, (int)wanted->n);
+    for (int64_t k = 0; k < wanted->n; k++) {
+        size_t n;
+        const char *id = dg_strings_at(wanted, k, &n);
+        if (found[k] == 0)
+            return DG_FAIL(err, DG_ERR_NOINPUT, "no user \"%.*s\" in the data", (int)n, id);
+    }
+    return DG_OK;
+}
+
+/* Every rank's text to rank 0, in rank order. */
+static void collect(const dg_comm *c, const dg_text *mine, dg_text *out)
+{
+    for (int r = 0; r < c->size; r++) {
+        int64_t n = r == c->rank ? (int64_t)mine->n : 0;
+        dg_max_int64(c, &n, 1);
+        dg_text part = {0};
+        if (r == c->rank)
+            dg_text_bytes(&part, mine->at == NULL ? "" : mine->at, mine->n);
+        else
+            for (int64_t k = 0; k < n; k++) dg_text_bytes(&part, " ", 1);
+        dg_mpi(part.failed ? MPI_ERR_NO_MEM : MPI_SUCCESS, c, "collecting lists");
+        if (n > 0) dg_bcast(c, part.at, (size_t)n, r);
+        if (c->rank == 0) dg_text_bytes(out, part.at == NULL ? "" : part.at, (size_t)n);
+        dg_text_free(&part);
+    }
+}
+
+static dg_status list_own(dg_lister *l, const int64_t *row, int64_t n, dg_text *out, dg_err *err)
+{
+    dg_status st = DG_OK;
+    for (int64_t k = 0; k < n && st == DG_OK; k += DG_SCORER_TILE)
+        st =
+            list_tile(l, row + k, (int)(n - k < DG_SCORER_TILE ? n - k : DG_SCORER_TILE), out, err);
+    return st;
+}
+
+dg_status dg_recommend_some(dg_work *w, const dg_recommend_options *o, dg_text *out, dg_err *err)
+{
+    dg_lister l;
+    dg_text mine = {0};
+    dg_status st = open_lister(w, o, &l, err);
+    int64_t *row = dg_alloc((size_t)o->users->n, sizeof *row);
+    int64_t *found = dg_alloc((size_t)o->users->n, sizeof *found);
+    if (st == DG_OK) {
+        if (row == NULL || found == NULL)
+            st = DG_FAIL(err, DG_ERR_NOMEM, "out of memory for users");
+        st = dg_agree(w->comm, st, err);
+    }
+    if (st == DG_OK) {
+        const int64_t n = find_own(&w->data, o->users, row, found);
+        st = check_found(w->comm, o->users, found, err); /* the same answer everywhere */
+        if (st == DG_OK) st = dg_agree(w->comm, list_own(&l, row, n, &mine, err), err);
+    }
+    if (st == DG_OK) collect(w->comm, &mine, out);
+    dg_text_free(&mine);
+    dg_free(row);
+    dg_free(found);
+    close_lister(&l);
+    return st;
+}

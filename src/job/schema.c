@@ -1,0 +1,337 @@
+#include "job/schema.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#define COUNT(rows) (sizeof(rows) / sizeof *(rows))
+#define NAMES(...)  ((const char *const[]){__VA_ARGS__, NULL})
+
+static const char *const formats[] = {"csv", "jsonl", "mtx", "lists", NULL};
+static const char *const encodings[] = {"utf-8", "latin1", NULL};
+static const char *const on_errors[] = {"reject", "fail", NULL};
+static const char *const duplicates[] = {"sum", "max", "last", "first", "count", NULL};
+static const char *const methods[] = {"ratio", "leave-last", "time", "user-holdout",
+                                      "kfold", "files",      "none", NULL};
+static const char *const precisions[] = {"f32", "f16", "int8", NULL};
+
+static const dg_option root_rows[] = {
+    {.key = "name",
+     .type = DG_OPT_TEXT,
+     .offset = offsetof(dg_job, name),
+     .help = "names the run and its folder; by default the job file's name without .yaml"},
+    {.key = "seed",
+     .type = DG_OPT_INT,
+     .offset = offsetof(dg_job, seed),
+     .fallback = "1",
+     .help = "of every random choice; equal seeds give equal models",
+     .min = 0,
+     .max = INFINITY,
+     .aliases = NAMES("random_state")},
+};
+
+static const dg_option dialect_rows[] = {
+    {.key = "path",
+     .type = DG_OPT_LIST,
+     .offset = offsetof(dg_job_source, path),
+     .help = "file, glob, or list of them, from the current folder; .gz and .zst in place"},
+    {.key = "format",
+     .type = DG_OPT_CHOICE,
+     .offset = offsetof(dg_job_source, format),
+     .fallback = "csv",
+     .help = "of the files; lists is \"user item item …\" a line, in time order",
+     .choices = formats},
+    {.key = "separator",
+     .type = DG_OPT_TEXT,
+     .offset = offsetof(dg_job_source, separator),
+     .fallback = ",",
+     .help = "between columns, any string: \",\", \"\\t\", \"::\"",
+     .aliases = NAMES("sep")},
+    {.key = "header",
+     .type = DG_OPT_BOOL,
+     .offset = offsetof(dg_job_source, header),
+     .fallback = "true",
+     .help = "does the first line name the columns"},
+    {.key = "encoding",
+     .type = DG_OPT_CHOICE,
+     .offset = offsetof(dg_job_source, encoding),
+     .fallback = "utf-8",
+     .help = "of the text",
+     .choices = encodings},
+    {.key = "on_error",
+     .type = DG_OPT_CHOICE,
+     .offset = offsetof(dg_job_source, on_error),
+     .fallback = "reject",
+     .help = "a bad row: count it and go on up to max_rejects, or fail at once",
+     .choices = on_errors},
+    {.key = "max_rejects",
+     .type = DG_OPT_REAL,
+     .offset = offsetof(dg_job_source, max_rejects),
+     .fallback = "0.001",
+     .help = "share of bad rows above which reading fails",
+     .min = 0,
+     .max = 1},
+};
+
+#define COLUMN(field, text, names)                                                                 \
+    {                                                                                              \
+        .key = "columns." #field, .type = DG_OPT_TEXT,                                             \
+        .offset = offsetof(dg_job_source, columns.field), .help = text, .aliases = names           \
+    }
+#define FEATURES(text)                                                                             \
+    {                                                                                              \
+        .key = "features", .type = DG_OPT_MAP, .offset = offsetof(dg_job_source, features),        \
+        .help = text                                                                               \
+    }
+#define USER_NAMES NAMES("userCol", "user_col")
+#define ITEM_NAMES NAMES("itemCol", "item_col")
+
+static const dg_option rating_rows[] = {
+    COLUMN(user, "column of the user's id: a name, or a number from 1 without a header",
+           USER_NAMES),
+    COLUMN(item, "column of the item's id", ITEM_NAMES),
+    COLUMN(value, "column of the rating or strength; none: every row counts 1",
+           NAMES("rating", "ratingCol", "rating_col")),
+    COLUMN(time, "column of the time: seconds since 1970, or a date",
+           NAMES("timestamp", "time_col")),
+    COLUMN(event, "column of the kind of event, see prepare.event_weights", NAMES("event_col")),
+    COLUMN(scene, "column of the scene's id", NULL),
+};
+static const dg_option item_rows[] = {
+    COLUMN(item, "column of the item's id", ITEM_NAMES),
+    COLUMN(title, "column of the name shown to people", NULL),
+    FEATURES("column: encoder, as in {category: one_hot, price: standardize}"),
+};
+static const dg_option user_rows[] = {
+    COLUMN(user, "column of the user's id", USER_NAMES),
+    FEATURES("column: encoder, as in {age: bucket, city: one_hot}"),
+};
+static const dg_option scene_rows[] = {
+    COLUMN(scene, "column of the scene's id", NULL),
+    FEATURES("column: encoder"),
+};
+static const dg_option friend_rows[] = {
+    COLUMN(user, "column of one user's id", USER_NAMES),
+    COLUMN(friend, "column of the other user's id", NULL),
+};
+
+static const dg_option prepare_rows[] = {
+    {.key = "event_weights",
+     .type = DG_OPT_MAP,
+     .offset = offsetof(dg_job, prepare.event_weights),
+     .help = "strength of each kind of event, as in {view: 1, buy: 8}; other kinds are rejected"},
+    {.key = "half_life",
+     .type = DG_OPT_DURATION,
+     .offset = offsetof(dg_job, prepare.half_life),
+     .fallback = "0s",
+     .help = "a row this much older than the newest counts half; 0s: age does not matter"},
+    {.key = "duplicates",
+     .type = DG_OPT_CHOICE,
+     .offset = offsetof(dg_job, prepare.duplicates),
+     .fallback = "last",
+     .help = "what several rows of one user and item become",
+     .choices = duplicates},
+    {.key = "min_user",
+     .type = DG_OPT_INT,
+     .offset = offsetof(dg_job, prepare.min_user),
+     .fallback = "1",
+     .help = "drop users with fewer items, until none is left to drop",
+     .min = 1,
+     .max = INFINITY},
+    {.key = "min_item",
+     .type = DG_OPT_INT,
+     .offset = offsetof(dg_job, prepare.min_item),
+     .fallback = "1",
+     .help = "drop items with fewer users, until none is left to drop",
+     .min = 1,
+     .max = INFINITY},
+    {.key = "split.method",
+     .type = DG_OPT_CHOICE,
+     .offset = offsetof(dg_job, prepare.split.method),
+     .fallback = "ratio",
+     .help = "how rows are held out for the test",
+     .choices = methods},
+    {.key = "split.n",
+     .type = DG_OPT_INT,
+     .offset = offsetof(dg_job, prepare.split.n),
+     .fallback = "1",
+     .help = "leave-last: newest rows of each user held out",
+     .min = 1,
+     .max = INFINITY},
+    {.key = "split.at",
+     .type = DG_OPT_TEXT,
+     .offset = offsetof(dg_job, prepare.split.at),
+     .help = "time: rows from here on are the test; a time, or a share of the rows as \"80%\""},
+    {.key = "split.users",
+     .type = DG_OPT_INT,
+     .offset = offsetof(dg_job, prepare.split.users),
+     .fallback = "0",
+     .help = "user-holdout: how many users are held out",
+     .min = 0,
+     .max = INFINITY},
+    {.key = "split.fold_in",
+     .type = DG_OPT_REAL,
+     .offset = offsetof(dg_job, prepare.split.fold_in),
+     .fallback = "0.8",
+     .help = "user-holdout: share of a held-out user's rows the model is shown",
+     .min = 0,
+     .max = 1},
+    {.key = "split.k",
+     .type = DG_OPT_INT,
+     .offset = offsetof(dg_job, prepare.split.k),
+     .fallback = "5",
+     .help = "kfold: number of folds",
+     .min = 2,
+     .max = 1000},
+    {.key = "split.fold",
+     .type = DG_OPT_INT,
+     .offset = offsetof(dg_job, prepare.split.fold),
+     .fallback = "1",
+     .help = "kfold: the fold that is the test, from 1",
+     .min = 1,
+     .max = 1000},
+    {.key = "split.test",
+     .type = DG_OPT_REAL,
+     .offset = offsetof(dg_job, prepare.split.test),
+     .fallback = "0.2",
+     .help = "ratio: share of each user's rows; files: a map with path, read as data.ratings",
+     .min = 0,
+     .max = 1},
+    {.key = "split.valid",
+     .type = DG_OPT_REAL,
+     .offset = offsetof(dg_job, prepare.split.valid),
+     .fallback = "0",
+     .help = "as test, for the validation rows that tuning and early stopping look at",
+     .min = 0,
+     .max = 1},
+};
+
+static const dg_option model_rows[] = {
+    {.key = "algorithm",
+     .type = DG_OPT_TEXT,
+     .offset = offsetof(dg_job, model.algorithm),
+     .help = "what to train; its own keys stand below"},
+};
+
+static const dg_option stage_rows[] = {
+    {.key = "checkpoint.every",
+     .type = DG_OPT_INT,
+     .offset = offsetof(dg_job, checkpoint.every),
+     .fallback = "1",
+     .help = "sweeps between checkpoints; 0: never by count",
+     .min = 0,
+     .max = INFINITY,
+     .aliases = NAMES("checkpointInterval", "checkpoint_every")},
+    {.key = "checkpoint.minutes",
+     .type = DG_OPT_REAL,
+     .offset = offsetof(dg_job, checkpoint.minutes),
+     .fallback = "15",
+     .help = "minutes between checkpoints; 0: never by time",
+     .min = 0,
+     .max = 1e6},
+    {.key = "checkpoint.keep",
+     .type = DG_OPT_INT,
+     .offset = offsetof(dg_job, checkpoint.keep),
+     .fallback = "3",
+     .help = "newest checkpoints kept",
+     .min = 1,
+     .max = 1000},
+    {.key = "evaluate.k",
+     .type = DG_OPT_LIST,
+     .offset = offsetof(dg_job, evaluate.k),
+     .fallback = "10,20,100",
+     .help = "lengths of list at which metrics are taken"},
+    {.key = "evaluate.metrics",
+     .type = DG_OPT_LIST,
+     .offset = offsetof(dg_job, evaluate.metrics),
+     .fallback = "recall,ndcg,map,hr,coverage",
+     .help = "what is measured; models of ratings always add rmse and mae"},
+    {.key = "evaluate.exclude_seen",
+     .type = DG_OPT_BOOL,
+     .offset = offsetof(dg_job, evaluate.exclude_seen),
+     .fallback = "true",
+     .help = "leave the items a user already has out of the ranking"},
+    {.key = "export.precision",
+     .type = DG_OPT_CHOICE,
+     .offset = offsetof(dg_job, export.precision),
+     .fallback = "f32",
+     .help = "of the numbers in the artifact",
+     .choices = precisions},
+    {.key = "export.max_loss",
+     .type = DG_OPT_MAP,
+     .offset = offsetof(dg_job, export.max_loss),
+     .help = "metric: share of it that compression may cost, as in {recall@20: 0.01}"},
+    {.key = "publish.registry",
+     .type = DG_OPT_TEXT,
+     .offset = offsetof(dg_job, publish.registry),
+     .fallback = "registry",
+     .help = "folder artifacts are published to"},
+    {.key = "publish.gate",
+     .type = DG_OPT_TEXT,
+     .offset = offsetof(dg_job, publish.gate),
+     .help = "what a new model must show, as in \"ndcg@100 >= 0.98 * champion\""},
+};
+
+typedef struct layout {
+    const char *prefix;
+    const dg_option *rows;
+    size_t n;
+    long source; /* offset of the dg_job_source the rows describe; -1: they describe the job */
+    bool based;  /* defaults are those of data.ratings */
+} layout;
+
+#define HERE(prefix, rows)                                                                         \
+    {                                                                                              \
+        prefix, rows, COUNT(rows), -1, false                                                       \
+    }
+#define SOURCE(prefix, field, rows, based)                                                         \
+    {prefix, dialect_rows, COUNT(dialect_rows), offsetof(dg_job, field), based},                   \
+    {                                                                                              \
+        prefix, rows, COUNT(rows), offsetof(dg_job, field), based                                  \
+    }
+
+static const layout before_model[] = {
+    HERE("", root_rows),
+    SOURCE("data.ratings", data.ratings, rating_rows, false),
+    SOURCE("data.items", data.items, item_rows, false),
+    SOURCE("data.users", data.users, user_rows, false),
+    SOURCE("data.scenes", data.scenes, scene_rows, false),
+    SOURCE("data.friends", data.friends, friend_rows, false),
+    HERE("prepare", prepare_rows),
+    SOURCE("prepare.split.test", prepare.split.test_files, rating_rows, true),
+    SOURCE("prepare.split.valid", prepare.split.valid_files, rating_rows, true),
+    HERE("model", model_rows),
+};
+static const layout after_model[] = {HERE("", stage_rows)};
+
+static dg_mount place(const layout *l, const dg_job *job)
+{
+    dg_mount m = {.prefix = l->prefix, .rows = l->rows, .n = l->n, .fields = (void *)job};
+    if (l->source < 0) return m;
+    m.fields = (char *)job + l->source;
+    m.part = m.fields;
+    m.base = l->based ? &job->data.ratings : NULL;
+    return m;
+}
+
+static size_t plug(dg_mount *out, const dg_job_table *table, void *options)
+{
+    if (table == NULL) return 0;
+    *out =
+        (dg_mount){.prefix = "", .rows = table->options, .n = table->n_options, .fields = options};
+    return 1;
+}
+
+size_t dg_job__mounts(const dg_job *job, dg_mount out[DG_MAX_MOUNTS])
+{
+    size_t n = 0;
+    for (size_t k = 0; k < COUNT(before_model); k++) out[n++] = place(&before_model[k], job);
+    n += plug(&out[n], job->model.table, job->model.options);
+    for (size_t k = 0; k < COUNT(after_model); k++) out[n++] = place(&after_model[k], job);
+    return n + plug(&out[n], job->generate.table, job->generate.options);
+}
+
+const char *dg_job__key(const dg_mount *m, const dg_option *row, char *buf, size_t n)
+{
+    snprintf(buf, n, "%s%s%s", m->prefix, m->prefix[0] == '\0' ? "" : ".", row->key);
+    return buf;
+}

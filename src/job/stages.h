@@ -1,0 +1,25 @@
+/* stages.h - the stages of a job, each restartable and skipped when its inputs are unchanged. */
+#ifndef DG_JOB_STAGES_H
+#define DG_JOB_STAGES_H
+#include "job/work.h"
+
+/* All COLLECTIVE. Each leaves its file in the work folder whole or not at all, and its figures in
+ * the record. A stage whose output was made from the same inputs is skipped, and says so. */
+
+/** Raw files → dataset.h5. Errors as dg_prepare. */
+dg_status dg_stage_prepare(dg_work *w, dg_err *err);
+
+/** dataset.h5 → model.h5, with checkpoints. Errors DG_ERR_NUMERIC; DG_ERR_AGAIN after a signal,
+ *  with the state saved in a checkpoint. */
+dg_status dg_stage_train(dg_work *w, dg_err *err);
+
+/** model.h5 × held-out data → metrics.json. Errors as dg_evaluate. */
+dg_status dg_stage_evaluate(dg_work *w, dg_err *err);
+
+/** model.h5 and dataset.h5 → artifact.h5, all that serving reads. */
+dg_status dg_stage_export(dg_work *w, dg_err *err);
+
+/** Every stage the job has use for, in order, then run.json. */
+dg_status dg_stage_all(dg_work *w, dg_err *err);
+
+#endif

@@ -1,0 +1,164 @@
+#include "job/stages.h"
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "job/signals.h"
+
+#include <math.h>
+#include <string.h>
+
+static double total(dg_loss l) { return l.observed + l.unobserved + l.regularization; }
+
+/* What all ranks do after a sweep, agreed in one reduction. */
+typedef struct dg_pause {
+    bool stop;       /* somebody was asked to stop */
+    bool checkpoint; /* it is time for one */
+} dg_pause;
+
+static dg_pause agree_pause(const dg_work *w, int64_t sweep, double since)
+{
+    const int64_t every = w->job->checkpoint.every;
+    const double minutes = w->job->checkpoint.minutes;
+    int64_t wish[2] = {dg_stop_requested(), minutes > 0 && dg_now() - since > 60 * minutes};
+    dg_max_int64(w->comm, wish, 2);
+    return (dg_pause){wish[0] != 0, wish[1] != 0 || (every > 0 && sweep % every == 0)};
+}
+
+static dg_status resume(dg_work *w, const dg_identity *id, dg_err *err)
+{
+    char folder[DG_WORK_PATH];
+    bool found = false;
+    dg_status st = DG_OK;
+    if (strcmp(w->resume, "none") == 0) return DG_OK;
+    if (strcmp(w->resume, "auto") != 0) {
+        st = dg_state_load(w->comm, w->class, w->model, &w->training, id, "daogou-checkpoint",
+                           w->resume, NULL, err);
+        found = st == DG_OK;
+    } else {
+        st = dg_checkpoint_resume(w->comm, w->class, w->model, &w->training, id,
+                                  dg_work_path(w, "checkpoints", folder), &found, err);
+    }
+    if (found)
+        dg_log(DG_LOG_INFO, "resumed", "resuming after sweep %lld", (long long)w->training.sweep);
+    return st;
+}
+
+static void log_sweep(const dg_work *w, int64_t n_sweeps, dg_loss loss, double seconds)
+{
+    char spent[32];
+    dg_log_fields(DG_LOG_INFO, "sweep",
+                  json_pack("{s:I, s:f, s:f, s:f, s:f}", "sweep", (json_int_t)w->training.sweep,
+                            "observed", loss.observed, "unobserved", loss.unobserved,
+                            "regularization", loss.regularization, "seconds", seconds),
+                  "sweep %*lld of %lld: loss %.6g = %.6g observed + %.6g unobserved + %.6g "
+                  "regularization, %s",
+                  n_sweeps > 9 ? 2 : 1, (long long)w->training.sweep, (long long)n_sweeps,
+                  total(loss), loss.observed, loss.unobserved, loss.regularization,
+                  dg_show_seconds(seconds, spent, sizeof spent));
+}
+
+static dg_status one_sweep(dg_work *w, int64_t n_sweeps, dg_err *err)
+{
+    const double started = dg_now();
+    dg_loss loss;
+    dg_status st = w->class->sweep(w->model, &loss, err);
+    if (st != DG_OK) return st;
+    dg_fault("sweep.kill");
+    if (!isfinite(total(loss)))
+        return DG_FAIL(err, DG_ERR_NUMERIC, "the loss after sweep %lld is not finite",
+                       (long long)w->training.sweep + 1);
+    st = dg_agree(w->comm, dg_training_add(&w->training, loss, err), err);
+    if (st == DG_OK) log_sweep(w, n_sweeps, loss, dg_now() - started);
+    return st;
+}
+
+static dg_status save_checkpoint(dg_work *w, const dg_identity *id, double *since, dg_err *err)
+{
+    char folder[DG_WORK_PATH];
+    *since = dg_now();
+    return dg_checkpoint_write(w->comm, w->class, w->model, &w->training, id,
+                               dg_work_path(w, "checkpoints", folder), w->job->checkpoint.keep,
+                               err);
+}
+
+static dg_status all_sweeps(dg_work *w, const dg_identity *id, dg_err *err)
+{
+    const int64_t n = w->class->sweeps(w->job->model.options);
+    double since = dg_now();
+    dg_status st = DG_OK;
+    while (w->training.sweep < n && st == DG_OK) {
+        st = one_sweep(w, n, err);
+        if (st != DG_OK) break;
+        const dg_pause pause = agree_pause(w, w->training.sweep, since);
+        const bool last = w->training.sweep == n;
+        if (pause.stop || (pause.checkpoint && !last)) st = save_checkpoint(w, id, &since, err);
+        if (st == DG_OK && pause.stop && !last) {
+            st = DG_FAIL(err, DG_ERR_AGAIN, "stopped by a signal after sweep %lld of %lld, saved",
+                         (long long)w->training.sweep, (long long)n);
+            dg_err_hint(err, st, "run the same command again to go on from there");
+        }
+    }
+    return st;
+}
+
+static json_t *figures(const dg_work *w)
+{
+    if (w->comm->rank != 0) return NULL;
+    json_t *losses = json_array();
+    for (int64_t k = 0; k < w->training.sweep; k++)
+        json_array_append_new(losses, json_real(total(w->training.loss[k])));
+    return json_pack("{s:s, s:I, s:o, s:s}", "algorithm", w->class->name, "sweeps",
+                     (json_int_t)w->training.sweep, "loss", losses, "content_digest",
+                     w->model_content);
+}
+
+/* The model of the same data and options is there already: load it instead. */
+static dg_status load_finished(dg_work *w, const dg_identity *id, bool *finished, dg_err *err)
+{
+    char path[DG_WORK_PATH];
+    dg_work_path(w, "model.h5", path);
+    const dg_status st = dg_state_load(w->comm, w->class, w->model, &w->training, id,
+                                       "daogou-model", path, w->model_content, err);
+    *finished = st == DG_OK;
+    return st == DG_ERR_NOMEM ? st : DG_OK;
+}
+
+static dg_status train(dg_work *w, const dg_identity *id, dg_err *err)
+{
+    char path[DG_WORK_PATH];
+    bool finished = false;
+    dg_status st = DG_OK;
+    if (strcmp(w->resume, "auto") == 0) st = load_finished(w, id, &finished, err);
+    if (st == DG_OK && finished) {
+        dg_log(DG_LOG_INFO, "skipped", "model.h5 is up to date");
+        return DG_OK;
+    }
+    if (st == DG_OK) st = resume(w, id, err);
+    if (st == DG_OK) st = all_sweeps(w, id, err);
+    if (st == DG_OK)
+        st = dg_state_write(w->comm, w->class, w->model, &w->training, id, "daogou-model",
+                            dg_work_path(w, "model.h5", path), w->model_content, err);
+    return st;
+}
+
+dg_status dg_stage_train(dg_work *w, dg_err *err)
+{
+    const double started = dg_now();
+    char *config = NULL;
+    dg_identity id;
+    if (w->class == NULL) return dg_job_missing(w->job, "model.algorithm", err);
+    dg_status st = dg_work_data(w, err);
+    if (st == DG_OK) st = dg_agree(w->comm, dg_work_identity(w, &id, &config, err), err);
+    if (st == DG_OK)
+        st = w->class->create(w->comm, &w->data, w->job->model.options, (uint64_t)w->job->seed,
+                              &w->model, err);
+    if (st == DG_OK) st = train(w, &id, err);
+    if (st == DG_OK)
+        dg_work_record(w, "train", started, figures(w));
+    else
+        w->class->destroy(&w->model);
+    dg_free(config);
+    return st;
+}

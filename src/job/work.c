@@ -1,0 +1,244 @@
+#include "job/work.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "dense/blas.h"
+#include "store/open.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <omp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const char *dg_work_path(const dg_work *w, const char *name, char out[DG_WORK_PATH])
+{
+    snprintf(out, DG_WORK_PATH, "%s/%s", w->folder, name);
+    return out;
+}
+
+/* ---- opening and closing ---- */
+
+static dg_status make_folders(const char *folder, dg_err *err)
+{
+    char path[DG_WORK_PATH];
+    snprintf(path, sizeof path, "%s", folder);
+    for (char *slash = path + 1; slash != NULL; *slash++ = '/') {
+        slash = strchr(slash, '/');
+        if (slash != NULL) *slash = '\0';
+        if (mkdir(path, 0777) != 0 && errno != EEXIST) {
+            dg_err_errno(err, path, "cannot create the work folder");
+            return DG_ERR_CANTCREATE;
+        }
+        if (slash == NULL) break;
+    }
+    struct stat info;
+    if (stat(folder, &info) != 0 || !S_ISDIR(info.st_mode))
+        return DG_FAIL(err, DG_ERR_CANTCREATE, "%s: is not a folder", folder);
+    if (access(folder, W_OK | X_OK) != 0) {
+        dg_err_errno(err, folder, "cannot write into the work folder");
+        return DG_ERR_CANTCREATE;
+    }
+    return DG_OK;
+}
+
+/* What a killed run left half-written; nothing reads these names. */
+static void remove_temporaries(const char *folder)
+{
+    char path[DG_WORK_PATH];
+    DIR *dir = opendir(folder);
+    for (struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
+        const size_t n = strlen(e->d_name);
+        if (n < 4 || strcmp(e->d_name + n - 4, ".tmp") != 0) continue;
+        if (snprintf(path, sizeof path, "%s/%s", folder, e->d_name) < (int)sizeof path)
+            unlink(path);
+    }
+    if (dir != NULL) closedir(dir);
+}
+
+static json_t *new_record(const dg_work *w)
+{
+    char now[32], *config = NULL;
+    dg_err err;
+    json_t *r = json_object();
+    json_object_set_new(r, "version", json_string(DAOGOU_VERSION));
+    json_object_set_new(r, "revision", json_string(DAOGOU_REVISION));
+    json_object_set_new(r, "started", json_string(dg_iso_time(now, sizeof now)));
+    json_object_set_new(r, "ranks", json_integer(w->comm->size));
+    json_object_set_new(r, "threads", json_integer(omp_get_max_threads()));
+    json_object_set_new(r, "blas_core", json_string(dg_blas_core()));
+    if (dg_job_show(w->job, NULL, &config, &err) == DG_OK)
+        json_object_set_new(r, "job", json_string(config));
+    dg_free(config);
+    return r;
+}
+
+static dg_status open_local(dg_work *w, dg_err *err)
+{
+    char path[DG_WORK_PATH];
+    if (w->comm->rank != 0) return DG_OK;
+    dg_status st = make_folders(w->folder, err);
+    if (st != DG_OK) return st;
+    remove_temporaries(w->folder);
+    remove_temporaries(dg_work_path(w, "checkpoints", path));
+    w->record = new_record(w);
+    return dg_log_open(dg_work_path(w, "log.jsonl", path), err);
+}
+
+dg_status dg_work_open(const dg_comm *c, const dg_job *job, const char *folder, const char *resume,
+                       dg_work *out, dg_err *err)
+{
+    *out = (dg_work){.comm = c, .job = job, .resume = resume, .started = dg_now()};
+    out->folder = dg_strdup(folder);
+    if (job->model.table != NULL) out->class = dg_model_find(job->model.table->name);
+    dg_status st = out->folder == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory") : DG_OK;
+    if (st == DG_OK && out->class != NULL && out->class->settle != NULL)
+        st = out->class->settle(job->model.options, err);
+    if (st == DG_OK) st = open_local(out, err);
+    st = dg_agree(c, st, err);
+    if (st != DG_OK) dg_work_close(out);
+    return st;
+}
+
+void dg_work_close(dg_work *w)
+{
+    if (w->class != NULL) w->class->destroy(&w->model);
+    dg_dataset_free(&w->data);
+    dg_training_free(&w->training);
+    json_decref(w->record);
+    dg_free(w->folder);
+    dg_log_close();
+    *w = (dg_work){0};
+}
+
+/* ---- shared data and model ---- */
+
+dg_status dg_work_data(dg_work *w, dg_err *err)
+{
+    char path[DG_WORK_PATH];
+    if (w->has_data) return DG_OK;
+    dg_status st = dg_dataset_load(w->comm, dg_work_path(w, "dataset.h5", path), &w->data, err);
+    if (st == DG_ERR_NOINPUT) dg_err_hint(err, st, "run `daogou prepare` with this job first");
+    w->has_data = st == DG_OK;
+    return st;
+}
+
+dg_status dg_work_identity(const dg_work *w, dg_identity *out, char **config, dg_err *err)
+{
+    static const char *const sections[] = {"seed", "model", NULL};
+    const dg_status st = dg_job_show(w->job, sections, config, err);
+    *out = (dg_identity){w->class->name, w->data.content, *config};
+    return st;
+}
+
+dg_status dg_work_model(dg_work *w, dg_err *err)
+{
+    char path[DG_WORK_PATH], *config = NULL;
+    dg_identity id;
+    if (w->model != NULL) return DG_OK;
+    if (w->class == NULL) return dg_job_missing(w->job, "model.algorithm", err);
+    dg_status st = dg_work_data(w, err);
+    if (st == DG_OK) st = dg_agree(w->comm, dg_work_identity(w, &id, &config, err), err);
+    if (st == DG_OK)
+        st = w->class->create(w->comm, &w->data, w->job->model.options, (uint64_t)w->job->seed,
+                              &w->model, err);
+    if (st == DG_OK) {
+        st = dg_state_load(w->comm, w->class, w->model, &w->training, &id, "daogou-model",
+                           dg_work_path(w, "model.h5", path), w->model_content, err);
+        if (st == DG_ERR_NOINPUT) dg_err_hint(err, st, "run `daogou train` with this job first");
+        if (st != DG_OK) w->class->destroy(&w->model);
+    }
+    dg_free(config);
+    return st;
+}
+
+/* ---- what a stage was made from ---- */
+
+dg_status dg_work_inputs(char hex[DG_HEX_SIZE], dg_err *err, ...)
+{
+    dg_text all = {0};
+    va_list ap;
+    va_start(ap, err);
+    for (const char *part; (part = va_arg(ap, const char *)) != NULL;)
+        dg_text_bytes(&all, part, strlen(part) + 1); /* with its NUL: parts do not run together */
+    va_end(ap);
+    const bool failed = all.failed;
+    if (!failed) dg_digest_hex(all.at, all.n, hex);
+    dg_text_free(&all);
+    return failed ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a digest") : DG_OK;
+}
+
+dg_status dg_work_is_current(const dg_work *w, const char *name, const char *format, int version,
+                             const char *inputs, char content[DG_HEX_SIZE], dg_err *err)
+{
+    char path[DG_WORK_PATH], *found = NULL;
+    dg_container *f = NULL;
+    dg_work_path(w, name, path);
+    content[0] = '\0';
+    dg_status st = dg_store_open(w->comm, path, format, version, &f, err);
+    if (st == DG_ERR_DATA) dg_log(DG_LOG_WARN, "remake", "making %s anew: %s", name, err->text);
+    if (st == DG_OK && dg_container_text(f, "/meta", "inputs", &found, err) == DG_OK &&
+        strcmp(found, inputs) == 0) {
+        snprintf(content, DG_HEX_SIZE, "%s", dg_container_content(f));
+        dg_log(DG_LOG_INFO, "skipped", "%s is up to date", name);
+    }
+    dg_free(found);
+    dg_container_close(&f);
+    dg_bcast(w->comm, content, DG_HEX_SIZE, 0);
+    return st == DG_ERR_NOMEM ? st : DG_OK; /* whatever else is wrong with it, it is made anew */
+}
+
+/* ---- the record ---- */
+
+void dg_work_record(dg_work *w, const char *stage, double started, json_t *fields)
+{
+    int64_t peak = (int64_t)dg_peak_rss(), total = peak, sent = dg_comm_bytes_sent();
+    dg_max_int64(w->comm, &peak, 1);
+    dg_sum_int64(w->comm, &total, 1);
+    dg_sum_int64(w->comm, &sent, 1);
+    if (w->record == NULL) return;
+    if (fields == NULL) fields = json_object();
+    json_object_set_new(fields, "seconds", json_real(dg_now() - started));
+    json_object_set_new(fields, "bytes_sent", json_integer(sent));
+    json_object_set_new(fields, "peak_bytes_of_a_rank", json_integer(peak));
+    json_object_set_new(fields, "peak_bytes_of_all_ranks", json_integer(total));
+    json_object_set_new(w->record, stage, fields);
+}
+
+static dg_status write_json(const char *path, const json_t *json, dg_err *err)
+{
+    char temporary[DG_WORK_PATH + 8];
+    snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    FILE *file = fopen(temporary, "w");
+    if (file == NULL) return dg_err_errno(err, temporary, "cannot create");
+    bool good = json_dumpf(json, file, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) == 0;
+    good = fputc('\n', file) != EOF && good;
+    good = fflush(file) == 0 && fsync(fileno(file)) == 0 && good;
+    good = fclose(file) == 0 && good;
+    if (good && rename(temporary, path) == 0) return DG_OK;
+    const dg_status st = dg_err_errno(err, path, "cannot write");
+    unlink(temporary);
+    return st;
+}
+
+dg_status dg_work_write_json(const dg_work *w, const char *name, const json_t *json, dg_err *err)
+{
+    char path[DG_WORK_PATH];
+    dg_status st = DG_OK;
+    if (w->comm->rank == 0) st = write_json(dg_work_path(w, name, path), json, err);
+    return dg_agree(w->comm, st, err);
+}
+
+dg_status dg_work_finish(dg_work *w, dg_err *err)
+{
+    char now[32];
+    if (w->record != NULL) {
+        json_object_set_new(w->record, "finished", json_string(dg_iso_time(now, sizeof now)));
+        json_object_set_new(w->record, "seconds", json_real(dg_now() - w->started));
+    }
+    return dg_work_write_json(w, "run.json", w->record, err);
+}
