@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/version.h"
 #include "dense/blas.h"
 #include "store/open.h"
 
@@ -65,8 +66,8 @@ static json_t *new_record(const dg_work *w)
     char now[32], *config = NULL;
     dg_err err;
     json_t *r = json_object();
-    json_object_set_new(r, "version", json_string(DAOGOU_VERSION));
-    json_object_set_new(r, "revision", json_string(DAOGOU_REVISION));
+    json_object_set_new(r, "version", json_string(dg_version()));
+    json_object_set_new(r, "revision", json_string(dg_revision()));
     json_object_set_new(r, "started", json_string(dg_iso_time(now, sizeof now)));
     json_object_set_new(r, "ranks", json_integer(w->comm->size));
     json_object_set_new(r, "threads", json_integer(omp_get_max_threads()));
