@@ -1,0 +1,9 @@
+#!/bin/sh
+# Install the packages, build with warnings as errors, run every test, print ctest's summary.
+# Safe to run again: then it only builds what changed. Arguments go to ctest, as in: -L unit
+set -eu
+cd "$(dirname "$0")/.."
+sh jobs/install-packages.sh
+cmake --preset ci
+cmake --build --preset ci
+exec ctest --preset ci --parallel "$(nproc)" "$@"
