@@ -1,0 +1,43 @@
+/* panel.h - kernels on a panel: the factor rows one row-solve gathers, side by side in cache.
+ *
+ * A panel is (n, width) floats, width = dg_panel_width(d): d rounded up to a multiple of 16, padded
+ * with zeros, 64-byte aligned. Vectors of a panel's width are padded the same way. Variants for
+ * AVX-512, AVX2 and plain C are chosen at run time by the processor. Sums within a call go in the
+ * stored order with a fixed pattern, so a call's bits depend on its arguments and the variant only;
+ * variants differ from each other by rounding. */
+#ifndef DG_DENSE_PANEL_H
+#define DG_DENSE_PANEL_H
+#include <stdint.h>
+
+enum { DG_PANEL_ALIGN = 16 }; /* floats */
+
+/** d rounded up to whole vectors. LOCAL. */
+static inline int dg_panel_width(int d)
+{
+    return (d + DG_PANEL_ALIGN - 1) / DG_PANEL_ALIGN * DG_PANEL_ALIGN;
+}
+
+typedef struct dg_panel_kernels {
+    const char *name; /* "avx512", "avx2", "portable" */
+
+    /** out (width,) += sum_j (pull_j - weight_j (f_j . x)) f_j; pull may be NULL for zeros, weight
+     *  NULL for ones. One pass over the panel. 4 n width flops. */
+    void (*apply)(int n, int width, const float *panel, const float *weight, const float *pull,
+                  const float *x, float *out);
+
+    /** score (n,) = panel x. 2 n width flops. */
+    void (*score)(int n, int width, const float *panel, const float *x, float *score);
+
+    /** gram (width, width) += sum_j left_j f_j', lower triangle of 16 x 16 blocks (all of a
+     * diagonal block). left is the panel itself, or its rows times their weights. n width^2 useful
+     * flops. */
+    void (*gram)(int n, int width, const float *left, const float *panel, float *gram);
+} dg_panel_kernels;
+
+/** The variant for this processor; DAOGOU_KERNELS=avx512|avx2|portable picks a lower one. LOCAL. */
+const dg_panel_kernels *dg_panel(void);
+
+/** All variants this processor can run, NULL-terminated, best first: for tests and bench. LOCAL. */
+const dg_panel_kernels *const *dg_panel_variants(void);
+
+#endif

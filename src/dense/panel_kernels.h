@@ -1,0 +1,176 @@
+/* panel_kernels.h - the kernels of panel.h, written once over a vector type V of LANES floats.
+ *
+ * The includer defines LANES, VARIANT (a name suffix) and VARIANT_NAME and is compiled for its
+ * instruction set. GCC's vector extensions keep this plain C; contraction to fused multiply-add is
+ * on for these files only, as each variant has bits of its own anyway. */
+#include "dense/panel.h"
+
+#include <stddef.h>
+#include <string.h>
+
+typedef float V __attribute__((vector_size(4 * LANES), aligned(4 * LANES), may_alias));
+
+#define JOIN2(a, b) a##b
+#define JOIN(a, b)  JOIN2(a, b)
+
+static inline V load(const float *p) { return *(const V *)p; }
+static inline void store(float *p, V v) { *(V *)p = v; }
+static inline V spread(float x) { return x - (V){0}; }
+
+/* Sum of the lanes, halves folded onto each other: the same tree for every call. */
+static inline float lanes_sum(V v)
+{
+    float a[LANES] __attribute__((aligned(4 * LANES)));
+    store(a, v);
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int k = 0; k < half; k++) a[k] += a[k + half];
+    return a[0];
+}
+
+/* ---- passes over rows: scores, and rows scaled back onto out ---- */
+
+enum { ROWS = 4 }; /* rows in flight, to hide the latency of a dot product */
+
+/* Dot products of ROWS rows with x, `count` vectors each. */
+static inline void dots(const float *const row[ROWS], const float *x, int count, float out[ROWS])
+{
+    V sum[ROWS] = {{0}};
+    for (int k = 0; k < count; k++) {
+        const V v = load(x + k * LANES);
+        for (int r = 0; r < ROWS; r++) sum[r] += load(row[r] + k * LANES) * v;
+    }
+    for (int r = 0; r < ROWS; r++) out[r] = lanes_sum(sum[r]);
+}
+
+static inline void add_back(const float *const row[ROWS], const float scale[ROWS], int count,
+                            float *out)
+{
+    for (int k = 0; k < count; k++) {
+        V sum = load(out + k * LANES);
+        for (int r = 0; r < ROWS; r++) sum += spread(scale[r]) * load(row[r] + k * LANES);
+        store(out + k * LANES, sum);
+    }
+}
+
+static inline __attribute__((always_inline)) void apply_rows(int n, int width, int count,
+                                                             const float *panel,
+                                                             const float *weight, const float *pull,
+                                                             const float *x, float *out)
+{
+    for (int j = 0; j < n; j += ROWS) {
+        const float *row[ROWS];
+        float s[ROWS], scale[ROWS];
+        for (int r = 0; r < ROWS; r++)
+            row[r] = panel + (size_t)(j + r < n ? j + r : n - 1) * (size_t)width;
+        dots(row, x, count, s);
+        for (int r = 0; r < ROWS; r++) {
+            const int at = j + r;
+            const float t = at < n && pull != NULL ? pull[at] : 0;
+            scale[r] = at < n ? t - (weight != NULL ? weight[at] : 1) * s[r] : 0;
+        }
+        add_back(row, scale, count, out);
+    }
+}
+
+/* Fixed counts let the compiler keep x and out in registers. */
+static void JOIN(apply_, VARIANT)(int n, int width, const float *panel, const float *weight,
+                                  const float *pull, const float *x, float *out)
+{
+    const int count = width / LANES;
+    switch (count) {
+    case 1: apply_rows(n, width, 1, panel, weight, pull, x, out); break;
+    case 2: apply_rows(n, width, 2, panel, weight, pull, x, out); break;
+    case 4: apply_rows(n, width, 4, panel, weight, pull, x, out); break;
+    case 8: apply_rows(n, width, 8, panel, weight, pull, x, out); break;
+    default: apply_rows(n, width, count, panel, weight, pull, x, out); break;
+    }
+}
+
+static void JOIN(score_, VARIANT)(int n, int width, const float *panel, const float *x,
+                                  float *score)
+{
+    for (int j = 0; j < n; j += ROWS) {
+        const float *row[ROWS];
+        float s[ROWS];
+        for (int r = 0; r < ROWS; r++)
+            row[r] = panel + (size_t)(j + r < n ? j + r : n - 1) * (size_t)width;
+        dots(row, x, width / LANES, s);
+        for (int r = 0; r < ROWS && j + r < n; r++) score[j + r] = s[r];
+    }
+}
+
+/* ---- Gram ---- */
+
+enum { ENTRIES = 256 }; /* entries taken at a time, so that they stay in the first-level cache */
+
+/* gram tile (GI, GJ vectors) += sum over n entries of left column i times panel vectors j. The
+ * accumulators stay in registers over all entries; that is why the sizes are literals. */
+#define DEFINE_TILE(name, GI, GJ)                                                                  \
+    static void name(int n, int width, const float *left, const float *panel, float *gram)         \
+    {                                                                                              \
+        V sum[GI][GJ];                                                                             \
+        _Pragma("GCC unroll 32") for (int i = 0; i < GI; i++)                                      \
+            _Pragma("GCC unroll 8") for (int j = 0; j < GJ; j++) sum[i][j] =                       \
+                load(gram + (size_t)i * (size_t)width + j * LANES);                                \
+        for (int e = 0; e < n; e++, left += width, panel += width) {                               \
+            V row[GJ];                                                                             \
+            _Pragma("GCC unroll 8") for (int j = 0; j < GJ; j++) row[j] = load(panel + j * LANES); \
+            _Pragma("GCC unroll 32") for (int i = 0; i < GI; i++)                                  \
+            {                                                                                      \
+                const V scale = spread(left[i]);                                                   \
+                _Pragma("GCC unroll 8") for (int j = 0; j < GJ; j++) sum[i][j] += scale * row[j];  \
+            }                                                                                      \
+        }                                                                                          \
+        _Pragma("GCC unroll 32") for (int i = 0; i < GI; i++)                                      \
+            _Pragma("GCC unroll 8") for (int j = 0; j < GJ; j++)                                   \
+                store(gram + (size_t)i * (size_t)width + j * LANES, sum[i][j]);                    \
+    }
+
+#if LANES == 16 /* 32 registers */
+DEFINE_TILE(tile_wide, 8, 3)
+DEFINE_TILE(tile_two, 8, 2)
+DEFINE_TILE(tile_one, 16, 1)
+enum { WIDE_ROWS = 8, TWO_ROWS = 8, ONE_ROWS = 16 };
+#else /* 16 registers */
+DEFINE_TILE(tile_wide, 4, 3)
+DEFINE_TILE(tile_two, 4, 2)
+DEFINE_TILE(tile_one, 8, 1)
+enum { WIDE_ROWS = 4, TWO_ROWS = 4, ONE_ROWS = 8 };
+#endif
+
+/* Rows [16 b, 16 b + 16) of the Gram against columns up to their own. */
+static void gram_rows(int n, int width, int b, const float *left, const float *panel, float *gram)
+{
+    const int count = (b + 1) * DG_PANEL_ALIGN / LANES;
+    for (int j = 0; j < count;) {
+        const int take = count - j >= 5 || count - j == 3 ? 3 : count - j >= 2 ? 2 : 1;
+        const int step = take == 3 ? WIDE_ROWS : take == 2 ? TWO_ROWS : ONE_ROWS;
+        for (int i = 16 * b; i < 16 * b + 16; i += step) {
+            float *to = gram + (size_t)i * (size_t)width + j * LANES;
+            if (take == 3)
+                tile_wide(n, width, left + i, panel + j * LANES, to);
+            else if (take == 2)
+                tile_two(n, width, left + i, panel + j * LANES, to);
+            else
+                tile_one(n, width, left + i, panel + j * LANES, to);
+        }
+        j += take;
+    }
+}
+
+static void JOIN(gram_, VARIANT)(int n, int width, const float *left, const float *panel,
+                                 float *gram)
+{
+    for (int e = 0; e < n; e += ENTRIES) {
+        const int m = n - e < ENTRIES ? n - e : ENTRIES;
+        const size_t at = (size_t)e * (size_t)width;
+        for (int b = 0; b < width / 16; b++) gram_rows(m, width, b, left + at, panel + at, gram);
+    }
+}
+
+const dg_panel_kernels JOIN(dg_panel_, VARIANT) = {
+    .name = VARIANT_NAME,
+    .apply = JOIN(apply_, VARIANT),
+    .score = JOIN(score_, VARIANT),
+    .gram = JOIN(gram_, VARIANT),
+};
