@@ -243,19 +243,23 @@ static bool reject_nul(const dg_split *s, size_t n_fields, dg_reject *reject)
     return false;
 }
 
+/* Leaves the outcome at its end for a line of separators only, which lists take for a blank one. */
 static dg_status split_record(dg_split *s, extent e, dg_outcome *outcome, dg_fields *fields,
                               dg_reject *reject, dg_err *err)
 {
-    if (s->latin1 && s->window.has_high) decode_latin1(s, &e);
     size_t n;
+    if (s->latin1 && s->window.has_high) decode_latin1(s, &e);
     const dg_status st =
         (s->format == DG_FORMAT_LISTS ? split_list : split_csv)(s, e.at, e.at + e.n, &n, err);
-    if (st != DG_OK) return st;
+    if (st != DG_OK || n == 0) return st;
+    if (s->window.has_nul && reject_nul(s, n, reject)) {
+        *outcome = DG_OUTCOME_REJECT;
+        return DG_OK;
+    }
+    *outcome = DG_OUTCOME_RECORD;
     fields->at = s->field;
     fields->n = n;
     fields->ascii = !s->window.has_high;
-    *outcome =
-        s->window.has_nul && reject_nul(s, n, reject) ? DG_OUTCOME_REJECT : DG_OUTCOME_RECORD;
     return DG_OK;
 }
 
@@ -265,25 +269,24 @@ dg_status dg_split_next(dg_split *s, dg_outcome *outcome, dg_fields *fields, dg_
     dg_window *w = &s->window;
     dg_status st = DG_OK;
     *fields = (dg_fields){0};
-    while (st == DG_OK && fields->n == 0) {
+    *outcome = DG_OUTCOME_END;
+    while (st == DG_OK && *outcome == DG_OUTCOME_END) {
         extent e;
         fields->position = dg_split_position(s);
         reject->line = fields->line = s->lines + 1;
-        *outcome = DG_OUTCOME_END;
         if (fields->position >= w->end || (w->at == w->n && w->drained)) return DG_OK;
         const scan found = find_record(s, &e, reject);
         if (found == SCAN_MORE) {
             st = dg_window_refill(w, err);
-            continue;
-        }
-        if (found == SCAN_BROKEN) { /* only the line it begins in is lost */
+        } else if (found == SCAN_BROKEN) { /* only the line it begins in is lost */
             s->lines++;
             *outcome = DG_OUTCOME_REJECT;
-            return dg_window_skip_line(w, err);
+            st = dg_window_skip_line(w, err);
+        } else {
+            w->at += e.whole;
+            s->lines += e.lines;
+            if (e.n > 0) st = split_record(s, e, outcome, fields, reject, err);
         }
-        w->at += e.whole;
-        s->lines += e.lines;
-        if (e.n > 0) st = split_record(s, e, outcome, fields, reject, err);
     }
     return st;
 }

@@ -33,7 +33,7 @@ dg_status dg_split_open(const dg_source *source, const dg_dialect *d, dg_span sp
  * Next record that is not blank. LOCAL.
  *
  * @param[out] outcome  DG_OUTCOME_REJECT: broken quotes, NUL bytes, or too long
- * @param[out] fields   DG_OUTCOME_RECORD only
+ * @param[out] fields   DG_OUTCOME_RECORD only, else n == 0
  * @param[out] reject   its line is that of the record, good or bad; the rest is set on a reject
  *
  * Errors  those of dg_stream_read; DG_ERR_DATA a UTF-16 byte order mark.

@@ -15,13 +15,19 @@ void make_file(made_file *f, const void *bytes, size_t n, dg_codec codec)
 {
     f->fd = memfd_create("made", MFD_CLOEXEC);
     ck_assert_int_ge(f->fd, 0);
+    snprintf(f->path, sizeof f->path, "/proc/self/fd/%d", f->fd);
+    f->source = (dg_source){.path = f->path, .codec = codec};
+    append_file(f, bytes, n);
+}
+
+void append_file(made_file *f, const void *bytes, size_t n)
+{
     for (size_t done = 0; done < n;) {
         const ssize_t put = write(f->fd, (const char *)bytes + done, n - done);
         ck_assert_int_gt(put, 0);
         done += (size_t)put;
     }
-    snprintf(f->path, sizeof f->path, "/proc/self/fd/%d", f->fd);
-    f->source = (dg_source){.path = f->path, .size = (int64_t)n, .codec = codec};
+    f->source.size += (int64_t)n;
 }
 
 void cut_file(made_file *f, size_t n)

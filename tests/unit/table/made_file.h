@@ -14,6 +14,9 @@ typedef struct made_file {
 /** A file of these bytes, a source of that codec; the bytes are not compressed here. */
 void make_file(made_file *f, const void *bytes, size_t n, dg_codec codec);
 
+/** Write more at its end: file and source. */
+void append_file(made_file *f, const void *bytes, size_t n);
+
 /** Make it shorter: file and source. */
 void cut_file(made_file *f, size_t n);
 
