@@ -116,7 +116,7 @@ static void make_shop(void)
 
 static bool is_numbered(const char *name, const char *first_column, int64_t n)
 {
-    csv t;
+    csv t = {0};
     bool right =
         read_csv(name, &t) && t.n_rows == n + 1 && strcmp(cell(&t, 0, 0), first_column) == 0;
     for (int64_t row = 1; right && row <= n; row++) right = number(&t, row, 0) == row;
@@ -137,7 +137,7 @@ END_TEST
 
 static bool goods_are_described(void)
 {
-    csv t;
+    csv t = {0};
     int quotes = 0, commas = 0, chinese = 0;
     bool right = read_csv("goods.csv", &t) && t.n_cols == 6;
     for (int64_t row = 1; right && row < t.n_rows; row++) {
@@ -168,7 +168,7 @@ static bool within(int64_t v, int64_t low, int64_t high) { return v >= low && v 
 
 static bool events_hold_together(void)
 {
-    csv t;
+    csv t = {0};
     int64_t counts[DG_N_EVENTS] = {0};
     const int64_t end = DG_START_TIME + (options.days + 1) * 86400;
     bool right = read_csv("events.csv", &t) && t.n_rows == EVENTS + 1;
@@ -195,7 +195,7 @@ END_TEST
 static bool funnel_is_kept(void)
 {
     static int64_t last[ITEMS + 1][DG_N_EVENTS];
-    csv t;
+    csv t = {0};
     bool right = read_csv("events.csv", &t);
     for (int64_t row = 1; right && row < t.n_rows; row++) {
         if (row > 1 && number(&t, row, 0) != number(&t, row - 1, 0)) memset(last, 0, sizeof last);
@@ -219,7 +219,7 @@ END_TEST
 /* Most of a session lies in the hour of its scene; its end may run over. */
 static bool hours_fit_scenes(void)
 {
-    csv t, scenes;
+    csv t = {0}, scenes = {0};
     int64_t fits = 0;
     const bool right = read_csv("events.csv", &t) && read_csv("scenes.csv", &scenes);
     for (int64_t row = 1; right && row < t.n_rows; row++)
@@ -235,7 +235,7 @@ END_TEST
 static bool ratings_hold_together(void)
 {
     static int64_t rated_by[ITEMS + 1];
-    csv t;
+    csv t = {0};
     const int64_t end = DG_START_TIME + options.days * 86400;
     bool right = read_csv("ratings.csv", &t) && t.n_rows == RATINGS + 1;
     for (int64_t row = 1; right && row < t.n_rows; row++) {
@@ -259,7 +259,7 @@ END_TEST
 static bool friends_are_pairs(void)
 {
     static bool tied[USERS + 1][USERS + 1];
-    csv t;
+    csv t = {0};
     bool right = read_csv("friends.csv", &t) && t.n_rows > USERS;
     for (int64_t row = 1; right && row < t.n_rows; row++) {
         const int64_t a = number(&t, row, 0), b = number(&t, row, 1);
@@ -312,7 +312,7 @@ static double clipped(double v) { return v < 0.5 ? 0.5 : v > 5 ? 5 : v; }
 /* Ratings less mean and biases, against the planted affinity; and the error of the truth. */
 static bool ratings_follow_the_truth(void)
 {
-    csv t, users, items;
+    csv t = {0}, users = {0}, items = {0};
     moments m = {0};
     double squares = 0;
     const bool right = read_csv("ratings.csv", &t) && read_csv("truth_users.csv", &users) &&
@@ -351,7 +351,7 @@ static double mean_z(const csv *t, const csv *users, const csv *items, int kind)
 
 static bool events_follow_taste(void)
 {
-    csv t, users, items;
+    csv t = {0}, users = {0}, items = {0};
     const bool right = read_csv("events.csv", &t) && read_csv("truth_users.csv", &users) &&
                        read_csv("truth_items.csv", &items);
     const double viewed = mean_z(&t, &users, &items, DG_EVENT_VIEW);
@@ -378,7 +378,7 @@ static int by_count(const void *a, const void *b)
 static bool popularity_falls_as_asked(void)
 {
     int64_t count[ITEMS + 1] = {0}, head = 0;
-    csv t;
+    csv t = {0};
     moments m = {0};
     const bool right = read_csv("ratings.csv", &t);
     for (int64_t row = 1; right && row < t.n_rows; row++) count[number(&t, row, 1) - 1]++;
@@ -407,7 +407,7 @@ END_TEST
 static bool activity_has_a_tail(void)
 {
     int64_t count[USERS + 1] = {0};
-    csv t;
+    csv t = {0};
     const bool right = read_csv("ratings.csv", &t);
     for (int64_t row = 1; right && row < t.n_rows; row++) count[number(&t, row, 0) - 1]++;
     free_csv(&t);
