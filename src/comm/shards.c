@@ -54,8 +54,7 @@ int dg_shards_find(const dg_shards *s, int64_t row)
     return low;
 }
 
-/* total * part / n without overflow. */
-static int64_t cut_at(int64_t total, int part, int n)
+int64_t dg_shards_cut_at(int64_t total, int part, int n)
 {
     return total / n * part + total % n * part / n;
 }
@@ -68,7 +67,7 @@ void dg_shards_cut(dg_shards *s, const int64_t *work, int64_t n_rows)
     s->begin[0] = 0;
     for (int64_t r = 0; r < n_rows; r++) {
         /* A row belongs to the shard that its first unit of work falls into. */
-        while (next < s->n && before >= cut_at(total, next, s->n)) s->begin[next++] = r;
+        while (next < s->n && before >= dg_shards_cut_at(total, next, s->n)) s->begin[next++] = r;
         before += work[r];
     }
     while (next <= s->n) s->begin[next++] = n_rows;

@@ -44,6 +44,10 @@ dg_range dg_shards_rows(const dg_shards *s, int rank, int size);
 /** The shard that holds a row. LOCAL, O(log n). */
 int dg_shards_find(const dg_shards *s, int64_t row);
 
+/** The work before shard `part` of n in an even cut of `total`: floor(total part / n), without
+ *  overflow. A row belongs to the last shard whose value is <= the work before the row. LOCAL. */
+int64_t dg_shards_cut_at(int64_t total, int part, int n);
+
 /**
  * Cut rows so that every shard has about equal work. LOCAL (serial reference and small inputs).
  * Shapes  work (n_rows,) > 0. Cost O(n_rows). Source: prefix cuts at multiples of total/S.
