@@ -92,3 +92,60 @@ dg_status dg_exchange(const dg_comm *c, const void *send, size_t record, const i
     dg_free(request);
     return st;
 }
+
+typedef struct dg_string_sizes {
+    int64_t *length;                   /* (send->n,) bytes of each string */
+    int64_t *byte_count, *byte_arrive; /* (size,) bytes to and from each rank */
+} dg_string_sizes;
+
+static dg_status measure(const dg_comm *c, const dg_strings *send, const int64_t *send_count,
+                         dg_string_sizes *s, dg_err *err)
+{
+    s->length = dg_alloc((size_t)send->n, sizeof *s->length);
+    s->byte_count = dg_alloc((size_t)c->size, sizeof *s->byte_count);
+    s->byte_arrive = dg_alloc((size_t)c->size, sizeof *s->byte_arrive);
+    if (s->length == NULL || s->byte_count == NULL || s->byte_arrive == NULL)
+        return DG_FAIL(err, DG_ERR_NOMEM, "out of memory sending %lld strings",
+                       (long long)send->n);
+    int64_t k = 0;
+    for (int r = 0; r < c->size; r++)
+        for (const int64_t end = k + send_count[r]; k < end; k++) {
+            s->length[k] = send->offset[k + 1] - send->offset[k];
+            s->byte_count[r] += s->length[k];
+        }
+    return DG_OK;
+}
+
+static dg_status open_received(const int64_t *length, int64_t n, dg_strings *recv, dg_err *err)
+{
+    recv->n = n;
+    recv->offset_capacity = (size_t)n + 1;
+    recv->offset = dg_alloc(recv->offset_capacity, sizeof *recv->offset);
+    if (recv->offset == NULL)
+        return DG_FAIL(err, DG_ERR_NOMEM, "out of memory receiving %lld strings", (long long)n);
+    for (int64_t k = 0; k < n; k++) recv->offset[k + 1] = recv->offset[k] + length[k];
+    recv->bytes_capacity = (size_t)recv->offset[n];
+    return DG_OK;
+}
+
+dg_status dg_exchange_strings(const dg_comm *c, const dg_strings *send, const int64_t *send_count,
+                              dg_strings *recv, int64_t *recv_count, dg_err *err)
+{
+    dg_string_sizes sizes = {0};
+    void *length = NULL, *bytes = NULL;
+    *recv = (dg_strings){0};
+    dg_status st = dg_agree(c, measure(c, send, send_count, &sizes, err), err);
+    if (st == DG_OK)
+        st = dg_exchange(c, sizes.length, sizeof(int64_t), send_count, &length, recv_count, err);
+    if (st == DG_OK)
+        st = dg_agree(c, open_received(length, total_of(c, recv_count), recv, err), err);
+    if (st == DG_OK)
+        st = dg_exchange(c, send->bytes, 1, sizes.byte_count, &bytes, sizes.byte_arrive, err);
+    recv->bytes = bytes;
+    if (st != DG_OK) dg_strings_free(recv);
+    dg_free(length);
+    dg_free(sizes.length);
+    dg_free(sizes.byte_count);
+    dg_free(sizes.byte_arrive);
+    return st;
+}

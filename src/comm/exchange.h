@@ -1,6 +1,7 @@
-/* exchange.h - every rank sends any number of fixed-size records to every other. */
+/* exchange.h - every rank sends any number of fixed-size records, or strings, to every other. */
 #ifndef DG_COMM_EXCHANGE_H
 #define DG_COMM_EXCHANGE_H
+#include "base/strings.h"
 #include "comm/comm.h"
 
 /**
@@ -18,5 +19,20 @@
  */
 dg_status dg_exchange(const dg_comm *c, const void *send, size_t record, const int64_t *send_count,
                       void **recv, int64_t *recv_count, dg_err *err);
+
+/**
+ * Personalised all-to-all of strings. COLLECTIVE.
+ *
+ * @param[in]  send        strings grouped by destination rank, in rank order; borrowed
+ * @param[in]  send_count  (size,) strings for each rank, send->n in all
+ * @param[out] recv        strings grouped by source rank, in rank order; caller frees; empty on
+ *                         failure
+ * @param[out] recv_count  (size,) strings from each rank
+ *
+ * Cost    as dg_exchange, for the bytes and for 8 bytes a string.
+ * Errors  as dg_exchange.
+ */
+dg_status dg_exchange_strings(const dg_comm *c, const dg_strings *send, const int64_t *send_count,
+                              dg_strings *recv, int64_t *recv_count, dg_err *err);
 
 #endif
