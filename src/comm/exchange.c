@@ -105,8 +105,7 @@ static dg_status measure(const dg_comm *c, const dg_strings *send, const int64_t
     s->byte_count = dg_alloc((size_t)c->size, sizeof *s->byte_count);
     s->byte_arrive = dg_alloc((size_t)c->size, sizeof *s->byte_arrive);
     if (s->length == NULL || s->byte_count == NULL || s->byte_arrive == NULL)
-        return DG_FAIL(err, DG_ERR_NOMEM, "out of memory sending %lld strings",
-                       (long long)send->n);
+        return DG_FAIL(err, DG_ERR_NOMEM, "out of memory sending %lld strings", (long long)send->n);
     int64_t k = 0;
     for (int r = 0; r < c->size; r++)
         for (const int64_t end = k + send_count[r]; k < end; k++) {

@@ -1,0 +1,35 @@
+/* ids.h - a local dictionary: id text to a dense code, in order of first arrival.
+ *
+ * Ids are any bytes ("42", "SKU-7", 64-bit numbers as text); each is stored once. The hash of an id
+ * decides its bucket, its place in the row order and its random draws, so it never changes. */
+#ifndef DG_INGEST_IDS_H
+#define DG_INGEST_IDS_H
+#include "base/digest.h"
+#include "base/strings.h"
+
+/* Zero-initialise; free with dg_ids_free. Codes are 0 .. text.n-1. */
+typedef struct dg_ids {
+    dg_strings text; /* id of each code */
+    uint64_t *hash;  /* (text.n,) dg_id_hash of each code */
+    int32_t *slot;   /* (n_slots,) open addressing: code + 1, 0 where empty */
+    size_t n_slots;  /* a power of two, at most half full; 0 before the first id */
+    size_t hash_capacity;
+} dg_ids;
+
+/** Code of an id, a new one where it was not known. LOCAL, amortised O(n).
+ *  Errors DG_ERR_NOMEM; DG_ERR_DATA beyond 2^31-2 ids on one rank. */
+dg_status dg_ids_code(dg_ids *d, const char *bytes, size_t n, int32_t *code, dg_err *err);
+
+/** Code of an id, -1 where it is not known. LOCAL, O(n). */
+int32_t dg_ids_find(const dg_ids *d, const char *bytes, size_t n);
+
+/** Order of two codes by (hash, bytes): <0, 0, >0. This is the order rows are dealt in. LOCAL. */
+int dg_ids_compare(const dg_ids *d, int32_t a, int32_t b);
+
+/** Codes 0 .. text.n-1 sorted by dg_ids_compare. LOCAL; caller frees. Errors DG_ERR_NOMEM. */
+dg_status dg_ids_sorted(const dg_ids *d, int32_t **out, dg_err *err);
+
+/** LOCAL, twice-safe. */
+void dg_ids_free(dg_ids *d);
+
+#endif

@@ -1,0 +1,73 @@
+/* inputs.h - the files of a job, cut into pieces and dealt to ranks; and the digest of them all. */
+#ifndef DG_INGEST_INPUTS_H
+#define DG_INGEST_INPUTS_H
+#include "base/digest.h"
+#include "comm/shards.h"
+#include "table/source.h"
+
+#include <stdbool.h>
+
+typedef enum dg_input_kind { /* in this order everywhere, also in messages */
+                             DG_INPUT_TRAIN,
+                             DG_INPUT_VALID,
+                             DG_INPUT_TEST,
+                             DG_INPUT_ITEMS,
+                             DG_INPUT_KINDS
+} dg_input_kind;
+
+/* The files of every kind, same on every rank. Zero-initialise; free with dg_inputs_free. */
+typedef struct dg_inputs {
+    dg_sources files;                  /* kind after kind */
+    int64_t first[DG_INPUT_KINDS + 1]; /* files of kind k are [first[k], first[k+1]) */
+} dg_inputs;
+
+typedef struct dg_stretch { /* bytes of one file that one rank reads at a time */
+    int64_t file;
+    int64_t begin, end;
+} dg_stretch;
+
+typedef struct dg_stretches { /* free with dg_stretches_free */
+    int64_t n;
+    dg_stretch *at; /* (n,) in file order */
+} dg_stretches;
+
+/**
+ * Find the files of all kinds: rank 0 looks, everybody learns. COLLECTIVE.
+ * @param[in]  paths  (DG_INPUT_KINDS,) paths and globs of each kind; NULL or n == 0 for none
+ * Errors  as dg_sources_find; agreed.
+ */
+dg_status dg_inputs_find(const dg_comm *c, const dg_strings *const paths[DG_INPUT_KINDS],
+                         dg_inputs *out, dg_err *err);
+
+/** LOCAL, twice-safe. */
+void dg_inputs_free(dg_inputs *in);
+
+/** The kind of a file. LOCAL. */
+dg_input_kind dg_inputs_kind(const dg_inputs *in, int64_t file);
+
+/**
+ * Cut files into stretches of at most `bytes`. LOCAL, the same on every rank.
+ * @param[in]  whole  (n,) files to leave in one stretch, or NULL to cut all as plain bytes
+ * Errors  DG_ERR_NOMEM.
+ */
+dg_status dg_stretches_cut(const dg_sources *files, const bool *whole, int64_t bytes,
+                           dg_stretches *out, dg_err *err);
+
+/** LOCAL, twice-safe. */
+void dg_stretches_free(dg_stretches *s);
+
+/** The run of stretches a rank reads: contiguous, about equal bytes. LOCAL, O(n). */
+dg_range dg_stretches_share(const dg_stretches *s, int rank, int size);
+
+/**
+ * Digest of the content and base names of files, for skipping work whose inputs are unchanged.
+ * Independent of ranks, folders and dates. COLLECTIVE.
+ *
+ * @param[in]  paths  files and globs, at least one
+ * Cost    every byte is read once, by one rank: blocks of 8 MiB, XXH3-128 each, BLAKE2b over all.
+ * Errors  as dg_sources_find and table/stream.h; agreed.
+ */
+dg_status dg_inputs_digest(const dg_comm *c, const dg_strings *paths, char hex[DG_HEX_SIZE],
+                           dg_err *err);
+
+#endif

@@ -1,0 +1,322 @@
+#include "ingest/prepare.h"
+
+#include "base/memory.h"
+#include "ingest/core.h"
+#include "ingest/numbering.h"
+#include "ingest/parts.h"
+#include "ingest/quotes.h"
+#include "ingest/reading.h"
+#include "ingest/rule.h"
+#include "ingest/summary.h"
+#include "ingest/titles.h"
+#include "ingest/transpose.h"
+
+#include <string.h>
+
+enum { STRETCH = 16 << 20 };
+
+typedef struct dg_axis { /* one side of the ratings, from ids to rows */
+    dg_directory directory;
+    uint64_t *hash; /* (n,) of this rank's codes */
+    int64_t *row;   /* (n,) global rows of this rank's codes */
+    int64_t n;
+} dg_axis;
+
+typedef struct dg_work { /* one run of prepare */
+    const dg_comm *c;
+    const dg_prepare_options *o;
+    dg_inputs inputs;
+    dg_stretches stretches;
+    dg_reading reading;
+    dg_core core;
+    dg_axis user, item;
+    dg_split_rule rule;
+    int64_t newest;
+} dg_work;
+
+const dg_prepare_source *dg_prepare_source_of(const dg_prepare_options *o, dg_input_kind kind)
+{
+    const dg_prepare_source *const source[DG_INPUT_KINDS] = {
+        &o->ratings, &o->split.valid_files, &o->split.test_files, &o->items.source};
+    return source[kind];
+}
+
+bool dg_prepare_has_times(const dg_prepare_source *s)
+{
+    return s->columns[DG_ROLE_TIME] != NULL || s->dialect.format == DG_FORMAT_LISTS;
+}
+
+/* Files of the split count only where the split is by files. */
+static dg_status find_inputs(const dg_comm *c, const dg_prepare_options *o, dg_inputs *out,
+                             dg_err *err)
+{
+    const dg_strings *paths[DG_INPUT_KINDS];
+    for (int k = 0; k < DG_INPUT_KINDS; k++)
+        paths[k] = &dg_prepare_source_of(o, (dg_input_kind)k)->paths;
+    if (o->split.method != DG_SPLIT_FILES) paths[DG_INPUT_VALID] = paths[DG_INPUT_TEST] = NULL;
+    return dg_inputs_find(c, paths, out, err);
+}
+
+static dg_status cut_inputs(dg_work *w, dg_err *err)
+{
+    const dg_sources *files = &w->inputs.files;
+    bool *whole = dg_alloc((size_t)files->n, sizeof *whole);
+    if (whole == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a list of files");
+    for (int64_t f = 0; f < files->n; f++)
+        whole[f] =
+            files->at[f].codec != DG_CODEC_PLAIN || dg_inputs_kind(&w->inputs, f) == DG_INPUT_ITEMS;
+    const dg_status st = dg_stretches_cut(files, whole, w->o->stretch > 0 ? w->o->stretch : STRETCH,
+                                          &w->stretches, err);
+    dg_free(whole);
+    return st;
+}
+
+static dg_status read_all(dg_work *w, dg_prepare_report *report, dg_err *err)
+{
+    const dg_comm *c = w->c;
+    dg_status st = find_inputs(c, w->o, &w->inputs, err);
+    if (st != DG_OK) return st;
+    report->files = w->inputs.files.n;
+    for (int64_t f = 0; f < report->files; f++) report->bytes += w->inputs.files.at[f].size;
+    st = cut_inputs(w, err);
+    if (st == DG_OK) {
+        const dg_range share = dg_stretches_share(&w->stretches, c->rank, c->size);
+        st = dg_reading_run(w->o, &w->inputs, &w->stretches, share, &w->reading, err);
+    }
+    st = dg_agree(c, st, err);
+    if (st != DG_OK) return st;
+    return dg_quotes_judge(c, w->o, &w->inputs, &w->stretches, &w->reading, report, err);
+}
+
+static dg_status count_ratings(dg_work *w, dg_prepare_report *report, dg_err *err)
+{
+    dg_status st = dg_directory_create(w->c, &w->reading.user, &w->user.directory, err);
+    if (st == DG_OK) st = dg_directory_create(w->c, &w->reading.item, &w->item.directory, err);
+    if (st == DG_OK)
+        st = dg_core_run(w->c, &w->user.directory, &w->item.directory, w->o->min_user,
+                         w->o->min_item, &w->reading.events[DG_INPUT_TRAIN], &w->core, err);
+    if (st != DG_OK) return st;
+    report->passes = w->core.passes;
+    report->core_dropped = w->core.dropped;
+    memcpy(report->pass_left, w->core.pass_left, sizeof report->pass_left);
+    return DG_OK;
+}
+
+/* Codes that have a row even without a rating: catalogue items, and targets where any will do. */
+static void mention(const dg_work *w, bool users, int64_t *mentioned)
+{
+    const dg_reading *r = &w->reading;
+    if ((users ? w->o->min_user : w->o->min_item) <= 1)
+        for (int part = DG_INPUT_VALID; part <= DG_INPUT_TEST; part++)
+            for (int64_t k = 0; k < r->events[part].n; k++) {
+                const dg_rating rating = dg_events_at(&r->events[part], k);
+                mentioned[users ? rating.user : rating.item] = 1;
+            }
+    for (int64_t k = 0; k < r->n_listed && !users; k++) mentioned[r->title_item[k]] = 1;
+}
+
+/* Turn counts without a reason for a row into DG_NO_ROW. */
+static dg_status choose_rows(const dg_work *w, const dg_axis *t, bool users, int64_t *count,
+                             dg_err *err)
+{
+    int64_t *mentioned = dg_alloc((size_t)t->directory.n_local, sizeof *mentioned);
+    int64_t *own = dg_alloc((size_t)t->directory.ids.text.n, sizeof *own);
+    dg_status st = mentioned != NULL && own != NULL
+                       ? DG_OK
+                       : DG_FAIL(err, DG_ERR_NOMEM, "out of memory choosing rows");
+    st = dg_agree(w->c, st, err);
+    if (st == DG_OK) {
+        mention(w, users, mentioned);
+        st = dg_directory_sum(&t->directory, mentioned, own, err);
+    }
+    for (int64_t k = 0; k < t->directory.ids.text.n && st == DG_OK; k++)
+        if (count[k] == 0 && own[k] == 0) count[k] = DG_NO_ROW;
+    dg_free(mentioned);
+    dg_free(own);
+    return st;
+}
+
+/* The rows of one side, and the row of each of this rank's codes; ids are not needed after this. */
+static dg_status number_side(const dg_work *w, dg_axis *t, const char *what, const int64_t *count,
+                             dg_ids *codes, dg_shards *shards, dg_strings *ids, dg_err *err)
+{
+    const dg_ids *own = &t->directory.ids;
+    int64_t *number = dg_alloc((size_t)own->text.n, sizeof *number);
+    t->n = codes->text.n;
+    t->row = dg_alloc((size_t)t->n, sizeof *t->row);
+    dg_status st = number != NULL && t->row != NULL
+                       ? DG_OK
+                       : DG_FAIL(err, DG_ERR_NOMEM, "out of memory numbering %s", what);
+    st = dg_agree(w->c, st, err);
+    if (st == DG_OK)
+        st = dg_number_rows(w->c, own, count, what, dg_shards_count(w->core.left), shards, ids,
+                            number, err);
+    if (st == DG_OK) st = dg_directory_answer(&t->directory, number, t->row, err);
+    dg_free(number);
+    t->hash = codes->hash;
+    codes->hash = NULL;
+    dg_ids_free(codes);
+    dg_directory_destroy(&t->directory);
+    return st;
+}
+
+static dg_status number_all(dg_work *w, dg_dataset *out, dg_err *err)
+{
+    dg_status st = choose_rows(w, &w->user, true, w->core.user_count, err);
+    if (st == DG_OK) st = choose_rows(w, &w->item, false, w->core.item_count, err);
+    if (st == DG_OK)
+        st = dg_rule_find(w->c, w->o, &w->reading.events[DG_INPUT_TRAIN], &w->user.directory.ids,
+                          w->core.user_count, &w->rule, &w->newest, err);
+    if (st == DG_OK)
+        st = number_side(w, &w->user, "users", w->core.user_count, &w->reading.user, &out->users,
+                         &out->user_id, err);
+    if (st == DG_OK)
+        st = number_side(w, &w->item, "items", w->core.item_count, &w->reading.item, &out->items,
+                         &out->item_id, err);
+    dg_core_free(&w->core);
+    return st;
+}
+
+static dg_status build_parts(dg_work *w, dg_input_kind kind, const dg_split_rule *rule,
+                             const dg_dataset *d, dg_parts *out, dg_err *err)
+{
+    const dg_parts_input in = {.events = &w->reading.events[kind],
+                               .user = {w->user.n, w->user.row, w->user.hash},
+                               .item = {w->item.n, w->item.row, w->item.hash},
+                               .shards = &d->users,
+                               .user_id = &d->user_id,
+                               .rule = rule,
+                               .duplicates = w->o->duplicates,
+                               .half_life = w->o->half_life,
+                               .batch = w->o->batch,
+                               .newest = w->newest};
+    const dg_status st = dg_parts_build(w->c, &in, out, err);
+    dg_events_free(&w->reading.events[kind]);
+    return st;
+}
+
+/* Targets from files: nothing to split, all of them are one part. */
+static dg_status build_targets(dg_work *w, dg_input_kind kind, dg_dataset *out, dg_csr *targets,
+                               dg_prepare_report *report, dg_err *err)
+{
+    const dg_split_rule all = {.method = DG_SPLIT_NONE};
+    dg_parts parts;
+    const dg_status st = build_parts(w, kind, &all, out, &parts, err);
+    if (st != DG_OK) return st;
+    dg_csr_free(targets);
+    *targets = parts.part[DG_PART_TRAIN];
+    parts.part[DG_PART_TRAIN] = (dg_csr){0};
+    report->duplicates += parts.merged;
+    report->targets_dropped += parts.dropped;
+    dg_parts_free(&parts);
+    return DG_OK;
+}
+
+static dg_status build_rows(dg_work *w, dg_dataset *out, dg_prepare_report *report, dg_err *err)
+{
+    dg_parts parts;
+    dg_status st = build_parts(w, DG_INPUT_TRAIN, &w->rule, out, &parts, err);
+    if (st != DG_OK) return st;
+    out->train = parts.part[DG_PART_TRAIN];
+    out->valid = parts.part[DG_PART_VALID];
+    out->test = parts.part[DG_PART_TEST];
+    out->fold_in = parts.part[DG_PART_FOLD_IN];
+    report->duplicates = parts.merged;
+    if (w->o->split.method == DG_SPLIT_FILES) {
+        st = build_targets(w, DG_INPUT_VALID, out, &out->valid, report, err);
+        if (st == DG_OK) st = build_targets(w, DG_INPUT_TEST, out, &out->test, report, err);
+    }
+    dg_sum_int64(w->c, &report->duplicates, 1);
+    dg_sum_int64(w->c, &report->targets_dropped, 1);
+    return st;
+}
+
+static dg_status prepare(dg_work *w, dg_dataset *out, dg_prepare_report *report, dg_err *err)
+{
+    dg_status st = read_all(w, report, err);
+    if (st == DG_OK) st = count_ratings(w, report, err);
+    if (st == DG_OK && w->core.left == 0)
+        st = DG_FAIL(err, DG_ERR_DATA,
+                     "prepare.min_user %lld and prepare.min_item %lld leave no "
+                     "rating",
+                     (long long)w->o->min_user, (long long)w->o->min_item);
+    if (st == DG_OK) st = number_all(w, out, err);
+    if (st == DG_OK) st = build_rows(w, out, report, err);
+    if (st == DG_OK && w->o->items.title != NULL)
+        st = dg_titles_deliver(w->c, &w->reading.title, w->reading.title_item, w->item.row,
+                               &out->items, &out->item_title, err);
+    if (st == DG_OK)
+        st = dg_transpose(w->c, &out->train, &out->items, w->o->batch, &out->train_by_item, err);
+    if (st == DG_OK) st = dg_summary_fill(w->c, out, report, err);
+    if (st == DG_OK && out->n_train == 0)
+        st = DG_FAIL(err, DG_ERR_DATA, "prepare.split leaves no rating to train on");
+    return st;
+}
+
+static void free_table(dg_axis *t)
+{
+    dg_directory_destroy(&t->directory);
+    dg_free(t->hash);
+    dg_free(t->row);
+}
+
+static void free_work(dg_work *w)
+{
+    dg_inputs_free(&w->inputs);
+    dg_stretches_free(&w->stretches);
+    dg_reading_free(&w->reading);
+    dg_core_free(&w->core);
+    free_table(&w->user);
+    free_table(&w->item);
+}
+
+/* What must be the same on every rank, in one number. */
+static int64_t fingerprint(const dg_prepare_options *o)
+{
+    const dg_split_options *s = &o->split;
+    const double number[] = {o->half_life, s->test, s->valid, s->users, s->fold_in};
+    const int64_t whole[] = {o->duplicates, o->min_user, o->min_item,      s->method,  s->n,
+                             s->k,          s->fold,     (int64_t)o->seed, o->stretch, o->batch};
+    return (int64_t)dg_hash64(number, sizeof number, dg_hash64(whole, sizeof whole, 0));
+}
+
+dg_status dg_prepare(const dg_comm *c, const dg_prepare_options *o, dg_dataset *out,
+                     dg_prepare_report *report, dg_err *err)
+{
+    dg_work w = {.c = c, .o = o};
+    *out = (dg_dataset){0};
+    *report = (dg_prepare_report){0};
+    dg_status st = dg_agree_same(c, "an option of prepare", fingerprint(o), err);
+    if (st == DG_OK) st = dg_agree(c, dg_rule_check(o, err), err);
+    if (st == DG_OK) st = prepare(&w, out, report, err);
+    free_work(&w);
+    if (st != DG_OK) dg_dataset_free(out);
+    return st;
+}
+
+static dg_status add_strings(const dg_strings *from, dg_strings *to, dg_err *err)
+{
+    dg_status st = DG_OK;
+    for (int64_t k = 0; k < from->n && st == DG_OK; k++) {
+        size_t n;
+        const char *at = dg_strings_at(from, k, &n);
+        st = dg_strings_add(to, at, n, err);
+    }
+    return st;
+}
+
+dg_status dg_prepare_digest(const dg_comm *c, const dg_prepare_options *o, char hex[DG_HEX_SIZE],
+                            dg_err *err)
+{
+    dg_strings paths = {0};
+    dg_status st = DG_OK;
+    for (int k = 0; k < DG_INPUT_KINDS && st == DG_OK; k++) {
+        const bool target = k == DG_INPUT_VALID || k == DG_INPUT_TEST;
+        if (target && o->split.method != DG_SPLIT_FILES) continue;
+        st = add_strings(&dg_prepare_source_of(o, (dg_input_kind)k)->paths, &paths, err);
+    }
+    st = dg_agree(c, st, err);
+    if (st == DG_OK) st = dg_inputs_digest(c, &paths, hex, err);
+    dg_strings_free(&paths);
+    return st;
+}

@@ -1,0 +1,47 @@
+/* reading.h - one rank's share of the files, as codes, events, titles and bad records. */
+#ifndef DG_INGEST_READING_H
+#define DG_INGEST_READING_H
+#include "ingest/events.h"
+#include "ingest/ids.h"
+#include "ingest/inputs.h"
+#include "ingest/prepare.h"
+
+typedef struct dg_bad_record {
+    int64_t stretch; /* where it was met; its line counts from there */
+    dg_reject reject;
+} dg_bad_record;
+
+typedef struct dg_tally { /* of one kind of input */
+    int64_t records, rejected;
+    int64_t n_bad;
+    dg_bad_record bad[DG_PREPARE_QUOTES]; /* (n_bad,) the first ones */
+} dg_tally;
+
+/* Zero-initialise; free with dg_reading_free. */
+typedef struct dg_reading {
+    dg_events events[DG_INPUT_ITEMS]; /* train, valid, test */
+    dg_ids user, item;
+    dg_strings title;    /* titles of catalogue items, in file order */
+    int32_t *title_item; /* (n_listed,) item code of each catalogue row */
+    int64_t n_listed;    /* title.n is the same, or 0 without a title column */
+    size_t listed_capacity;
+    dg_tally tally[DG_INPUT_KINDS];
+    int64_t *lines; /* (stretches,) lines of each stretch of this rank, 0 elsewhere */
+} dg_reading;
+
+/**
+ * Read the stretches [share.begin, share.end). LOCAL.
+ *
+ * A stretch of a kind other than DG_INPUT_ITEMS is a byte range of ratings, one of DG_INPUT_ITEMS a
+ * whole catalogue.
+ *
+ * Errors  those of table/record.h and table/rows.h; DG_ERR_CONFIG an event weight that is not a
+ *         number; DG_ERR_NOMEM. Bad records are tallied, not errors.
+ */
+dg_status dg_reading_run(const dg_prepare_options *o, const dg_inputs *in, const dg_stretches *s,
+                         dg_range share, dg_reading *out, dg_err *err);
+
+/** LOCAL, twice-safe. */
+void dg_reading_free(dg_reading *r);
+
+#endif

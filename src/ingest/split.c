@@ -1,0 +1,138 @@
+#include "ingest/split.h"
+
+#include "base/rng.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t draw_u64(dg_rng *r)
+{
+    const uint64_t high = dg_rng_u32(r);
+    return high << 32 | dg_rng_u32(r);
+}
+
+int64_t dg_split_draw(uint64_t seed, uint64_t user_hash)
+{
+    dg_rng r = dg_rng_at(seed, DG_RNG_HOLDOUT, user_hash);
+    return (int64_t)(draw_u64(&r) >> 1);
+}
+
+/* The user's draw in [0, 1) that decides about fractions of a rating. */
+static double user_draw(const dg_split_rule *rule, uint64_t user_hash)
+{
+    dg_rng r = dg_rng_at(rule->seed, DG_RNG_SPLIT, user_hash);
+    return dg_rng_uniform(&r);
+}
+
+static int compare_picks(const void *a, const void *b)
+{
+    const dg_pick *x = a, *y = b;
+    if (x->major != y->major) return x->major < y->major ? -1 : 1;
+    return (x->minor > y->minor) - (x->minor < y->minor);
+}
+
+static void shuffle(const dg_split_rule *rule, const dg_event *row, int64_t n, dg_pick *pick)
+{
+    for (int64_t k = 0; k < n; k++) {
+        dg_rng r = dg_rng_at(rule->seed, DG_RNG_SPLIT, row[k].key);
+        pick[k] = (dg_pick){draw_u64(&r), (uint32_t)row[k].item, (int32_t)k};
+    }
+    qsort(pick, (size_t)n, sizeof *pick, compare_picks);
+}
+
+static void newest_last(const dg_event *row, int64_t n, dg_pick *pick)
+{
+    for (int64_t k = 0; k < n; k++)
+        pick[k] = (dg_pick){(uint64_t)row[k].time ^ 1ULL << 63, row[k].order, (int32_t)k};
+    qsort(pick, (size_t)n, sizeof *pick, compare_picks);
+}
+
+static void give(const dg_pick *pick, int64_t begin, int64_t end, dg_part to, uint8_t *part)
+{
+    for (int64_t k = begin; k < end; k++) part[pick[k].at] = (uint8_t)to;
+}
+
+static int64_t at_most(int64_t v, int64_t most) { return v < most ? v : most; }
+
+static void by_ratio(const dg_split_rule *rule, double draw, const dg_pick *pick, int64_t n,
+                     uint8_t *part)
+{
+    const double of = (double)n;
+    const int64_t test = at_most((int64_t)floor(of * rule->test + draw), n - 1);
+    const int64_t both = at_most((int64_t)floor(of * (rule->test + rule->valid) + draw), n - 1);
+    give(pick, 0, test, DG_PART_TEST, part);
+    give(pick, test, both, DG_PART_VALID, part);
+}
+
+static void by_place(const dg_split_rule *rule, const dg_pick *pick, int64_t n, uint8_t *part)
+{
+    const int64_t test = at_most(rule->n, n - 1);
+    const int64_t valid = rule->valid > 0 ? at_most(rule->n, n - 1 - test) : 0;
+    give(pick, n - test, n, DG_PART_TEST, part);
+    give(pick, n - test - valid, n - test, DG_PART_VALID, part);
+}
+
+static void by_time(const dg_split_rule *rule, const dg_event *row, int64_t n, uint8_t *part)
+{
+    for (int64_t k = 0; k < n; k++) {
+        if (row[k].time >= rule->time_test)
+            part[k] = DG_PART_TEST;
+        else if (row[k].time >= rule->time_valid)
+            part[k] = DG_PART_VALID;
+    }
+}
+
+static void show_some(const dg_split_rule *rule, double draw, dg_part target, const dg_pick *pick,
+                      int64_t n, uint8_t *part)
+{
+    int64_t shown = at_most((int64_t)floor((double)n * rule->fold_in + draw), n - 1);
+    if (shown < 1) shown = 1; /* a single rating is history, never a target */
+    give(pick, 0, shown, DG_PART_FOLD_IN, part);
+    give(pick, shown, n, target, part);
+}
+
+static void by_fold(const dg_split_rule *rule, double draw, const dg_pick *pick, int64_t n,
+                    uint8_t *part)
+{
+    const int64_t start = (int64_t)(draw * (double)rule->k); /* short histories hit all folds */
+    for (int64_t k = 0; k < n; k++) {
+        const int64_t fold = (start + k) % rule->k + 1;
+        if (fold == rule->fold)
+            part[pick[k].at] = DG_PART_TEST;
+        else if (rule->valid > 0 && fold == rule->fold % rule->k + 1)
+            part[pick[k].at] = DG_PART_VALID;
+    }
+}
+
+void dg_split_row(const dg_split_rule *rule, uint64_t user_hash, const dg_event *row, int64_t n,
+                  dg_pick *scratch, uint8_t *part)
+{
+    const double draw = user_draw(rule, user_hash);
+    const int64_t held =
+        rule->method == DG_SPLIT_USER_HOLDOUT ? dg_split_draw(rule->seed, user_hash) : INT64_MAX;
+    memset(part, DG_PART_TRAIN, (size_t)n);
+    switch (rule->method) {
+    case DG_SPLIT_RATIO:
+        shuffle(rule, row, n, scratch);
+        by_ratio(rule, draw, scratch, n, part);
+        break;
+    case DG_SPLIT_LEAVE_LAST:
+        newest_last(row, n, scratch);
+        by_place(rule, scratch, n, part);
+        break;
+    case DG_SPLIT_TIME: by_time(rule, row, n, part); break;
+    case DG_SPLIT_USER_HOLDOUT:
+        if (held > rule->holdout_valid) break;
+        shuffle(rule, row, n, scratch);
+        show_some(rule, draw, held <= rule->holdout_test ? DG_PART_TEST : DG_PART_VALID, scratch, n,
+                  part);
+        break;
+    case DG_SPLIT_KFOLD:
+        shuffle(rule, row, n, scratch);
+        by_fold(rule, draw, scratch, n, part);
+        break;
+    case DG_SPLIT_FILES:
+    case DG_SPLIT_NONE: break;
+    }
+}

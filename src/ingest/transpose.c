@@ -1,0 +1,147 @@
+#include "ingest/transpose.h"
+
+#include "base/memory.h"
+#include "comm/exchange.h"
+#include "ingest/rounds.h"
+
+typedef struct dg_entry {
+    int32_t row, column;
+    float value;
+} dg_entry;
+
+typedef struct dg_columns_plan {
+    dg_rounds rounds;
+    int64_t *count; /* (rounds, size) entries this rank sends */
+    int64_t *total; /* (size,) entries each rank receives, over all rounds and ranks */
+} dg_columns_plan;
+
+/* First entry of the row whose column is not below `column`. */
+static int64_t lower_bound(dg_row row, int64_t column)
+{
+    int64_t low = 0, high = row.n;
+    while (low < high) {
+        const int64_t middle = low + (high - low) / 2;
+        if (row.index[middle] < column)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Entries are sorted by column, so those for one rank and round are one stretch of each row. */
+static void count_entries(const dg_csr *m, dg_columns_plan *p)
+{
+    for (int64_t r = m->begin; r < m->end; r++) {
+        const dg_row row = dg_csr_row(m, r);
+        int64_t before = 0;
+        for (int rank = 0; rank < p->rounds.size; rank++)
+            for (int k = 0; k < p->rounds.n; k++) { /* ascending columns */
+                const int64_t end = lower_bound(row, dg_rounds_rows(&p->rounds, k, rank).end);
+                p->count[(size_t)k * (size_t)p->rounds.size + (size_t)rank] += end - before;
+                p->total[rank] += end - before;
+                before = end;
+            }
+    }
+}
+
+static dg_status make_plan(const dg_csr *m, dg_columns_plan *p, dg_err *err)
+{
+    p->count = dg_alloc((size_t)p->rounds.n * (size_t)p->rounds.size, sizeof *p->count);
+    p->total = dg_alloc((size_t)p->rounds.size, sizeof *p->total);
+    if (p->count == NULL || p->total == NULL)
+        return DG_FAIL(err, DG_ERR_NOMEM, "out of memory planning a transposition");
+    count_entries(m, p);
+    return DG_OK;
+}
+
+/* The entries of one round, grouped by owner, rows ascending. */
+static dg_status pack(const dg_csr *m, const dg_columns_plan *p, int round, dg_entry **out,
+                      dg_err *err)
+{
+    const int64_t *count = p->count + (size_t)round * (size_t)p->rounds.size;
+    int64_t n = 0, at = 0;
+    for (int rank = 0; rank < p->rounds.size; rank++) n += count[rank];
+    dg_entry *entry = *out = dg_alloc((size_t)n, sizeof *entry);
+    if (entry == NULL)
+        return DG_FAIL(err, DG_ERR_NOMEM, "out of memory sending %lld ratings", (long long)n);
+    for (int rank = 0; rank < p->rounds.size; rank++) {
+        const dg_range range = dg_rounds_rows(&p->rounds, round, rank);
+        for (int64_t r = m->begin; r < m->end; r++) {
+            const dg_row row = dg_csr_row(m, r);
+            const int64_t end = lower_bound(row, range.end);
+            for (int64_t k = lower_bound(row, range.begin); k < end; k++)
+                entry[at++] = (dg_entry){(int32_t)r, row.index[k], row.value[k]};
+        }
+    }
+    return DG_OK;
+}
+
+/* Append the arrivals to the rows [range.begin, range.end): a stable counting sort by column. */
+static dg_status place(dg_csr *out, dg_range range, const dg_entry *entry, int64_t n, dg_err *err)
+{
+    int64_t *ptr = out->ptr + (range.begin - out->begin);
+    const int64_t rows = range.end - range.begin;
+    int64_t *next = dg_alloc((size_t)rows + 1, sizeof *next);
+    if (next == NULL)
+        return DG_FAIL(err, DG_ERR_NOMEM, "out of memory transposing %lld rows", (long long)rows);
+    for (int64_t k = 0; k < n; k++) next[entry[k].column - range.begin + 1]++;
+    for (int64_t r = 0; r < rows; r++) ptr[r + 1] = ptr[r] + next[r + 1];
+    for (int64_t r = 0; r < rows; r++) next[r] = ptr[r];
+    for (int64_t k = 0; k < n; k++) {
+        const int64_t at = next[entry[k].column - range.begin]++;
+        out->index[at] = entry[k].row;
+        out->value[at] = entry[k].value;
+    }
+    dg_free(next);
+    return DG_OK;
+}
+
+static dg_status run_round(const dg_comm *c, const dg_csr *m, const dg_columns_plan *p, int round,
+                           dg_csr *out, dg_err *err)
+{
+    const int64_t *count = p->count + (size_t)round * (size_t)c->size;
+    dg_entry *sending = NULL;
+    void *received = NULL;
+    int64_t n = 0, *recv_count = dg_alloc((size_t)c->size, sizeof *recv_count);
+    dg_status st = recv_count == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory")
+                                      : pack(m, p, round, &sending, err);
+    st = dg_agree(c, st, err);
+    if (st == DG_OK)
+        st = dg_exchange(c, sending, sizeof *sending, count, &received, recv_count, err);
+    dg_free(sending);
+    if (st == DG_OK) {
+        for (int r = 0; r < c->size; r++) n += recv_count[r];
+        st = place(out, dg_rounds_rows(&p->rounds, round, c->rank), received, n, err);
+        st = dg_agree(c, st, err);
+    }
+    dg_free(received);
+    dg_free(recv_count);
+    return st;
+}
+
+static dg_status transpose(const dg_comm *c, const dg_csr *m, const dg_shards *columns,
+                           dg_columns_plan *p, dg_csr *out, dg_err *err)
+{
+    dg_status st = dg_agree(c, make_plan(m, p, err), err);
+    if (st != DG_OK) return st;
+    dg_sum_int64(c, p->total, c->size);
+    const dg_range own = dg_shards_rows(columns, c->rank, c->size);
+    st = dg_agree(c, dg_csr_create(own.begin, own.end, p->total[c->rank], out, err), err);
+    for (int k = 0; k < p->rounds.n && st == DG_OK; k++) st = run_round(c, m, p, k, out, err);
+    return st;
+}
+
+dg_status dg_transpose(const dg_comm *c, const dg_csr *by_row, const dg_shards *columns,
+                       int64_t batch, dg_csr *out, dg_err *err)
+{
+    int64_t n = dg_csr_count(by_row);
+    dg_sum_int64(c, &n, 1);
+    dg_columns_plan plan = {.rounds = dg_rounds_plan(columns, c->size, n, batch)};
+    *out = (dg_csr){0};
+    const dg_status st = transpose(c, by_row, columns, &plan, out, err);
+    dg_free(plan.count);
+    dg_free(plan.total);
+    if (st != DG_OK) dg_csr_free(out);
+    return st;
+}

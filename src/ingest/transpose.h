@@ -1,0 +1,23 @@
+/* transpose.h - rows by user become rows by item, at the owners of the items. */
+#ifndef DG_INGEST_TRANSPOSE_H
+#define DG_INGEST_TRANSPOSE_H
+#include "comm/shards.h"
+#include "sparse/csr.h"
+
+/**
+ * Transpose a matrix whose rows are dealt over ranks in order. COLLECTIVE.
+ *
+ * @param[in]  by_row   this rank's rows; ranks hold ascending ranges
+ * @param[in]  columns  shards of the columns, same on every rank
+ * @param[in]  batch    entries worth a round, 0: as rounds.h says
+ * @param[out] out      rows = columns of this rank's shards, entries sorted by old row number;
+ *                      empty on failure
+ *
+ * Cost    12 bytes on the wire per entry; 8 bytes per entry of the result, and twice 12 bytes per
+ *         entry of the largest round. Time: the entries, and rows * ranks * rounds searches.
+ * Errors  DG_ERR_NOMEM, agreed.
+ */
+dg_status dg_transpose(const dg_comm *c, const dg_csr *by_row, const dg_shards *columns,
+                       int64_t batch, dg_csr *out, dg_err *err);
+
+#endif
