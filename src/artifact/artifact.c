@@ -9,21 +9,40 @@
 
 /* ---- ids ---- */
 
-static int compare_bytes(const char *a, size_t na, const char *b, size_t nb)
+/* An id with its hash, as the order of ids compares them. */
+typedef struct dg_hashed_id {
+    uint64_t hash;
+    const char *bytes;
+    size_t n;
+} dg_hashed_id;
+
+static dg_hashed_id hashed(const char *bytes, size_t n)
 {
-    const int order = memcmp(a, b, na < nb ? na : nb);
-    return order != 0 ? order : (na > nb) - (na < nb);
+    return (dg_hashed_id){dg_id_hash(bytes, n), bytes, n};
+}
+
+static dg_hashed_id hashed_row(const dg_names *names, int64_t row)
+{
+    size_t n;
+    const char *bytes = dg_names_at(names, row, &n);
+    return hashed(bytes, n);
+}
+
+static int compare(dg_hashed_id a, dg_hashed_id b)
+{
+    if (a.hash != b.hash) return a.hash < b.hash ? -1 : 1;
+    const int order = memcmp(a.bytes, b.bytes, a.n < b.n ? a.n : b.n);
+    return order != 0 ? order : (a.n > b.n) - (a.n < b.n);
 }
 
 int64_t dg_names_find(const dg_names *names, const char *id, size_t n_bytes)
 {
+    const dg_hashed_id wanted = hashed(id, n_bytes);
     int64_t low = 0, high = names->n;
     while (low < high) {
         const int64_t middle = low + (high - low) / 2;
-        size_t n;
-        const char *at = dg_names_at(names, names->sorted[middle], &n);
-        const int order = compare_bytes(id, n_bytes, at, n);
-        if (order == 0) return names->sorted[middle];
+        const int order = compare(wanted, hashed_row(names, names->by_hash[middle]));
+        if (order == 0) return names->by_hash[middle];
         if (order < 0)
             high = middle;
         else
@@ -57,9 +76,10 @@ static dg_status read_texts(dg_artifact *a, dg_err *err)
         const char *key;
         bool required;
         char **at;
-    } texts[] = {{"name", true, &a->name},        {"algorithm", true, &a->algorithm},
-                 {"config", true, &a->config},    {"dataset", true, &a->dataset},
-                 {"created", false, &a->created}, {"metrics", false, &a->metrics}};
+    } texts[] = {{"name", true, &a->name},       {"algorithm", true, &a->algorithm},
+                 {"config", true, &a->config},   {"dataset", true, &a->dataset},
+                 {"model", true, &a->model},     {"created", false, &a->created},
+                 {"metrics", false, &a->metrics}};
     dg_status st = DG_OK;
     for (size_t k = 0; k < sizeof texts / sizeof *texts && st == DG_OK; k++)
         st = read_text(a, texts[k].key, texts[k].required, texts[k].at, err);
@@ -158,20 +178,18 @@ static dg_status map_names(const dg_artifact *a, int64_t n, const char *offsets,
     return DG_OK;
 }
 
-/* Strictly ascending texts in range are n different rows: a permutation, and no id twice. */
+/* Strictly ascending ids in range are n different rows: a permutation, and no id twice. */
 static dg_status check_order(const dg_artifact *a, const char *array, const dg_names *names,
                              dg_err *err)
 {
-    size_t n = 0, n_before = 0;
-    const char *before = NULL;
+    dg_hashed_id before = {0};
     for (int64_t k = 0; k < names->n; k++) {
-        if (names->sorted[k] < 0 || names->sorted[k] >= names->n)
+        if (names->by_hash[k] < 0 || names->by_hash[k] >= names->n)
             return wrong(a, array, k, "is not a row", err);
-        const char *at = dg_names_at(names, names->sorted[k], &n);
-        if (k > 0 && compare_bytes(before, n_before, at, n) >= 0)
+        const dg_hashed_id here = hashed_row(names, names->by_hash[k]);
+        if (k > 0 && compare(before, here) >= 0)
             return wrong(a, array, k, "is out of order, or an id occurs twice", err);
-        before = at;
-        n_before = n;
+        before = here;
     }
     return DG_OK;
 }
@@ -179,11 +197,11 @@ static dg_status check_order(const dg_artifact *a, const char *array, const dg_n
 static dg_status map_ids(const dg_artifact *a, int64_t n, const char *const path[3], dg_names *out,
                          dg_err *err)
 {
-    const void *sorted;
+    const void *order;
     dg_status st = map_names(a, n, path[0], path[1], out, err);
-    if (st == DG_OK) st = map_array(a, path[2], DG_I32, n, 1, &sorted, err);
+    if (st == DG_OK) st = map_array(a, path[2], DG_I32, n, 1, &order, err);
     if (st != DG_OK) return st;
-    out->sorted = sorted;
+    out->by_hash = order;
     return check_order(a, path[2], out, err);
 }
 
@@ -241,8 +259,8 @@ static dg_status map_popularity(dg_artifact *a, dg_err *err)
 
 static dg_status map_all(dg_artifact *a, dg_err *err)
 {
-    static const char *const user[] = {"ids/user/offsets", "ids/user/bytes", "ids/user/sorted"};
-    static const char *const item[] = {"ids/item/offsets", "ids/item/bytes", "ids/item/sorted"};
+    static const char *const user[] = {"ids/user/offsets", "ids/user/bytes", "ids/user/by_hash"};
+    static const char *const item[] = {"ids/item/offsets", "ids/item/bytes", "ids/item/by_hash"};
     dg_status st = map_ids(a, a->n_users, user, &a->user_id, err);
     if (st == DG_OK) st = map_ids(a, a->n_items, item, &a->item_id, err);
     if (st == DG_OK && dg_container_has(a->file, "titles/item/offsets"))
@@ -275,8 +293,8 @@ dg_status dg_artifact_open(const char *path, dg_artifact **out, dg_err *err)
 void dg_artifact_close(dg_artifact **a)
 {
     if (*a == NULL) return;
-    char *const texts[] = {(*a)->path,    (*a)->name,    (*a)->algorithm, (*a)->config,
-                           (*a)->dataset, (*a)->created, (*a)->metrics,   (*a)->content};
+    char *const texts[] = {(*a)->path,  (*a)->name,    (*a)->algorithm, (*a)->config, (*a)->dataset,
+                           (*a)->model, (*a)->created, (*a)->metrics,   (*a)->content};
     for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) dg_free(texts[k]);
     dg_container_close(&(*a)->file);
     dg_free(*a);

@@ -15,17 +15,19 @@ enum { DG_ARTIFACT_VERSION = 1 };
 
 /* One text per row, in place in the file. */
 typedef struct dg_names {
-    int64_t n;             /* rows; 0 where the artifact has no such texts */
-    const int64_t *offset; /* (n+1,) */
-    const char *bytes;     /* text of row r is bytes[offset[r] .. offset[r+1]) */
-    const int32_t *sorted; /* (n,) rows by memcmp of their text, shorter first; NULL for titles */
+    int64_t n;              /* rows; 0 where the artifact has no such texts */
+    const int64_t *offset;  /* (n+1,) */
+    const char *bytes;      /* text of row r is bytes[offset[r] .. offset[r+1]) */
+    const int32_t *by_hash; /* (n,) rows by dg_id_hash of their text, then memcmp, then length;
+                               NULL for titles */
 } dg_names;
 
 typedef struct dg_artifact {
     char *path;
-    char *name, *algorithm, *config, *dataset; /* never NULL */
-    char *created, *metrics;                   /* NULL where the file has none */
-    char *content;                             /* content digest, hexadecimal */
+    char *name, *algorithm, *config; /* never NULL */
+    char *dataset, *model;           /* content digests of what it was exported from */
+    char *created, *metrics;         /* NULL where the file has none */
+    char *content;                   /* content digest, hexadecimal */
 
     int64_t n_users, n_items; /* items >= 1 */
     int32_t n_cols;           /* of a factor row, >= 1 */
@@ -69,7 +71,7 @@ static inline const char *dg_names_at(const dg_names *names, int64_t row, size_t
     return names->bytes + names->offset[row];
 }
 
-/** Row of an id, or -1. Only for names with an order. LOCAL, O(n_bytes · log n). */
+/** Row of an id, or -1. Only for names with an order. LOCAL, O(log n) hashes of ids. */
 int64_t dg_names_find(const dg_names *names, const char *id, size_t n_bytes);
 
 #endif

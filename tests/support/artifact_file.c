@@ -5,13 +5,20 @@
 #include "base/memory.h"
 #include "base/rng.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* Also used outside Check, whose assertions need a running test. */
+static void must(bool good, const char *what)
+{
+    if (good) return;
+    fprintf(stderr, "artifact fixture: %s\n", what);
+    abort();
+}
 
 /* ---- making ---- */
 
@@ -20,10 +27,10 @@ static made_part *add_part(made_artifact *m, const char *array, dg_type type, in
 {
     made_part *p = m->part;
     while (p < m->part + PARTS && p->array != NULL) p++;
-    ck_assert_ptr_ne(p, m->part + PARTS);
+    must(p < m->part + PARTS, "too many arrays");
     *p = (made_part){array, type, n_rows, n_cols,
                      dg_alloc((size_t)(n_rows * n_cols), dg_type_size(type))};
-    ck_assert_ptr_nonnull(p->at);
+    must(p->at != NULL, "out of memory");
     return p;
 }
 
@@ -31,7 +38,7 @@ made_part *made_array(made_artifact *m, const char *array)
 {
     for (int k = 0; k < PARTS; k++)
         if (m->part[k].array != NULL && strcmp(m->part[k].array, array) == 0) return &m->part[k];
-    ck_abort_msg("no array %s", array);
+    must(false, array);
     return NULL;
 }
 
@@ -54,11 +61,14 @@ typedef struct sorting {
     const char *bytes;
 } sorting;
 
-static int by_text(const void *a, const void *b, void *context)
+static int by_id(const void *a, const void *b, void *context)
 {
     const sorting *s = context;
     const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
     const int64_t nx = s->offset[x + 1] - s->offset[x], ny = s->offset[y + 1] - s->offset[y];
+    const uint64_t hx = dg_id_hash(s->bytes + s->offset[x], (size_t)nx);
+    const uint64_t hy = dg_id_hash(s->bytes + s->offset[y], (size_t)ny);
+    if (hx != hy) return hx < hy ? -1 : 1;
     const int order =
         memcmp(s->bytes + s->offset[x], s->bytes + s->offset[y], (size_t)(nx < ny ? nx : ny));
     return order != 0 ? order : (nx > ny) - (nx < ny);
@@ -127,19 +137,20 @@ made_artifact *make_artifact(int64_t n_users, int64_t n_items, int64_t n_cols, u
                          .algorithm = "als",
                          .config = "model:\n  algorithm: als\n",
                          .dataset = "00",
+                         .model = "01",
                          .created = "2026-01-02T03:04:05Z",
                          .metrics = "{\"recall@20\": 0.25}"};
     add_names(m, n_users, "u%lld", "ids/user/offsets", "ids/user/bytes");
     add_names(m, n_items, "item %lld", "ids/item/offsets", "ids/item/bytes");
     add_names(m, n_items, "Title %lld", "titles/item/offsets", "titles/item/bytes");
-    add_order(m, "ids/user/sorted", n_users,
+    add_order(m, "ids/user/by_hash", n_users,
               (sorting){.offset = made_array(m, "ids/user/offsets")->at,
                         .bytes = made_array(m, "ids/user/bytes")->at},
-              by_text);
-    add_order(m, "ids/item/sorted", n_items,
+              by_id);
+    add_order(m, "ids/item/by_hash", n_items,
               (sorting){.offset = made_array(m, "ids/item/offsets")->at,
                         .bytes = made_array(m, "ids/item/bytes")->at},
-              by_text);
+              by_id);
     add_factors(m, "factors/user", n_users, true, &rng);
     add_factors(m, "factors/item", n_items, false, &rng);
     add_history(m, &rng);
@@ -159,7 +170,7 @@ static void put_attribute(hid_t meta, const char *name, hid_t type, const void *
 {
     hid_t space = H5Screate(H5S_SCALAR);
     hid_t attr = H5Acreate2(meta, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-    ck_assert_int_ge(H5Awrite(attr, type, value), 0);
+    must(H5Awrite(attr, type, value) >= 0, name);
     H5Aclose(attr);
     H5Sclose(space);
 }
@@ -196,10 +207,10 @@ static void put_set(hid_t file, const char *path, dg_type type, int64_t n_rows, 
     H5Pset_create_intermediate_group(link, 1);
     hid_t set =
         H5Dcreate2(file, path, dg_layout_file_type(type), space, link, H5P_DEFAULT, H5P_DEFAULT);
-    ck_assert_int_ge(set, 0);
-    if (n_rows > 0)
-        ck_assert_int_ge(
-            H5Dwrite(set, dg_layout_memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, at), 0);
+    must(set >= 0, path);
+    must(n_rows == 0 ||
+             H5Dwrite(set, dg_layout_memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, at) >= 0,
+         path);
     H5Dclose(set);
     H5Pclose(link);
     H5Sclose(space);
@@ -229,6 +240,7 @@ static void put_meta(hid_t file, dg_content *content, const made_artifact *m)
     put_text(meta, content, "algorithm", m->algorithm);
     put_text(meta, content, "config", m->config);
     put_text(meta, content, "dataset", m->dataset);
+    put_text(meta, content, "model", m->model);
     put_text(meta, content, "created", m->created);
     put_text(meta, content, "metrics", m->metrics);
     put_int(meta, content, "n_users", m->n_users);
@@ -240,7 +252,7 @@ static void put_meta(hid_t file, dg_content *content, const made_artifact *m)
         put_real(meta, content, "clip_min", m->clip_min);
         put_real(meta, content, "clip_max", m->clip_max);
     }
-    ck_assert_int_eq(dg_content_finish(content, hex, &err), DG_OK);
+    must(dg_content_finish(content, hex, &err) == DG_OK, "content digest");
     put_text(meta, content, "content_digest", hex);
     H5Gclose(meta);
 }
@@ -251,12 +263,12 @@ static void put_seal(const char *path)
     struct stat info;
     dg_err err;
     const int fd = open(path, O_RDWR);
-    ck_assert_int_eq(fstat(fd, &info), 0);
+    must(fd >= 0 && fstat(fd, &info) == 0, path);
     const int64_t n = dg_seal_blocks(info.st_size);
     dg_digest *blocks = dg_alloc((size_t)n, sizeof *blocks);
-    ck_assert_int_eq(dg_seal_digest(fd, path, info.st_size, 0, n, blocks, &err), DG_OK);
+    must(dg_seal_digest(fd, path, info.st_size, 0, n, blocks, &err) == DG_OK, path);
     dg_seal_text(info.st_size, blocks, seal);
-    ck_assert_int_eq(pwrite(fd, seal, sizeof seal, 0), sizeof seal);
+    must(pwrite(fd, seal, sizeof seal, 0) == sizeof seal, path);
     dg_free(blocks);
     close(fd);
 }
@@ -269,12 +281,12 @@ void write_artifact(const made_artifact *m, const char *path)
     H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_LATEST);
     H5Pset_userblock(create, DG_SEAL_SIZE);
     hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, create, access);
-    ck_assert_int_ge(file, 0);
+    must(file >= 0, path);
     for (int k = 0; k < PARTS; k++)
         if (m->part[k].array != NULL) put_part(file, &content, &m->part[k]);
     put_meta(file, &content, m);
     H5Pclose(create);
     H5Pclose(access);
-    ck_assert_int_ge(H5Fclose(file), 0);
+    must(H5Fclose(file) >= 0, path);
     put_seal(path);
 }

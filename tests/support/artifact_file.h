@@ -20,7 +20,8 @@ typedef struct made_artifact {
     int64_t n_users, n_items, n_cols, similar_cols;
     double offset, clip_min, clip_max;
     bool clipped;
-    const char *format, *name, *algorithm, *config, *dataset, *created, *metrics; /* NULL: none */
+    const char *format, *name, *algorithm, *config, *dataset, *model, *created,
+        *metrics; /* or NULL */
     int64_t version;
     made_part part[PARTS];
 } made_artifact;
@@ -35,7 +36,7 @@ made_artifact *make_artifact(int64_t n_users, int64_t n_items, int64_t n_cols, u
 /** The array at a path, to be spoiled. */
 made_part *made_array(made_artifact *m, const char *array);
 
-/** Write it; the test fails where that does. */
+/** Write it; aborts where that fails. */
 void write_artifact(const made_artifact *m, const char *path);
 
 void free_artifact(made_artifact **m);

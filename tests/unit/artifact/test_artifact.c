@@ -216,9 +216,9 @@ static void no_title_bytes(made_artifact *m) { made_array(m, "titles/item/bytes"
 static void late_start(made_artifact *m) { set_i64(m, "ids/user/offsets", 0, 1); }
 static void going_back(made_artifact *m) { set_i64(m, "ids/item/offsets", 2, 1); }
 static void far_end(made_artifact *m) { set_i64(m, "titles/item/offsets", 8, INT64_MAX); }
-static void bad_row(made_artifact *m) { set_i32(m, "ids/user/sorted", 2, 6); }
-static void negative_row(made_artifact *m) { set_i32(m, "ids/item/sorted", 0, -1); }
-static void unsorted(made_artifact *m) { swap_i32(m, "ids/item/sorted", 3); }
+static void bad_row(made_artifact *m) { set_i32(m, "ids/user/by_hash", 2, 6); }
+static void negative_row(made_artifact *m) { set_i32(m, "ids/item/by_hash", 0, -1); }
+static void unsorted(made_artifact *m) { swap_i32(m, "ids/item/by_hash", 3); }
 static void twice(made_artifact *m) { ((char *)made_array(m, "ids/user/bytes")->at)[3] = '0'; }
 static void unknown_good(made_artifact *m) { set_i32(m, "history/index", 0, 8); }
 static void negative_good(made_artifact *m) { set_i32(m, "history/index", 0, -1); }
@@ -251,10 +251,10 @@ static const struct {
                {late_start, "ids/user/offsets: row 0"},
                {going_back, "ids/item/offsets: row 2"},
                {far_end, "titles/item/bytes has shape"},
-               {bad_row, "ids/user/sorted: row 2"},
-               {negative_row, "ids/item/sorted: row 0"},
-               {unsorted, "ids/item/sorted: row 4"},
-               {twice, "ids/user/sorted: row"},
+               {bad_row, "ids/user/by_hash: row 2"},
+               {negative_row, "ids/item/by_hash: row 0"},
+               {unsorted, "ids/item/by_hash: row 4"},
+               {twice, "ids/user/by_hash: row"},
                {unknown_good, "history/index: row 0"},
                {negative_good, "history/index: row 0"},
                {same_good, "history/index: row 1"},
