@@ -1,0 +1,102 @@
+/* daogou-serve - the serving node: maps one artifact and answers HTTP until told to stop. */
+#include "base/log.h"
+#include "base/text.h"
+#include "base/version.h"
+#include "serve/server.h"
+
+#include <argp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double patience = 10; /* seconds for requests in flight when told to stop */
+
+typedef struct arguments {
+    const char *artifact;
+    dg_server_options server;
+} arguments;
+
+static const struct argp_option options[] = {
+    {"artifact", 'a', "FILE", 0, "The artifact.h5 to serve, made by daogou export", 0},
+    {"listen", 'l', "HOST:PORT", 0,
+     "Address to answer on (default 127.0.0.1:8080; port 0 takes a free one)", 0},
+    {"threads", 't', "N", 0, "Threads that answer (default: one per processor)", 0},
+    {0}};
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    arguments *a = state->input;
+    int64_t n;
+    switch (key) {
+    case 'a': a->artifact = text; return 0;
+    case 'l': a->server.listen = text; return 0;
+    case 't':
+        if (!dg_parse_int64(text, strlen(text), &n) || n < 1 || n > DG_MAX_THREADS)
+            argp_error(state, "--threads must be a number from 1 to %d", DG_MAX_THREADS);
+        a->server.threads = (int)n;
+        return 0;
+    case ARGP_KEY_ARG: argp_error(state, "unexpected argument \"%s\"", text); return 0;
+    case ARGP_KEY_END:
+        if (a->artifact == NULL) argp_error(state, "which artifact? give --artifact FILE");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void print_version(FILE *out, struct argp_state *state)
+{
+    (void)state;
+    fprintf(out, "daogou-serve %s (%s)\n", dg_version(), dg_revision());
+}
+
+static int fail(dg_status st, const dg_err *err)
+{
+    fprintf(stderr, "daogou-serve: %s\n", err->text);
+    if (err->hint[0] != '\0') fprintf(stderr, "hint: %s\n", err->hint);
+    return dg_status_exit(st);
+}
+
+static void announce(const dg_artifact *a, const dg_server *server)
+{
+    char users[32], items[32];
+    dg_log(DG_LOG_INFO, "ready", "daogou-serve: %s (%s), %s users, %s items, on http://%s", a->name,
+           a->algorithm, dg_show_count(a->n_users, users, sizeof users),
+           dg_show_count(a->n_items, items, sizeof items), dg_server_address(server));
+}
+
+/* Serve until SIGTERM or SIGINT, which every thread blocks and this one waits for. */
+static dg_status serve(const arguments *a, dg_node **node, dg_err *err)
+{
+    sigset_t ends;
+    int which;
+    dg_server *server;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    sigprocmask(SIG_BLOCK, &ends, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    dg_status st = dg_node_open(a->artifact, node, err);
+    if (st == DG_OK) st = dg_server_start(*node, &a->server, &server, err);
+    if (st != DG_OK) return st;
+    announce(dg_node_artifact(*node), server);
+    while (sigwait(&ends, &which) != 0) continue;
+    dg_server_stop(&server, patience);
+    dg_log(DG_LOG_INFO, "stopped", "daogou-serve: stopped by %s", strsignal(which));
+    return DG_OK;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct argp parser = {
+        options, parse, NULL, "Answer recommendations over HTTP from one artifact.",
+        NULL,    NULL,  NULL};
+    arguments a = {.server = dg_server_defaults()};
+    dg_node *node = NULL;
+    dg_err err;
+    argp_program_version_hook = print_version;
+    argp_parse(&parser, argc, argv, 0, NULL, &a);
+    const dg_status st = serve(&a, &node, &err);
+    dg_node_close(&node);
+    return st == DG_OK ? EXIT_SUCCESS : fail(st, &err);
+}

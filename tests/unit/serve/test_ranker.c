@@ -1,0 +1,319 @@
+/* The scan and the ranker against slow references, ties and fallbacks included. */
+#include "artifact_file.h"
+#include "base/memory.h"
+#include "base/rng.h"
+#include "scratch.h"
+#include "serve/ranker.h"
+#include "serve/scan.h"
+#include "unit_main.h"
+
+#include <math.h>
+
+/* ---- the scan ---- */
+
+START_TEST(the_scan_is_the_dot_product_at_every_shape)
+{
+    static float query[200], rows[9 * 210], out[9];
+    dg_rng rng = dg_rng_at(1, DG_RNG_TEST, 0);
+    for (int k = 0; k < 200; k++) query[k] = (float)dg_rng_normal(&rng);
+    for (int k = 0; k < 9 * 210; k++) rows[k] = (float)dg_rng_normal(&rng);
+    for (int n_cols = 1; n_cols <= 200; n_cols++)
+        for (int n_rows = 1; n_rows <= 9; n_rows++) {
+            const size_t stride = (size_t)n_cols + (size_t)(n_cols % 3);
+            dg_scan(query, rows, stride, n_cols, n_rows, out);
+            for (int r = 0; r < n_rows; r++) {
+                double dot = 0, size = 0;
+                for (int c = 0; c < n_cols; c++) {
+                    const double term = (double)query[c] * (double)rows[(size_t)r * stride + c];
+                    dot += term;
+                    size += fabs(term);
+                }
+                /* any order of n float additions is within n rounding errors of the terms' size */
+                ck_assert_double_eq_tol(out[r], dot, (n_cols + 1) * size * 0x1p-24);
+            }
+        }
+}
+END_TEST
+
+START_TEST(a_row_has_the_same_bits_wherever_it_stands)
+{
+    enum { COLS = 66, ROWS = 7 };
+    static float query[COLS], rows[ROWS * COLS], together[ROWS], alone;
+    dg_rng rng = dg_rng_at(2, DG_RNG_TEST, 0);
+    for (int k = 0; k < COLS; k++) query[k] = (float)dg_rng_normal(&rng);
+    for (int k = 0; k < ROWS * COLS; k++) rows[k] = (float)dg_rng_normal(&rng);
+    dg_scan(query, rows, COLS, COLS, ROWS, together);
+    for (int r = 0; r < ROWS; r++) {
+        dg_scan(query, rows + r * COLS, COLS, COLS, 1, &alone);
+        ck_assert_mem_eq(&alone, &together[r], sizeof alone);
+    }
+}
+END_TEST
+
+/* ---- slow and obvious references: score everything, sort everything ---- */
+
+typedef struct scored {
+    double score;
+    int32_t item;
+} scored;
+
+static int best_first(const void *x, const void *y)
+{
+    const scored *p = x, *q = y;
+    if (p->score != q->score) return p->score < q->score ? 1 : -1;
+    return (p->item > q->item) - (p->item < q->item);
+}
+
+static bool has_seen(const dg_artifact *a, int64_t user, int32_t item)
+{
+    if (user < 0) return false;
+    for (int64_t p = a->history_ptr[user]; p < a->history_ptr[user + 1]; p++)
+        if (a->history_item[p] == item) return true;
+    return false;
+}
+
+/* Terms are multiples of 1/64, so float sums are exact and the reference may add in any order. */
+static int reference_recommend(const dg_artifact *a, int64_t user, bool exclude, scored *out)
+{
+    int n = 0;
+    for (int32_t i = 0; i < a->n_items; i++) {
+        if (exclude && has_seen(a, user, i)) continue;
+        double score = a->offset;
+        for (int32_t c = 0; c < a->n_cols; c++)
+            score += (double)a->user_factor[user * a->n_cols + c] *
+                     (double)a->item_factor[(int64_t)i * a->n_cols + c];
+        out[n++] = (scored){score, i};
+    }
+    qsort(out, (size_t)n, sizeof *out, best_first);
+    return n;
+}
+
+static int reference_popular(const dg_artifact *a, int64_t user, bool exclude, scored *out)
+{
+    int n = 0;
+    for (int32_t i = 0; i < a->n_items; i++)
+        if (!exclude || !has_seen(a, user, i)) out[n++] = (scored){(double)a->popularity[i], i};
+    qsort(out, (size_t)n, sizeof *out, best_first);
+    return n;
+}
+
+static double cosine(const dg_artifact *a, int32_t i, int32_t j)
+{
+    double dot = 0, ii = 0, jj = 0;
+    for (int32_t c = 0; c < a->similar_cols; c++) {
+        const double x = (double)a->item_factor[(int64_t)i * a->n_cols + c];
+        const double y = (double)a->item_factor[(int64_t)j * a->n_cols + c];
+        dot += x * y, ii += x * x, jj += y * y;
+    }
+    return ii > 0 && jj > 0 ? dot / sqrt(ii * jj) : -INFINITY;
+}
+
+/* ---- with a fixture ---- */
+
+static dg_artifact *a;
+static dg_ranker *ranker;
+static dg_hit hit[1000];
+static dg_list list = {.hit = hit};
+static dg_err err;
+
+static void open_fixture(made_artifact *m)
+{
+    const char *path = scratch(getpid(), "artifact.h5");
+    write_artifact(m, path);
+    free_artifact(&m);
+    ck_assert_msg(dg_artifact_open(path, &a, &err) == DG_OK, "%s", err.text);
+    ck_assert_msg(dg_ranker_create(a, &ranker, &err) == DG_OK, "%s", err.text);
+}
+
+static void close_fixture(void)
+{
+    dg_ranker_destroy(&ranker);
+    dg_ranker_destroy(&ranker);
+    dg_artifact_close(&a);
+    scratch_remove();
+    ck_assert_uint_eq(dg_alloc_live(), 0);
+}
+
+static void same_items(const scored *want, int n_want, int k)
+{
+    ck_assert_int_eq(list.n, n_want < k ? n_want : k);
+    for (int place = 0; place < list.n; place++)
+        ck_assert_int_eq(hit[place].index, want[place].item);
+}
+
+START_TEST(every_user_gets_the_reference_list)
+{
+    enum { USERS = 20, ITEMS = 700 };
+    static const int ks[] = {1, 10, 37, 699, 700, 1000};
+    static scored want[ITEMS];
+    open_fixture(make_artifact(USERS, ITEMS, 7, 3));
+    for (int64_t u = 2; u < USERS; u++)
+        for (int exclude = 0; exclude < 2; exclude++) {
+            const int n = reference_recommend(a, u, exclude, want);
+            for (int k = 0; k < 6; k++) {
+                ck_assert_int_eq(dg_ranker_recommend(ranker, u, ks[k], exclude, &list, &err),
+                                 DG_OK);
+                same_items(want, n, ks[k]);
+                for (int place = 0; place < list.n; place++)
+                    ck_assert(hit[place].score == (float)want[place].score);
+                ck_assert(list.source == DG_SOURCE_USER && list.reason == NULL);
+                ck_assert(list.excludes_seen == exclude);
+            }
+        }
+    close_fixture();
+}
+END_TEST
+
+START_TEST(equal_scores_stand_in_item_order)
+{
+    made_artifact *m = make_artifact(3, 600, 4, 4);
+    float *item = made_array(m, "factors/item")->at;
+    for (int k = 0; k < 600 * 4; k++) item[k] = 1; /* every score equal */
+    open_fixture(m);
+    ck_assert_int_eq(dg_ranker_recommend(ranker, 2, 300, false, &list, &err), DG_OK);
+    for (int place = 0; place < 300; place++) ck_assert_int_eq(hit[place].index, place);
+    ck_assert_int_eq(dg_ranker_similar(ranker, 5, 300, &list, &err), DG_OK);
+    for (int place = 0; place < 300; place++)
+        ck_assert_int_eq(hit[place].index, place + (place >= 5));
+    close_fixture();
+}
+END_TEST
+
+START_TEST(those_the_model_cannot_know_get_popular_goods)
+{
+    static scored want[50];
+    open_fixture(make_artifact(5, 50, 6, 5));
+    ck_assert_int_eq(dg_ranker_recommend(ranker, -1, 20, true, &list, &err), DG_OK);
+    ck_assert(list.source == DG_SOURCE_POPULAR && list.excludes_seen);
+    ck_assert_str_eq(list.reason, "unknown_user");
+    same_items(want, reference_popular(a, -1, true, want), 20);
+    ck_assert_int_eq(dg_ranker_recommend(ranker, 0, 20, true, &list, &err), DG_OK);
+    ck_assert_int_eq(list.source, DG_SOURCE_POPULAR);
+    ck_assert_str_eq(list.reason, "no_profile");
+    same_items(want, reference_popular(a, 0, true, want), 20);
+    close_fixture();
+}
+END_TEST
+
+START_TEST(popular_goods_a_user_has_seen_are_left_out)
+{
+    static scored want[50];
+    made_artifact *m = make_artifact(6, 50, 6, 6);
+    memset(made_array(m, "factors/user")->at, 0, 6 * 6 * sizeof(float)); /* nobody has a profile */
+    open_fixture(m);
+    for (int64_t u = 2; u < 6; u++) {
+        ck_assert_int_eq(dg_ranker_recommend(ranker, u, 50, true, &list, &err), DG_OK);
+        ck_assert_str_eq(list.reason, "no_profile");
+        same_items(want, reference_popular(a, u, true, want), 50);
+        ck_assert_int_lt(list.n, 50);
+    }
+    close_fixture();
+}
+END_TEST
+
+START_TEST(a_user_who_has_seen_all_gets_popular_goods_all_the_same)
+{
+    static scored want[30];
+    open_fixture(make_artifact(3, 30, 5, 7)); /* user 1 has seen every item */
+    ck_assert_int_eq(dg_ranker_recommend(ranker, 1, 8, true, &list, &err), DG_OK);
+    ck_assert(list.source == DG_SOURCE_POPULAR && !list.excludes_seen);
+    ck_assert_str_eq(list.reason, "all_seen");
+    same_items(want, reference_popular(a, 1, false, want), 8);
+    ck_assert_int_eq(dg_ranker_recommend(ranker, 1, 8, false, &list, &err), DG_OK);
+    ck_assert_int_eq(list.source, DG_SOURCE_USER);
+    close_fixture();
+}
+END_TEST
+
+START_TEST(neighbours_are_the_reference_by_cosine)
+{
+    enum { ITEMS = 600, K = 25 };
+    open_fixture(make_artifact(2, ITEMS, 12, 8));
+    for (int32_t i = 0; i < ITEMS - 1; i += 7) {
+        bool taken[ITEMS] = {false};
+        ck_assert_int_eq(dg_ranker_similar(ranker, i, K, &list, &err), DG_OK);
+        ck_assert(list.source == DG_SOURCE_ITEM && list.n == K);
+        const double worst = cosine(a, i, hit[K - 1].index);
+        for (int place = 0; place < K; place++) {
+            const double c = cosine(a, i, hit[place].index);
+            ck_assert(hit[place].index != i && !taken[hit[place].index]);
+            ck_assert_double_eq_tol(hit[place].score, c, 1e-6); /* float rounding of the product */
+            taken[hit[place].index] = true;
+        }
+        for (int32_t j = 0; j < ITEMS; j++)
+            ck_assert(taken[j] || j == i || cosine(a, i, j) <= worst + 1e-6);
+    }
+    close_fixture();
+}
+END_TEST
+
+START_TEST(an_item_without_a_vector_is_nobodys_neighbour)
+{
+    open_fixture(make_artifact(2, 20, 6, 9)); /* the last item has no vector */
+    ck_assert_int_eq(dg_ranker_similar(ranker, 19, 5, &list, &err), DG_OK);
+    ck_assert_int_eq(list.source, DG_SOURCE_POPULAR);
+    ck_assert_str_eq(list.reason, "no_vector");
+    ck_assert_int_eq(list.n, 5);
+    for (int place = 0; place < 5; place++) ck_assert_int_ne(hit[place].index, 19);
+    ck_assert_int_eq(dg_ranker_similar(ranker, 3, 20, &list, &err), DG_OK);
+    ck_assert_int_eq(list.n, 18); /* all but itself and the one without */
+    for (int place = 0; place < list.n; place++) ck_assert_int_ne(hit[place].index, 19);
+    close_fixture();
+}
+END_TEST
+
+START_TEST(without_taste_columns_neighbours_are_popular_goods)
+{
+    made_artifact *m = make_artifact(2, 20, 4, 10);
+    m->similar_cols = 0;
+    open_fixture(m);
+    ck_assert_int_eq(dg_ranker_similar(ranker, 3, 5, &list, &err), DG_OK);
+    ck_assert_int_eq(list.source, DG_SOURCE_POPULAR);
+    ck_assert_int_eq(dg_ranker_recommend(ranker, 1, 5, false, &list, &err), DG_OK);
+    ck_assert_int_eq(list.source, DG_SOURCE_USER);
+    close_fixture();
+}
+END_TEST
+
+START_TEST(scores_that_are_not_finite_are_an_error)
+{
+    made_artifact *m = make_artifact(4, 300, 6, 11);
+    float *user = made_array(m, "factors/user")->at;
+    user[2 * 6] = NAN;
+    user[3 * 6] = 3e38f; /* overflows against item 280 */
+    ((float *)made_array(m, "factors/item")->at)[280 * 6] = 3e38f;
+    open_fixture(m);
+    ck_assert_int_eq(dg_ranker_recommend(ranker, 2, 5, true, &list, &err), DG_ERR_NUMERIC);
+    ck_assert_int_eq(dg_ranker_recommend(ranker, 3, 5, false, &list, &err), DG_ERR_NUMERIC);
+    ck_assert_int_eq(dg_ranker_recommend(ranker, 0, 5, true, &list, &err), DG_OK);
+    close_fixture();
+}
+END_TEST
+
+START_TEST(an_item_factor_that_is_not_finite_is_refused_at_once)
+{
+    static const float bad[] = {NAN, INFINITY, -INFINITY};
+    for (int k = 0; k < 3; k++) {
+        const char *path = scratch(getpid(), "artifact.h5");
+        made_artifact *m = make_artifact(2, 9, 5, 12);
+        ((float *)made_array(m, "factors/item")->at)[7 * 5 + 4] = bad[k]; /* a bias column too */
+        write_artifact(m, path);
+        free_artifact(&m);
+        ck_assert_int_eq(dg_artifact_open(path, &a, &err), DG_OK);
+        ck_assert_int_eq(dg_ranker_create(a, &ranker, &err), DG_ERR_DATA);
+        ck_assert_ptr_null(ranker);
+        ck_assert_ptr_nonnull(strstr(err.text, "row 7"));
+        close_fixture();
+    }
+}
+END_TEST
+
+UNIT_MAIN("ranker", the_scan_is_the_dot_product_at_every_shape,
+          a_row_has_the_same_bits_wherever_it_stands, every_user_gets_the_reference_list,
+          equal_scores_stand_in_item_order, those_the_model_cannot_know_get_popular_goods,
+          popular_goods_a_user_has_seen_are_left_out,
+          a_user_who_has_seen_all_gets_popular_goods_all_the_same,
+          neighbours_are_the_reference_by_cosine, an_item_without_a_vector_is_nobodys_neighbour,
+          without_taste_columns_neighbours_are_popular_goods,
+          scores_that_are_not_finite_are_an_error,
+          an_item_factor_that_is_not_finite_is_refused_at_once)
