@@ -5,19 +5,24 @@
 #include <check.h>
 #include <stdlib.h>
 
+static inline int unit_main(const char *name, const TTest *const *tests, size_t n)
+{
+    Suite *s = suite_create(name);
+    TCase *tc = tcase_create(name);
+    tcase_set_timeout(tc, 60);
+    for (size_t k = 0; k < n; k++) tcase_add_test(tc, tests[k]);
+    suite_add_tcase(s, tc);
+    SRunner *sr = srunner_create(s);
+    srunner_run_all(sr, CK_NORMAL);
+    const int failed = srunner_ntests_failed(sr);
+    srunner_free(sr);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 #define UNIT_MAIN(name, ...)                                                                       \
     int main(void)                                                                                 \
     {                                                                                              \
         const TTest *const tests[] = {__VA_ARGS__};                                                \
-        Suite *s = suite_create(name);                                                             \
-        TCase *tc = tcase_create(name);                                                            \
-        tcase_set_timeout(tc, 60);                                                                 \
-        for (size_t k = 0; k < sizeof tests / sizeof *tests; k++) tcase_add_test(tc, tests[k]);    \
-        suite_add_tcase(s, tc);                                                                    \
-        SRunner *sr = srunner_create(s);                                                           \
-        srunner_run_all(sr, CK_NORMAL);                                                            \
-        const int failed = srunner_ntests_failed(sr);                                              \
-        srunner_free(sr);                                                                          \
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;                                               \
+        return unit_main(name, tests, sizeof tests / sizeof *tests);                               \
     }
 #endif
