@@ -390,6 +390,27 @@ dg_status dg_container_arrays(const dg_container *c, dg_strings *names, dg_err *
     return code < 0 ? DG_FAIL(err, DG_ERR_DATA, "%s: cannot list its arrays", c->path) : DG_OK;
 }
 
+static herr_t list_attribute(hid_t group, const char *name, const H5A_info_t *info, void *context)
+{
+    dg_listing *l = context;
+    (void)group;
+    (void)info;
+    l->status = dg_strings_add(l->names, name, strlen(name) + 1, l->err);
+    return l->status == DG_OK ? 0 : -1;
+}
+
+dg_status dg_container_attributes(const dg_container *c, const char *group, dg_strings *names,
+                                  dg_err *err)
+{
+    dg_listing l = {names, DG_OK, err};
+    const herr_t code = H5Aiterate_by_name(c->file, group, H5_INDEX_NAME, H5_ITER_INC, NULL,
+                                           list_attribute, &l, H5P_DEFAULT);
+    if (l.status != DG_OK) return l.status;
+    return code < 0
+               ? DG_FAIL(err, DG_ERR_DATA, "%s: cannot list the attributes of %s", c->path, group)
+               : DG_OK;
+}
+
 static herr_t add_attribute(hid_t group, const char *name, const H5A_info_t *info, void *context)
 {
     dg_content *content = context;

@@ -64,6 +64,10 @@ dg_status dg_container_int(const dg_container *c, const char *group, const char 
 dg_status dg_container_real(const dg_container *c, const char *group, const char *name, double *out,
                             dg_err *err);
 
+/** Names of the attributes of a group, sorted, each with its NUL. LOCAL. Errors DG_ERR_DATA. */
+dg_status dg_container_attributes(const dg_container *c, const char *group, dg_strings *names,
+                                  dg_err *err);
+
 /** Names of all arrays, sorted, each with its NUL; digests left out. LOCAL. */
 dg_status dg_container_arrays(const dg_container *c, dg_strings *names, dg_err *err);
 

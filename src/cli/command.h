@@ -1,0 +1,57 @@
+/* command.h - what a subcommand is, and what the frame hands it.
+ *
+ * A new command is one file cmd_NAME.c and one row in commands.c. The frame parses the line, says
+ * help, starts MPI where it is needed, prints an error once and turns it into the exit code. */
+#ifndef DG_CLI_COMMAND_H
+#define DG_CLI_COMMAND_H
+#include "base/log.h"
+#include "base/option.h"
+#include "comm/comm.h"
+
+typedef struct dg_cli dg_cli;
+
+typedef struct dg_command {
+    const char *name;
+    const char *arguments; /* as help shows them: "JOB.yaml", "FILE…" */
+    const char *summary;   /* one line */
+    int min_args, max_args;
+    bool has_job;   /* takes --set, --work, --resume, --dry-run, --print-config, --help-keys */
+    bool has_peers; /* runs on all ranks; otherwise MPI is never started */
+    const dg_option *row; /* flags of its own; --exclude-seen is row "exclude_seen"; may be NULL */
+    size_t n_rows, fields_size;
+    /** Do it. COLLECTIVE where it has peers, else LOCAL. Results go to stdout, on rank 0 only. */
+    dg_status (*run)(const dg_cli *cli, dg_err *err);
+} dg_command;
+
+struct dg_cli {
+    const dg_command *command;
+    char **args; /* (n_args,) what is no option: the job file, files, ids */
+    int n_args;
+    const char **sets; /* (n_sets,) arguments of --set */
+    size_t n_sets;
+    const char *work;   /* NULL: runs/NAME */
+    const char *resume; /* "auto", "none" or a path */
+    bool json, dry_run, print_config, help, help_keys;
+    dg_log_level level;
+    void *fields;        /* the command's own flags, defaults filled in; NULL where it has none */
+    const dg_comm *comm; /* NULL where the command runs without peers */
+};
+
+/** All commands, ended by one without a name, in the order help shows them. */
+extern const dg_command dg_commands[];
+
+/** Is this the rank that speaks? Without peers always. LOCAL. */
+static inline bool dg_cli_speaks(const dg_cli *cli)
+{
+    return cli->comm == NULL || cli->comm->rank == 0;
+}
+
+/** Print `json` (reference stolen) as one document on stdout. LOCAL. Errors DG_ERR_NOMEM. */
+dg_status dg_cli_print_json(json_t *json, dg_err *err);
+
+/* The commands, one file each. */
+dg_status dg_cmd_inspect(const dg_cli *cli, dg_err *err);
+dg_status dg_cmd_verify(const dg_cli *cli, dg_err *err);
+dg_status dg_cmd_doctor(const dg_cli *cli, dg_err *err);
+
+#endif
