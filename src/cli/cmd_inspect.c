@@ -138,7 +138,7 @@ static void print_human(const json_t *doc)
     print_arrays(json_object_get(doc, "arrays"));
 }
 
-dg_status dg_cmd_inspect(const dg_cli *cli, dg_err *err)
+static dg_status run(const dg_cli *cli, dg_err *err)
 {
     dg_container *c = NULL;
     json_t *doc = json_object();
@@ -150,3 +150,12 @@ dg_status dg_cmd_inspect(const dg_cli *cli, dg_err *err)
     json_decref(doc);
     return st;
 }
+
+const dg_command dg_cmd_inspect = {
+    .name = "inspect",
+    .arguments = "FILE",
+    .summary = "show what a Daogou file holds",
+    .min_args = 1,
+    .max_args = 1,
+    .run = run,
+};

@@ -20,7 +20,7 @@ static dg_status verify(const char *path, json_t *files, dg_err *err)
 }
 
 /* The first bad file ends it: its error is the answer. */
-dg_status dg_cmd_verify(const dg_cli *cli, dg_err *err)
+static dg_status run(const dg_cli *cli, dg_err *err)
 {
     json_t *files = json_array();
     for (int k = 0; k < cli->n_args; k++) {
@@ -39,3 +39,12 @@ dg_status dg_cmd_verify(const dg_cli *cli, dg_err *err)
     json_decref(files);
     return DG_OK;
 }
+
+const dg_command dg_cmd_verify = {
+    .name = "verify",
+    .arguments = "FILE…",
+    .summary = "check every digest of Daogou files",
+    .min_args = 1,
+    .max_args = INT_MAX,
+    .run = run,
+};

@@ -1,6 +1,6 @@
 /* command.h - what a subcommand is, and what the frame hands it.
  *
- * A new command is one file cmd_NAME.c and one row in commands.c. The frame parses the line, says
+ * A new command is one file cmd_NAME.c and one line in commands.c. The frame parses the line, says
  * help, starts MPI where it is needed, prints an error once and turns it into the exit code. */
 #ifndef DG_CLI_COMMAND_H
 #define DG_CLI_COMMAND_H
@@ -37,8 +37,8 @@ struct dg_cli {
     const dg_comm *comm; /* NULL where the command runs without peers */
 };
 
-/** All commands, ended by one without a name, in the order help shows them. */
-extern const dg_command dg_commands[];
+/** All commands in the order help shows them, NULL-terminated. */
+extern const dg_command *const dg_commands[];
 
 /** Is this the rank that speaks? Without peers always. LOCAL. */
 static inline bool dg_cli_speaks(const dg_cli *cli)
@@ -49,9 +49,7 @@ static inline bool dg_cli_speaks(const dg_cli *cli)
 /** Print `json` (reference stolen) as one document on stdout. LOCAL. Errors DG_ERR_NOMEM. */
 dg_status dg_cli_print_json(json_t *json, dg_err *err);
 
-/* The commands, one file each. */
-dg_status dg_cmd_inspect(const dg_cli *cli, dg_err *err);
-dg_status dg_cmd_verify(const dg_cli *cli, dg_err *err);
-dg_status dg_cmd_doctor(const dg_cli *cli, dg_err *err);
+/* One file each: cmd_NAME.c. */
+extern const dg_command dg_cmd_generate, dg_cmd_inspect, dg_cmd_verify, dg_cmd_doctor;
 
 #endif

@@ -194,9 +194,9 @@ const dg_command *dg_cli_find(const char *name, dg_err *err)
 {
     const char *names[64];
     size_t n = 0;
-    for (; dg_commands[n].name != NULL && n < 64; n++) {
-        if (strcmp(dg_commands[n].name, name) == 0) return &dg_commands[n];
-        names[n] = dg_commands[n].name;
+    for (; dg_commands[n] != NULL && n < 64; n++) {
+        if (strcmp(dg_commands[n]->name, name) == 0) return dg_commands[n];
+        names[n] = dg_commands[n]->name;
     }
     const char *near = dg_nearest(name, names, n);
     DG_FAIL(err, DG_ERR_USAGE, "unknown command \"%.60s\"", name);
@@ -211,8 +211,8 @@ void dg_cli_overview(void)
 {
     printf("Usage: daogou COMMAND [JOB.yaml] [options]\n"
            "Trains shopping-guide recommenders on any number of MPI ranks.\n\n");
-    for (const dg_command *c = dg_commands; c->name != NULL; c++)
-        printf("  %-10s %s\n", c->name, c->summary);
+    for (size_t k = 0; dg_commands[k] != NULL; k++)
+        printf("  %-10s %s\n", dg_commands[k]->name, dg_commands[k]->summary);
     printf("\n  --help     say this; after a command: its arguments and options\n"
            "  --version  print version and revision\n\n"
            "daogou run --help-keys prints every key of a job file. docs/ has the rest.\n");

@@ -1,6 +1,7 @@
 #include "base/fault.h"
 #include "base/version.h"
 #include "cli/blas_core.h"
+#include "cli/job_input.h"
 #include "cli/line.h"
 #include "dense/blas.h"
 #include "job/signals.h"
@@ -60,7 +61,8 @@ static int run_alone(dg_cli *cli)
     if (rank_of_launcher() != 0) return EXIT_SUCCESS;
     dg_log_setup(0, cli->level);
     log_start();
-    dg_status st = cli->command->run(cli, &err);
+    dg_status st =
+        dg_cli_asks_about_job(cli) ? dg_cli_about_job(cli, &err) : cli->command->run(cli, &err);
     if (st == DG_OK) st = flush_output(&err);
     if (st != DG_OK) report(cli->command->name, &err, 1);
     return dg_status_exit(st);
@@ -97,7 +99,7 @@ static int run_command(const dg_command *command, int argc, char **argv)
     } else if (cli.help) {
         if (rank_of_launcher() == 0) dg_cli_help(command);
         code = EXIT_SUCCESS;
-    } else if (command->has_peers) {
+    } else if (command->has_peers && !dg_cli_asks_about_job(&cli)) {
         code = run_with_peers(&cli, &argc, &argv);
     } else {
         code = run_alone(&cli);

@@ -107,7 +107,8 @@ static dg_status reset(loader *ld, slot s)
         dg_options_free(s.row, 1, s.mount->fields);
         return dg_options_default(s.row, 1, s.mount->fields, ld->err);
     }
-    if (strcmp(s.row->key, "path") == 0) return dg_option_set(s.row, s.mount->fields, "", ld->err);
+    if (s.mount->part != NULL && strcmp(s.row->key, "path") == 0)
+        return dg_option_set(s.row, s.mount->fields, "", ld->err);
     st = dg_option_show(s.row, s.mount->base, &text, ld->err);
     if (st == DG_OK) st = dg_option_set(s.row, s.mount->fields, text, ld->err);
     dg_free(text);

@@ -62,6 +62,7 @@ typedef struct dg_job_table {
     const char *name; /* "ials" */
     const dg_option *options;
     size_t n_options, options_size;
+    const void *defaults; /* such a struct, filled; NULL: each row's own default */
 } dg_job_table;
 
 typedef struct dg_job_tables { /* borrowed as long as jobs parsed with them live */

@@ -316,8 +316,11 @@ static dg_mount place(const layout *l, const dg_job *job)
 static size_t plug(dg_mount *out, const dg_job_table *table, void *options)
 {
     if (table == NULL) return 0;
-    *out =
-        (dg_mount){.prefix = "", .rows = table->options, .n = table->n_options, .fields = options};
+    *out = (dg_mount){.prefix = "",
+                      .rows = table->options,
+                      .n = table->n_options,
+                      .fields = options,
+                      .base = table->defaults};
     return 1;
 }
 

@@ -10,7 +10,7 @@ typedef struct dg_mount {
     const dg_option *rows; /* (n,) */
     size_t n;
     void *fields;              /* the struct the rows describe, inside the job */
-    const dg_job_source *base; /* defaults come from here instead of the rows; else NULL */
+    const void *base;          /* such a struct: defaults come from it instead of the rows */
     const dg_job_source *part; /* table of raw data this belongs to; else NULL */
 } dg_mount;
 

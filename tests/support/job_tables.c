@@ -41,9 +41,9 @@ static const dg_option generate_rows[] = {
 };
 
 static const dg_job_table models[] = {
-    {"toy", toy_rows, sizeof toy_rows / sizeof *toy_rows, sizeof(toy_options)},
-    {"plain", plain_rows, 1, sizeof(size_options)},
+    {"toy", toy_rows, sizeof toy_rows / sizeof *toy_rows, sizeof(toy_options), NULL},
+    {"plain", plain_rows, 1, sizeof(size_options), NULL},
 };
-static const dg_job_table generate = {"generate", generate_rows, 1, sizeof(size_options)};
+static const dg_job_table generate = {"generate", generate_rows, 1, sizeof(size_options), NULL};
 
 const dg_job_tables toy_tables = {models, 2, &generate};

@@ -458,6 +458,27 @@ START_TEST(a_section_is_shown_alone_and_unnamed_stages_are_left_out)
 }
 END_TEST
 
+START_TEST(a_table_may_bring_its_own_defaults)
+{
+    const toy_options defaults = {.factors = 7, .regularization = 0.5, .note = "none"};
+    dg_job_table models[] = {toy_tables.models[0]};
+    models[0].defaults = &defaults;
+    const dg_job_tables tables = {.models = models, .n_models = 1};
+    dg_job_input in = {.file = dg_strdup("job.yaml")};
+    dg_text_add(&in.text, "model: {algorithm: toy, rank: 9}");
+    dg_job *job;
+    dg_err err;
+    ck_assert_int_eq(dg_job_parse(&in, &tables, &job, &err), DG_OK);
+    const toy_options *o = job->model.options;
+    ck_assert_int_eq(o->factors, 9);
+    ck_assert_double_eq(o->regularization, 0.5);
+    ck_assert_str_eq(o->note, "none");
+    dg_job_destroy(&job);
+    dg_job_input_free(&in);
+    ck_assert_uint_eq(dg_alloc_live(), 0);
+}
+END_TEST
+
 START_TEST(help_names_every_key_of_every_algorithm)
 {
     dg_text out = {0};
@@ -575,7 +596,7 @@ UNIT_MAIN("config", a_job_lands_in_its_struct, an_empty_job_has_defaults_and_the
           test_files_take_their_dialect_from_the_ratings_unless_they_say_otherwise,
           keys_that_need_each_other_are_checked, a_shown_job_is_a_job_that_shows_itself,
           a_section_is_shown_alone_and_unnamed_stages_are_left_out,
-          help_names_every_key_of_every_algorithm,
+          a_table_may_bring_its_own_defaults, help_names_every_key_of_every_algorithm,
           mangled_jobs_are_refused_or_shown_and_leak_nothing,
           every_failing_allocation_is_reported_and_leaks_nothing,
           input_is_read_from_file_and_environment)
