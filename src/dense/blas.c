@@ -2,11 +2,15 @@
 
 #include <cblas.h>
 #include <math.h>
+#include <stddef.h>
 
 /* LAPACK inside OpenBLAS; Debian ships no C header for it. */
 void spotrf_(const char *uplo, const int *n, float *a, const int *lda, int *info);
 void spotrs_(const char *uplo, const int *n, const int *nrhs, const float *a, const int *lda,
              float *b, const int *ldb, int *info);
+
+/* Before main, so that no caller can forget it on some rank. */
+__attribute__((constructor)) static void one_thread(void) { openblas_set_num_threads(1); }
 
 void dg_gemm_nt(int m, int n, int k, const float *a, const float *b, float *out)
 {
@@ -41,17 +45,14 @@ void dg_gemv_t_add(int n, int k, const float *rows, const float *t, float *out)
 bool dg_cholesky_solve(int k, float *a, float *b)
 {
     /* Row-major lower is column-major upper: LAPACK's own order, nothing is transposed. */
-    for (int i = 0; i < k; i++)
-        if (!isfinite(a[(long)i * k + i])) return false;
     const int one = 1;
     int info = 0;
     spotrf_("U", &k, a, &k, &info);
-    if (info == 0) spotrs_("U", &k, &one, a, &k, b, &k, &info);
+    if (info != 0) return false;
+    for (int i = 0; i < k; i++) /* LAPACK lets NaN pass; whatever is not finite ends up here */
+        if (!isfinite(a[(size_t)i * (size_t)k + (size_t)i])) return false;
+    spotrs_("U", &k, &one, a, &k, b, &k, &info);
     return info == 0;
 }
 
-const char *dg_blas_core(void)
-{
-    openblas_set_num_threads(1);
-    return openblas_get_corename();
-}
+const char *dg_blas_core(void) { return openblas_get_corename(); }

@@ -1,5 +1,5 @@
-/* blas.h - the only door to BLAS and LAPACK. One thread per call: rows and tiles are the
- * parallelism here, and threaded BLAS inside threaded rows is 10 to 30 times slower. */
+/* blas.h - the only door to BLAS and LAPACK. One thread per call, from before main: rows and tiles
+ * are the parallelism here, and threaded BLAS inside threaded rows is 10 to 30 times slower. */
 #ifndef DG_DENSE_BLAS_H
 #define DG_DENSE_BLAS_H
 #include <stdbool.h>
@@ -26,12 +26,13 @@ void dg_gemv_t_add(int n, int k, const float *rows, const float *t, float *out);
  * Solve a x = b for symmetric positive definite a, by Cholesky. LOCAL. k^3/3 flops.
  * @param[in,out] a  (k, k) lower triangle; the factor afterwards
  * @param[in,out] b  (k,) right side; the solution afterwards
- * Returns false where a is not positive definite or not finite; b is then of no use.
+ * Returns false where a is not positive definite or not finite; a and b are then of no use. What
+ * is not finite in b stays so.
  * Source  LAPACK spotrf and spotrs.
  */
 bool dg_cholesky_solve(int k, float *a, float *b);
 
-/** Core BLAS computes on ("SkylakeX"), one thread from now on. LOCAL. */
+/** Core BLAS computes on ("SkylakeX"). LOCAL. */
 const char *dg_blas_core(void);
 
 #endif
