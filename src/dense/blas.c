@@ -12,11 +12,6 @@ void spotrs_(const char *uplo, const int *n, const int *nrhs, const float *a, co
 /* Before main, so that no caller can forget it on some rank. */
 __attribute__((constructor)) static void one_thread(void) { openblas_set_num_threads(1); }
 
-void dg_gemm_nt(int m, int n, int k, const float *a, const float *b, float *out)
-{
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, 1, a, k, b, k, 0, out, n);
-}
-
 void dg_syrk_add(int n, int k, const float *rows, float *gram)
 {
     cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, k, n, 1, rows, k, 1, gram, k);

@@ -4,9 +4,6 @@
 #define DG_DENSE_BLAS_H
 #include <stdbool.h>
 
-/** out (m, n) = a (m, k) * b (n, k)^T, row-major, contiguous. LOCAL. 2 m n k flops. */
-void dg_gemm_nt(int m, int n, int k, const float *a, const float *b, float *out);
-
 /** gram (k, k) += rows (n, k)^T rows, lower triangle only, row-major. LOCAL. n k^2 flops. */
 void dg_syrk_add(int n, int k, const float *rows, float *gram);
 

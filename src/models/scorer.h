@@ -26,7 +26,8 @@ typedef struct dg_scorer {
      *  Cost for factor models 2 n (end-begin) d flops. */
     void (*score)(void *self, int64_t begin, int64_t end, float *out);
 
-    /** Score of the loaded user number i (0 … n-1) for one item, not clipped. LOCAL, O(d). */
+    /** Score of the loaded user number i (0 … n-1) for one item, not clipped, the same bits as from
+     *  `score`. LOCAL, O(d). */
     float (*score_one)(void *self, int i, int64_t item);
 
     /** Free what the scorer owns, NULL-safe. LOCAL. */

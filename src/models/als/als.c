@@ -3,7 +3,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "comm/tree.h"
-#include "dense/blas.h"
+#include "dense/scores.h"
 #include "models/als/rows.h"
 
 #include <math.h>
@@ -235,7 +235,7 @@ typedef struct dg_als_scorer {
     dg_als_side side; /* for fold-in */
     dg_als_workspace *workspace;
     float *users; /* (DG_SCORER_TILE, d) loaded rows, made ready for a plain dot product */
-    float *bias;  /* (DG_SCORER_TILE,) mean + user bias */
+    float *start; /* (DG_SCORER_TILE,) mean + user bias */
     int n;        /* users loaded */
 } dg_als_scorer;
 
@@ -258,9 +258,9 @@ static dg_status load_users(void *self, const int64_t *user, int n, dg_err *err)
         if (!user_row(s, user[i], row))
             return DG_FAIL(err, DG_ERR_NUMERIC, "user row %lld: its history cannot be folded in",
                            (long long)user[i]);
-        s->bias[i] = (float)s->model->mean;
+        s->start[i] = (float)s->model->mean;
         if (!s->side.biases) continue;
-        s->bias[i] += row[d - 1];
+        s->start[i] += row[d - 1];
         row[d - 1] = 1; /* meets the item's bias */
     }
     return DG_OK;
@@ -269,21 +269,15 @@ static dg_status load_users(void *self, const int64_t *user, int n, dg_err *err)
 static void score(void *self, int64_t begin, int64_t end, float *out)
 {
     const dg_als_scorer *s = self;
-    const int n_items = (int)(end - begin);
-    dg_gemm_nt(s->n, n_items, s->model->d, s->users, dg_matrix_row(&s->model->items, begin), out);
-    for (int i = 0; i < s->n; i++)
-        for (int j = 0; s->bias[i] != 0 && j < n_items; j++)
-            out[(size_t)i * (size_t)n_items + (size_t)j] += s->bias[i];
+    dg_scores(s->n, (int)(end - begin), s->model->d, s->users,
+              dg_matrix_row(&s->model->items, begin), s->start, out);
 }
 
 static float score_one(void *self, int i, int64_t item)
 {
     const dg_als_scorer *s = self;
-    const float *a = s->users + (size_t)i * (size_t)s->model->d;
-    const float *b = dg_matrix_row(&s->model->items, item);
-    double sum = s->bias[i];
-    for (int j = 0; j < s->model->d; j++) sum += (double)a[j] * b[j];
-    return (float)sum;
+    return dg_score_one(s->model->d, s->users + (size_t)i * (size_t)s->model->d,
+                        dg_matrix_row(&s->model->items, item), s->start[i]);
 }
 
 static void destroy_scorer(dg_scorer *out)
@@ -292,7 +286,7 @@ static void destroy_scorer(dg_scorer *out)
     if (s == NULL) return;
     dg_als_workspace_destroy(&s->workspace);
     dg_free(s->users);
-    dg_free(s->bias);
+    dg_free(s->start);
     dg_free(s);
     out->self = NULL;
 }
@@ -312,8 +306,8 @@ static dg_status scorer(dg_model *m, dg_scorer *out, dg_err *err)
     if (st == DG_OK) {
         s->model = m;
         s->users = dg_alloc((size_t)DG_SCORER_TILE * (size_t)m->d, sizeof(float));
-        s->bias = dg_alloc(DG_SCORER_TILE, sizeof(float));
-        st = s->users == NULL || s->bias == NULL
+        s->start = dg_alloc(DG_SCORER_TILE, sizeof(float));
+        st = s->users == NULL || s->start == NULL
                  ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for scoring")
                  : dg_als_workspace_create(m->d, &s->workspace, err);
     }
