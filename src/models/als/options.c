@@ -7,14 +7,17 @@ static const char *const solvers[] = {"auto", "cholesky", NULL};
 
 /* What peers call the same thing (docs/algorithms/als.md). */
 static const char *const as_factors[] = {
-    "rank",          "n_factors", "nFactors",   "n_components", "embedding_size",
-    "embedding_dim", "k",         "num-latent", "NFactors",     NULL};
+    "rank",           "n_factors",     "nFactors", "n_components",
+    "embedding_size", "embedding_dim", "features", "k",
+    "num-latent",     "NFactors",      NULL};
 static const char *const as_iterations[] = {"maxIter",      "maxIterations", "max_iter", "epochs",
                                             "train_epochs", "iters",         NULL};
 static const char *const as_reg[] = {"regParam", "reg", "lambda", "lambda_", "lam", NULL};
 static const char *const as_exponent[] = {"nu", "nu_star", "regularization_exp", NULL};
 static const char *const as_unobserved[] = {"alpha0", NULL};
 static const char *const as_confidence[] = {"confidence_scaling", NULL};
+static const char *const as_alpha[] = {"weight", NULL};
+static const char *const as_solver[] = {"solver_type", "linear_solver", NULL};
 static const char *const as_init[] = {"stddev", NULL};
 
 #define FIELD(f) offsetof(dg_als_options, f)
@@ -76,7 +79,8 @@ static const char *const as_init[] = {"stddev", NULL};
          .help = "start: N(0, init_std^2 / factors)"},                                             \
     {                                                                                              \
         .key = "model.solver", .type = DG_OPT_CHOICE, .offset = FIELD(solver), .fallback = "auto", \
-        .choices = solvers, .help = "how a row is solved; auto: the fastest exact one"             \
+        .choices = solvers, .aliases = as_solver,                                                  \
+        .help = "how a row is solved; auto: the fastest exact one"                                 \
     }
 
 const dg_option dg_als__ials_options[DG_ALS_N_IALS] = {
@@ -108,6 +112,7 @@ const dg_option dg_als__ials_options[DG_ALS_N_IALS] = {
      .fallback = "1",
      .min = 0,
      .max = 1e9,
+     .aliases = as_alpha,
      .help = "alpha of linear and log confidence"},
     {.key = "model.epsilon",
      .type = DG_OPT_REAL,
@@ -139,21 +144,31 @@ static void settle_sides(dg_als_options *o)
     if (o->reg_item < 0) o->reg_item = o->reg;
 }
 
+/* Something must hold a row with fewer entries than factors in place, on either side. */
+static dg_status check_solvable(const dg_als_options *o, dg_err *err)
+{
+    if (o->unobserved_weight > 0 || (o->reg_user > 0 && o->reg_item > 0)) return DG_OK;
+    const char *key = o->reg_user > 0   ? "reg_item"
+                      : o->reg_item > 0 ? "reg_user"
+                                        : "regularization";
+    return DG_FAIL(err, DG_ERR_CONFIG,
+                   "model.%s is 0%s: rows with fewer entries than factors have no single solution",
+                   key,
+                   o->loss == DG_ALS_RATINGS ? "" : ", and model.unobserved_weight is 0 as well");
+}
+
 dg_status dg_als__settle_ials(void *options, dg_err *err)
 {
     dg_als_options *o = options;
     settle_sides(o);
-    if (o->compat !=
-        DG_ALS_OURS) { /* all four weigh the unseen 1 and aim the whole confidence at 1 */
+    if (o->compat != DG_ALS_OURS) {
+        /* All four weigh the unseen 1 and aim the whole confidence at 1. */
         o->loss = DG_ALS_HKV;
         o->confidence = DG_ALS_LINEAR;
         o->unobserved_weight = 1;
         o->reg_exponent = o->compat == DG_ALS_SPARK || o->compat == DG_ALS_ONEDAL ? 1 : 0;
     }
-    if (o->unobserved_weight > 0 || o->reg_user > 0) return DG_OK;
-    return DG_FAIL(err, DG_ERR_CONFIG,
-                   "model.unobserved_weight and model.regularization are both 0: rows have no "
-                   "single solution");
+    return check_solvable(o, err);
 }
 
 dg_status dg_als__settle_ratings(void *options, dg_err *err)
@@ -162,8 +177,5 @@ dg_status dg_als__settle_ratings(void *options, dg_err *err)
     settle_sides(o);
     o->loss = DG_ALS_RATINGS;
     o->unobserved_weight = 0;
-    if (o->reg_user > 0 && o->reg_item > 0) return DG_OK;
-    return DG_FAIL(err, DG_ERR_CONFIG,
-                   "model.regularization is 0: rows with fewer ratings than "
-                   "factors have no single solution");
+    return check_solvable(o, err);
 }
