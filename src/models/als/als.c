@@ -119,7 +119,7 @@ static dg_status prepare_side(dg_model *m, const dg_matrix *features, const dg_s
                          .mean = m->mean,
                          .biases = m->options->loss == DG_ALS_RATINGS && m->options->biases};
     if (!has_base(m)) return DG_OK;
-    const dg_status st = dg_als_gram(m->comm, shards, features, m->d, m->gram, err);
+    const dg_status st = dg_als_gram(m->comm, shards, features, m->gram, err);
     if (st != DG_OK) return st;
     for (size_t k = 0; k < (size_t)m->d * (size_t)m->d; k++)
         m->base[k] = (float)(m->options->unobserved_weight * m->gram[k]);
@@ -130,7 +130,7 @@ static dg_status prepare_side(dg_model *m, const dg_matrix *features, const dg_s
 /* Sum over all pairs of score^2 = <W'W, H'H>; the Gram of the users is in m->gram. */
 static dg_status add_unobserved(dg_model *m, double counted_unseen, dg_loss *loss, dg_err *err)
 {
-    const dg_status st = dg_als_gram(m->comm, &m->data->items, &m->items, m->d, m->other, err);
+    const dg_status st = dg_als_gram(m->comm, &m->data->items, &m->items, m->other, err);
     double dot = 0;
     for (size_t k = 0; k < (size_t)m->d * (size_t)m->d; k++) dot += m->gram[k] * m->other[k];
     loss->unobserved = m->options->unobserved_weight * dot - counted_unseen;

@@ -186,7 +186,6 @@ typedef struct dg_half {
     dg_matrix *solution;
     dg_als_row_loss *loss; /* (own rows,) or NULL */
     int64_t first_bad;     /* least row that could not be solved, or INT64_MAX */
-    int64_t done;
 } dg_half;
 
 /* One thread's share of the own rows; which thread solves a row changes nothing. */
@@ -280,9 +279,9 @@ dg_status dg_als_solve_side(const dg_comm *c, const dg_als_side *s, const dg_sha
 
 enum { GRAM_ROWS = 256 }; /* rows turned into doubles at a time; fixed, since sums follow it */
 
-static void add_rows(const dg_matrix *m, int d, int64_t begin, int64_t end, double *panel,
-                     double *gram)
+static void add_rows(const dg_matrix *m, int64_t begin, int64_t end, double *panel, double *gram)
 {
+    const int d = m->n_cols;
     for (int64_t r = begin; r < end; r += GRAM_ROWS) {
         const int n = (int)(end - r < GRAM_ROWS ? end - r : GRAM_ROWS);
         for (int k = 0; k < n; k++)
@@ -292,9 +291,10 @@ static void add_rows(const dg_matrix *m, int d, int64_t begin, int64_t end, doub
     }
 }
 
-dg_status dg_als_gram(const dg_comm *c, const dg_shards *shards, const dg_matrix *m, int d,
-                      double *out, dg_err *err)
+dg_status dg_als_gram(const dg_comm *c, const dg_shards *shards, const dg_matrix *m, double *out,
+                      dg_err *err)
 {
+    const int d = m->n_cols;
     dg_tree *tree = NULL;
     double *panel = dg_alloc((size_t)GRAM_ROWS * (size_t)d, sizeof *panel);
     dg_status st = panel == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a Gram matrix")
@@ -302,7 +302,7 @@ dg_status dg_als_gram(const dg_comm *c, const dg_shards *shards, const dg_matrix
     st = dg_agree(c, st, err);
     const dg_run run = dg_shards_run(shards->n, c->rank, c->size);
     for (int s = run.begin; s < run.end && st == DG_OK; s++) {
-        add_rows(m, d, shards->begin[s], shards->begin[s + 1], panel, dg_tree_leaf(tree));
+        add_rows(m, shards->begin[s], shards->begin[s + 1], panel, dg_tree_leaf(tree));
         dg_tree_push(tree);
     }
     if (st == DG_OK) {

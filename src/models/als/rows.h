@@ -12,8 +12,8 @@
 /* One side's half of a sweep: everything a row solve reads. All borrowed. */
 typedef struct dg_als_side {
     const dg_als_options *options;
-    const dg_matrix *features; /* the other side's rows, (n, d) or (n, d + 1) with biases */
-    const float *base;         /* (d, d) lower, alpha0 * Gram of the features; NULL for ratings */
+    const dg_matrix *features; /* (n, d) the other side's rows */
+    const float *base;         /* (d, d) alpha0 * Gram of the features; NULL for ratings */
     double reg;                /* lambda of this side */
     double mean;               /* global mean of the ratings; 0 for the others */
     bool biases;               /* the last column of a row is its bias, and a feature of 1 */
@@ -59,9 +59,9 @@ dg_status dg_als_solve_side(const dg_comm *c, const dg_als_side *s, const dg_sha
                             const dg_csr *ratings, dg_matrix *solution, dg_als_row_loss *loss,
                             const char *what, dg_err *err);
 
-/** Gram matrix of all rows, first d columns: out (d, d) whole square, summed in the shards' fixed
- *  order. COLLECTIVE. Cost n d^2 flops. Errors DG_ERR_NOMEM, agreed. */
-dg_status dg_als_gram(const dg_comm *c, const dg_shards *shards, const dg_matrix *m, int d,
-                      double *out, dg_err *err);
+/** Gram matrix of all rows, out (n_cols, n_cols) whole square, summed in the shards' fixed order.
+ *  COLLECTIVE. Cost n_rows n_cols^2 flops. Errors DG_ERR_NOMEM, agreed. */
+dg_status dg_als_gram(const dg_comm *c, const dg_shards *shards, const dg_matrix *m, double *out,
+                      dg_err *err);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-int dg_als_is_positive(float value) { return value > 0; }
+bool dg_als_is_positive(float value) { return value > 0; }
 
 /* Observed confidence beyond the unseen weight: 1, alpha r, or alpha log(1 + r / epsilon). */
 static double observed(const dg_als_options *o, double size)

@@ -15,7 +15,7 @@ typedef struct dg_als_pair {
 dg_als_pair dg_als_pair_of(const dg_als_options *o, float value);
 
 /** Does the value count as a positive for Spark's lambda * n? LOCAL. */
-int dg_als_is_positive(float value);
+bool dg_als_is_positive(float value);
 
 /** lambda of a row: reg * n^nu, with n the number of its ratings (of its positives for spark), plus
  *  alpha0 * (columns) for the ials family at nu > 0. LOCAL. */
