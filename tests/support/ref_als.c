@@ -1,0 +1,210 @@
+#include "ref_als.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void swap_rows(int d, double *a, double *b, int i, int j)
+{
+    for (int c = 0; c < d; c++) {
+        const double t = a[i * d + c];
+        a[i * d + c] = a[j * d + c];
+        a[j * d + c] = t;
+    }
+    const double t = b[i];
+    b[i] = b[j];
+    b[j] = t;
+}
+
+bool ref_solve(int d, double *a, double *b)
+{
+    for (int p = 0; p < d; p++) {
+        int best = p;
+        for (int r = p + 1; r < d; r++)
+            if (fabs(a[r * d + p]) > fabs(a[best * d + p])) best = r;
+        if (a[best * d + p] == 0) return false;
+        swap_rows(d, a, b, p, best);
+        for (int r = p + 1; r < d; r++) {
+            const double f = a[r * d + p] / a[p * d + p];
+            for (int c = p; c < d; c++) a[r * d + c] -= f * a[p * d + c];
+            b[r] -= f * b[p];
+        }
+    }
+    for (int p = d - 1; p >= 0; p--) {
+        for (int c = p + 1; c < d; c++) b[p] -= a[p * d + c] * b[c];
+        b[p] /= a[p * d + p];
+    }
+    return true;
+}
+
+static double value_at(const ref_als *r, bool of_users, int64_t own, int64_t other)
+{
+    return of_users ? r->value[own * r->n_items + other] : r->value[other * r->n_items + own];
+}
+
+/* ---- systems, as published ---- */
+
+typedef struct pair_terms {
+    double in_matrix, in_right_side; /* factors of y y' and of y */
+} pair_terms;
+
+static pair_terms terms_of(const ref_als *r, double v)
+{
+    const bool liked = v > 0;
+    const double alpha = r->alpha, size = fabs(v);
+    const double log_weight = alpha * log(1 + size / r->epsilon);
+    switch (r->law) {
+    case REF_IALS: return (pair_terms){1, liked ? 1 : 0};
+    case REF_IALS_LOG: return (pair_terms){log_weight, liked ? log_weight : 0};
+    case REF_HKV: return (pair_terms){alpha * size, liked ? r->alpha0 + alpha * v : 0};
+    case REF_IMPLICIT: return (pair_terms){alpha * size - 1, liked ? alpha * v : 0};
+    case REF_SPARK: return (pair_terms){alpha * size, liked ? 1 + alpha * v : 0};
+    case REF_ONEDAL: return (pair_terms){alpha * v, liked ? 1 + alpha * v : 0};
+    case REF_PAPER_HKV: return (pair_terms){alpha * size, liked ? 1 + alpha * v : 0};
+    default: abort(); /* ratings have no such terms */
+    }
+}
+
+static double weight_of_all(const ref_als *r)
+{
+    if (r->law == REF_RATINGS) return 0;
+    return r->law == REF_IALS || r->law == REF_IALS_LOG || r->law == REF_HKV ? r->alpha0 : 1;
+}
+
+/* lambda as the law scales it, from n entries of which n_liked are positive. */
+static double lambda_of(const ref_als *r, int64_t n, int64_t n_liked, int64_t n_other)
+{
+    switch (r->law) {
+    case REF_RATINGS: return r->reg * pow((double)n, r->nu);
+    case REF_IMPLICIT:
+    case REF_PAPER_HKV: return r->reg;
+    case REF_SPARK: return r->reg * (double)n_liked;
+    case REF_ONEDAL: return r->reg * (double)n;
+    default: return r->reg * pow((double)n + r->alpha0 * (double)n_other, r->nu);
+    }
+}
+
+static void add_outer(int d, double weight, const double *y, double *m)
+{
+    for (int i = 0; i < d; i++)
+        for (int j = 0; j < d; j++) m[i * d + j] += weight * y[i] * y[j];
+}
+
+static double row_lambda(const ref_als *r, bool of_users, int64_t at)
+{
+    const int64_t n_other = of_users ? r->n_items : r->n_users;
+    int64_t n = 0, n_liked = 0;
+    for (int64_t o = 0; o < n_other; o++) {
+        const double v = value_at(r, of_users, at, o);
+        n += !isnan(v);
+        n_liked += v > 0;
+    }
+    return n == 0 ? 0 : lambda_of(r, n, n_liked, n_other);
+}
+
+/* y with its bias moved to the target, where there are biases. */
+static void feature_of(const ref_als *r, bool of_users, int64_t other, double *y, double *bias)
+{
+    const double *row = (of_users ? r->items : r->users) + other * r->d;
+    memcpy(y, row, (size_t)r->d * sizeof *y);
+    *bias = r->biases ? row[r->d - 1] : 0;
+    if (r->biases) y[r->d - 1] = 1;
+}
+
+bool ref_als_row(const ref_als *r, bool of_users, int64_t at, double *x)
+{
+    const int d = r->d;
+    const int64_t n_other = of_users ? r->n_items : r->n_users;
+    double *m = calloc((size_t)(d * d), sizeof *m), *y = calloc((size_t)d, sizeof *y);
+    int64_t n = 0;
+    memset(x, 0, (size_t)d * sizeof *x);
+    for (int64_t o = 0; o < n_other; o++) {
+        const double v = value_at(r, of_users, at, o);
+        double bias;
+        feature_of(r, of_users, o, y, &bias);
+        if (weight_of_all(r) != 0) add_outer(d, weight_of_all(r), y, m);
+        if (isnan(v)) continue;
+        n++;
+        const pair_terms t =
+            r->law == REF_RATINGS ? (pair_terms){1, v - r->mean - bias} : terms_of(r, v);
+        add_outer(d, t.in_matrix, y, m);
+        for (int k = 0; k < d; k++) x[k] += t.in_right_side * y[k];
+    }
+    for (int k = 0; k < d; k++) m[k * d + k] += row_lambda(r, of_users, at);
+    const bool good = n == 0 || ref_solve(d, m, x);
+    free(m);
+    free(y);
+    return good;
+}
+
+/* ---- losses, from what a pair weighs and aims at ---- */
+
+static double score_of(const ref_als *r, int64_t u, int64_t i)
+{
+    const double *w = r->users + u * r->d, *h = r->items + i * r->d;
+    const int n = r->biases ? r->d - 1 : r->d;
+    double s = r->mean + (r->biases ? w[n] + h[n] : 0);
+    for (int k = 0; k < n; k++) s += w[k] * h[k];
+    return s;
+}
+
+/* Whole confidence of an observed value in the losses that weigh every pair once. */
+static double confidence_of(const ref_als *r, double v)
+{
+    switch (r->law) {
+    case REF_HKV: return r->alpha0 + r->alpha * fabs(v);
+    case REF_IMPLICIT: return r->alpha * fabs(v);
+    case REF_ONEDAL: return 1 + r->alpha * v;
+    default: return 1 + r->alpha * fabs(v);
+    }
+}
+
+static void add_pair(const ref_als *r, double v, double score, ref_loss *l)
+{
+    const double aim = v > 0 ? 1 : 0;
+    const bool seen = !isnan(v);
+    if (r->law == REF_RATINGS) {
+        if (seen) l->observed += (v - score) * (v - score);
+    } else if (r->law == REF_IALS || r->law == REF_IALS_LOG) { /* zero is an aim of every pair */
+        const double weight = r->law == REF_IALS ? 1 : r->alpha * log(1 + fabs(v) / r->epsilon);
+        if (seen) l->observed += weight * (score - aim) * (score - aim);
+        l->unobserved += r->alpha0 * score * score;
+    } else if (seen) {
+        l->observed += confidence_of(r, v) * (score - aim) * (score - aim);
+    } else {
+        l->unobserved += (r->law == REF_HKV ? r->alpha0 : 1) * score * score;
+    }
+}
+
+static double square(const double *x, int d)
+{
+    double sum = 0;
+    for (int k = 0; k < d; k++) sum += x[k] * x[k];
+    return sum;
+}
+
+ref_loss ref_als_loss(const ref_als *r)
+{
+    ref_loss l = {0};
+    for (int64_t u = 0; u < r->n_users; u++)
+        for (int64_t i = 0; i < r->n_items; i++)
+            add_pair(r, r->value[u * r->n_items + i], score_of(r, u, i), &l);
+    for (int64_t u = 0; u < r->n_users; u++)
+        l.regularization += row_lambda(r, true, u) * square(r->users + u * r->d, r->d);
+    for (int64_t i = 0; i < r->n_items; i++)
+        l.regularization += row_lambda(r, false, i) * square(r->items + i * r->d, r->d);
+    return l;
+}
+
+double ref_als_gradient(ref_als *r, bool of_users, int64_t at, int k)
+{
+    const double step = 1e-3;
+    double *x = (of_users ? r->users : r->items) + at * r->d + k;
+    const double kept = *x;
+    *x = kept + step;
+    const double above = ref_total(ref_als_loss(r));
+    *x = kept - step;
+    const double below = ref_total(ref_als_loss(r));
+    *x = kept;
+    return (above - below) / (2 * step);
+}
