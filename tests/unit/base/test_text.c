@@ -308,6 +308,30 @@ START_TEST(amounts_are_shown_for_people)
 }
 END_TEST
 
+static void assert_quoted(const char *bytes, size_t n, size_t size, const char *expect)
+{
+    char *buf = dg_alloc(size, 1);
+    ck_assert_str_eq(dg_show_quoted(bytes, n, buf, size), expect);
+    ck_assert_uint_lt(strlen(buf), size);
+    dg_free(buf);
+}
+
+START_TEST(quoted_bytes_are_printable_and_fit)
+{
+    assert_quoted("", 0, 16, "\"\"");
+    assert_quoted("abc", 3, 16, "\"abc\"");
+    assert_quoted("导购 é", 9, 40, "\"导购 é\"");
+    assert_quoted("a\0\t\x7f\n", 5, 40, "\"a\\x00\\x09\\x7f\\x0a\"");
+    assert_quoted("\xe9\xff\xe5\xaf", 4, 40, "\"\\xe9\\xff\\xe5\\xaf\""); /* not UTF-8 */
+    assert_quoted("\xc2\x85|\xc2\xa0", 5, 40, "\"\\xc2\\x85|\xc2\xa0\""); /* a C1 control */
+    assert_quoted("\u202e\u2066\u2070", 9, 60, "\"\\xe2\\x80\\xae\\xe2\\x81\\xa6\u2070\"");
+    assert_quoted("0123456789", 10, 16, "\"0123456789\"");
+    assert_quoted("0123456789a", 11, 16, "\"0123456789…\"");
+    assert_quoted("01234567导", 11, 16, "\"01234567…\""); /* no part of a character */
+    assert_quoted("0123456\x01", 8, 16, "\"0123456…\"");
+}
+END_TEST
+
 START_TEST(nearest_name_or_none)
 {
     const char *const names[] = {"factors", "iterations", "regularization"};
@@ -326,4 +350,4 @@ END_TEST
 UNIT_MAIN("text", texts_grow, out_of_memory_is_remembered, numbers_are_what_strtod_says,
           printed_numbers_read_back, integers_keep_to_their_range, times_are_seconds_since_1970_utc,
           mutated_times_are_refused_or_right, durations_have_units, amounts_are_shown_for_people,
-          nearest_name_or_none)
+          quoted_bytes_are_printable_and_fit, nearest_name_or_none)
