@@ -159,6 +159,7 @@ dg_status dg_records_next(dg_records *r, dg_record *out, dg_err *err)
     *out = blank;
     const dg_status st =
         r->format == DG_FORMAT_LISTS ? next_list(r, out, err) : next_row(r, out, err);
+    out->line = r->reject.line;
     if (out->outcome == DG_OUTCOME_REJECT) out->reject = &r->reject;
     return st;
 }

@@ -58,6 +58,7 @@ typedef struct dg_record {
     int64_t time;            /* seconds since 1970 UTC; lists: place from 1; 0 where none */
     int64_t position;        /* unique and increasing in a file: byte offset of the record in the
                                 decompressed content; lists: of the line, plus the item's place */
+    int64_t line;            /* of the record's first byte, counted as in dg_reject */
     const dg_reject *reject; /* DG_OUTCOME_REJECT only; valid until the next call */
 } dg_record;
 

@@ -91,11 +91,13 @@ int64_t transcribe(const dg_source *source, const dg_dialect *d, const dg_layout
         return 0;
     }
     while ((st = dg_records_next(r, &x, &err)) == DG_OK && x.outcome != DG_OUTCOME_END) {
+        ck_assert(x.line > 0 && x.line <= dg_records_lines(r));
         if (x.outcome == DG_OUTCOME_RECORD) {
             add_record(&x, out);
             continue;
         }
-        dg_text_add(out, "! %lld", (long long)(x.reject->line + lines_before));
+        ck_assert_int_eq(x.line, x.reject->line);
+        dg_text_add(out, "! %lld", (long long)(x.line + lines_before));
         if (x.reject->column > 0) dg_text_add(out, ":%d", x.reject->column);
         dg_text_add(out, " %s\n", x.reject->reason);
     }
