@@ -3,7 +3,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "ranking/topk.h"
+#include "evaluate/rank.h"
 #include "store/open.h"
 
 #include <errno.h>
@@ -12,19 +12,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BLOCK = 4096 }; /* items scored at a time */
-
 /* What one rank needs to make lists; all its own. */
 typedef struct dg_lister {
     const dg_work *work;
     const dg_recommend_options *options;
     dg_scorer scorer;
+    dg_ranker *ranker;
     dg_strings item_id; /* of all items */
-    float *score;       /* (DG_SCORER_TILE, BLOCK) */
-    dg_hit *hit;        /* (DG_SCORER_TILE, k) */
-    dg_topk top[DG_SCORER_TILE];
-    int32_t *seen[DG_SCORER_TILE]; /* histories, dg_alloc'ed */
-    int64_t n_seen[DG_SCORER_TILE];
 } dg_lister;
 
 static dg_status load_item_ids(const dg_work *w, dg_strings *out, dg_err *err)
@@ -42,10 +36,9 @@ static dg_status load_item_ids(const dg_work *w, dg_strings *out, dg_err *err)
 
 static void close_lister(dg_lister *l)
 {
+    dg_ranker_destroy(&l->ranker);
     if (l->scorer.destroy != NULL) l->scorer.destroy(&l->scorer);
     dg_strings_free(&l->item_id);
-    dg_free(l->score);
-    dg_free(l->hit);
 }
 
 static dg_status open_lister(dg_work *w, const dg_recommend_options *o, dg_lister *l, dg_err *err)
@@ -55,38 +48,8 @@ static dg_status open_lister(dg_work *w, const dg_recommend_options *o, dg_liste
     if (st == DG_OK) st = w->class->scorer(w->model, &l->scorer, err);
     if (st != DG_OK) return st;
     st = load_item_ids(w, &l->item_id, err);
-    l->score = dg_alloc((size_t)DG_SCORER_TILE * BLOCK, sizeof *l->score);
-    l->hit = dg_alloc((size_t)DG_SCORER_TILE * (size_t)o->k, sizeof *l->hit);
-    if (st == DG_OK && (l->score == NULL || l->hit == NULL))
-        st = DG_FAIL(err, DG_ERR_NOMEM, "out of memory for lists");
-    return dg_agree(w->comm, st, err);
-}
-
-static dg_status load_histories(dg_lister *l, const int64_t *user, int n, dg_err *err)
-{
-    const dg_dataset *d = &l->work->data;
-    for (int i = 0; i < n; i++) {
-        l->n_seen[i] = l->options->exclude_seen ? dg_dataset_history(d, user[i], NULL) : 0;
-        l->seen[i] = dg_alloc((size_t)l->n_seen[i], sizeof **l->seen);
-        if (l->seen[i] == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a history");
-        if (l->n_seen[i] > 0) dg_dataset_history(d, user[i], l->seen[i]);
-    }
-    return DG_OK;
-}
-
-static dg_status rank_tile(dg_lister *l, int n, dg_err *err)
-{
-    const int64_t n_items = l->scorer.n_items;
-    const int k = l->options->k;
-    dg_status st = DG_OK;
-    for (int i = 0; i < n; i++) l->top[i] = dg_topk_start(l->hit + (size_t)i * (size_t)k, k);
-    for (int64_t b = 0; b < n_items && st == DG_OK; b += BLOCK) {
-        const int64_t e = b + BLOCK < n_items ? b + BLOCK : n_items;
-        l->scorer.score(l->scorer.self, b, e, l->score);
-        for (int i = 0; i < n && st == DG_OK; i++)
-            st = dg_topk_push(&l->top[i], l->score + i * (e - b), (int32_t)b, (int32_t)(e - b),
-                              l->seen[i], l->n_seen[i], err);
-    }
+    if (st == DG_OK)
+        st = dg_agree(w->comm, dg_ranker_create(&l->scorer, o->k, &l->ranker, err), err);
     return st;
 }
 
@@ -109,27 +72,27 @@ static void add_list(dg_lister *l, int64_t user, int i, dg_text *out)
     size_t n_id, n_item;
     const dg_dataset *d = &l->work->data;
     const char *id = dg_strings_at(&d->user_id, user - d->train.begin, &n_id);
-    const int n = dg_topk_finish(&l->top[i]);
+    int n;
+    const dg_hit *hit = dg_ranker_list(l->ranker, i, &n);
     for (int r = 0; r < n; r++) {
-        const char *item = dg_strings_at(&l->item_id, l->top[i].hit[r].index, &n_item);
+        const char *item = dg_strings_at(&l->item_id, hit[r].index, &n_item);
         add_field(out, id, n_id);
         dg_text_add(out, ",%d,", r + 1);
         add_field(out, item, n_item);
-        dg_text_add(out, ",%.6g\n", (double)l->top[i].hit[r].score);
+        dg_text_add(out, ",%.6g\n", (double)hit[r].score);
     }
 }
 
 /* Lists of n <= DG_SCORER_TILE own users, appended to out. LOCAL. */
 static dg_status list_tile(dg_lister *l, const int64_t *user, int n, dg_text *out, dg_err *err)
 {
-    memset(l->seen, 0, sizeof l->seen);
-    dg_status st = l->scorer.load(l->scorer.self, user, n, err);
-    if (st == DG_OK) st = load_histories(l, user, n, err);
-    if (st == DG_OK) st = rank_tile(l, n, err);
-    for (int i = 0; i < n && st == DG_OK; i++) add_list(l, user[i], i, out);
-    for (int i = 0; i < n; i++) dg_free(l->seen[i]);
-    if (st == DG_OK && out->failed) st = DG_FAIL(err, DG_ERR_NOMEM, "out of memory for lists");
-    return st;
+    const dg_dataset *d = &l->work->data;
+    const dg_csr *const seen[] = {&d->train, &d->fold_in, &d->valid, &d->test};
+    const dg_status st =
+        dg_ranker_rank(l->ranker, user, n, seen, l->options->exclude_seen ? 4 : 0, err);
+    if (st != DG_OK) return st;
+    for (int i = 0; i < n; i++) add_list(l, user[i], i, out);
+    return out->failed ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for lists") : DG_OK;
 }
 
 /* ---- everybody ---- */
