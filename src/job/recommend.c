@@ -99,7 +99,7 @@ static dg_status list_tile(dg_lister *l, const int64_t *user, int n, dg_text *ou
 
 static dg_status write_part(const char *folder, int shard, const dg_text *text, dg_err *err)
 {
-    char path[DG_WORK_PATH], temporary[DG_WORK_PATH + 8];
+    char path[DG_WORK_PATH + 32], temporary[DG_WORK_PATH + 40];
     snprintf(path, sizeof path, "%s/part-%04d.csv", folder, shard);
     snprintf(temporary, sizeof temporary, "%s.tmp", path);
     FILE *file = fopen(temporary, "w");
