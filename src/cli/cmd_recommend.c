@@ -1,0 +1,75 @@
+/* cmd_recommend.c - the k best goods for named users, or for everybody. */
+#include "cli/cmd_recommend.h"
+
+#include "cli/job_input.h"
+#include "job/recommend.h"
+
+#include <stdio.h>
+
+#define FIELD(f) offsetof(dg_recommend_flags, f)
+
+const dg_option dg_recommend_rows[DG_N_RECOMMEND_ROWS] = {
+    {.key = "k",
+     .type = DG_OPT_INT,
+     .offset = FIELD(k),
+     .fallback = "10",
+     .min = 1,
+     .max = 1000,
+     .help = "goods per user"},
+    {.key = "user",
+     .type = DG_OPT_LIST,
+     .offset = FIELD(users),
+     .fallback = "",
+     .help = "ids of users; none: everybody, into WORK/recommendations/"},
+    {.key = "exclude_seen",
+     .type = DG_OPT_BOOL,
+     .offset = FIELD(exclude_seen),
+     .fallback = "true",
+     .help = "leave out what the user has in any part of the data"},
+};
+
+static dg_status some(const dg_cli *cli, dg_work *w, const dg_recommend_options *o, dg_err *err)
+{
+    dg_text lines = {0};
+    const dg_status st = dg_recommend_some(w, o, &lines, err);
+    if (st == DG_OK && dg_cli_speaks(cli) && lines.n > 0)
+        printf("user,rank,item,score\n%s", lines.at);
+    dg_text_free(&lines);
+    return st;
+}
+
+static dg_status everybody(const dg_cli *cli, dg_work *w, const dg_recommend_options *o,
+                           dg_err *err)
+{
+    char count[32];
+    int64_t n = 0;
+    const dg_status st = dg_recommend_all(w, o, &n, err);
+    if (st != DG_OK || !dg_cli_speaks(cli)) return st;
+    if (cli->json)
+        return dg_cli_print_json(
+            json_pack("{s:I, s:i, s:s}", "users", (json_int_t)n, "k", o->k, "folder", w->folder),
+            err);
+    printf("%s users x %d goods in %s/recommendations/\n", dg_show_count(n, count, sizeof count),
+           o->k, w->folder);
+    return DG_OK;
+}
+
+dg_status dg_cmd_recommend(const dg_cli *cli, dg_err *err)
+{
+    char folder[DG_WORK_PATH];
+    const dg_recommend_flags *flags = cli->fields;
+    const dg_recommend_options o = {(int)flags->k, flags->exclude_seen,
+                                    flags->users.n > 0 ? &flags->users : NULL};
+    dg_job *job = NULL;
+    dg_work w;
+    dg_status st = dg_cli_job(cli, &job, err);
+    if (st != DG_OK) return st;
+    dg_cli_work(cli, job, folder, sizeof folder);
+    st = dg_work_open(cli->comm, job, folder, cli->resume, &w, err);
+    if (st == DG_OK) {
+        st = o.users != NULL ? some(cli, &w, &o, err) : everybody(cli, &w, &o, err);
+        dg_work_close(&w);
+    }
+    dg_job_destroy(&job);
+    return st;
+}
