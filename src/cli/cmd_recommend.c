@@ -1,31 +1,35 @@
 /* cmd_recommend.c - the k best goods for named users, or for everybody. */
-#include "cli/cmd_recommend.h"
-
 #include "cli/job_input.h"
 #include "job/recommend.h"
 
 #include <stdio.h>
 
-#define FIELD(f) offsetof(dg_recommend_flags, f)
+typedef struct flags {
+    int64_t k;
+    dg_strings users;
+    bool exclude_seen;
+} flags;
 
-const dg_option dg_recommend_rows[DG_N_RECOMMEND_ROWS] = {
+#define FIELD(f) offsetof(flags, f)
+
+static const dg_option rows[] = {
     {.key = "k",
      .type = DG_OPT_INT,
      .offset = FIELD(k),
      .fallback = "10",
      .min = 1,
      .max = 1000,
-     .help = "goods per user"},
+     .help = "Goods per user"},
     {.key = "user",
      .type = DG_OPT_LIST,
      .offset = FIELD(users),
      .fallback = "",
-     .help = "ids of users; none: everybody, into WORK/recommendations/"},
+     .help = "Id of a user, may be repeated; none: everybody, into WORK/recommendations/"},
     {.key = "exclude_seen",
      .type = DG_OPT_BOOL,
      .offset = FIELD(exclude_seen),
      .fallback = "true",
-     .help = "leave out what the user has in any part of the data"},
+     .help = "Leave out what the user has in any part of the data"},
 };
 
 static dg_status some(const dg_cli *cli, dg_work *w, const dg_recommend_options *o, dg_err *err)
@@ -54,15 +58,14 @@ static dg_status everybody(const dg_cli *cli, dg_work *w, const dg_recommend_opt
     return DG_OK;
 }
 
-dg_status dg_cmd_recommend(const dg_cli *cli, dg_err *err)
+static dg_status run(const dg_cli *cli, dg_err *err)
 {
     char folder[DG_WORK_PATH];
-    const dg_recommend_flags *flags = cli->fields;
-    const dg_recommend_options o = {(int)flags->k, flags->exclude_seen,
-                                    flags->users.n > 0 ? &flags->users : NULL};
+    const flags *f = cli->fields;
+    const dg_recommend_options o = {(int)f->k, f->exclude_seen, f->users.n > 0 ? &f->users : NULL};
     dg_job *job = NULL;
     dg_work w;
-    dg_status st = dg_cli_job(cli, &job, err);
+    dg_status st = dg_cli_job(cli, dg_cli_tables(NULL), &job, err);
     if (st != DG_OK) return st;
     dg_cli_work(cli, job, folder, sizeof folder);
     st = dg_work_open(cli->comm, job, folder, cli->resume, &w, err);
@@ -73,3 +76,17 @@ dg_status dg_cmd_recommend(const dg_cli *cli, dg_err *err)
     dg_job_destroy(&job);
     return st;
 }
+
+const dg_command dg_cmd_recommend = {
+    .name = "recommend",
+    .arguments = "JOB.yaml",
+    .summary = "the k best goods for named users, or for everybody",
+    .min_args = 0,
+    .max_args = 1,
+    .has_job = true,
+    .has_peers = true,
+    .row = rows,
+    .n_rows = sizeof rows / sizeof *rows,
+    .fields_size = sizeof(flags),
+    .run = run,
+};

@@ -25,7 +25,7 @@ static dg_status run_stage(const dg_cli *cli, dg_stage *stage, dg_err *err)
     char folder[DG_WORK_PATH];
     dg_job *job = NULL;
     dg_work w;
-    dg_status st = dg_cli_job(cli, &job, err);
+    dg_status st = dg_cli_job(cli, dg_cli_tables(NULL), &job, err);
     if (st != DG_OK) return st;
     dg_cli_work(cli, job, folder, sizeof folder);
     st = dg_work_open(cli->comm, job, folder, cli->resume, &w, err);
@@ -37,24 +37,79 @@ static dg_status run_stage(const dg_cli *cli, dg_stage *stage, dg_err *err)
     return st;
 }
 
-dg_status dg_cmd_run(const dg_cli *cli, dg_err *err) { return run_stage(cli, dg_stage_all, err); }
+static dg_status run(const dg_cli *cli, dg_err *err) { return run_stage(cli, dg_stage_all, err); }
 
-dg_status dg_cmd_prepare(const dg_cli *cli, dg_err *err)
+const dg_command dg_cmd_run = {
+    .name = "run",
+    .arguments = "JOB.yaml",
+    .summary = "every stage the job names, in order; those whose inputs are unchanged are skipped",
+    .min_args = 0,
+    .max_args = 1,
+    .has_job = true,
+    .has_peers = true,
+    .run = run,
+};
+
+static dg_status prepare(const dg_cli *cli, dg_err *err)
 {
     return run_stage(cli, dg_stage_prepare, err);
 }
 
-dg_status dg_cmd_train(const dg_cli *cli, dg_err *err)
+const dg_command dg_cmd_prepare = {
+    .name = "prepare",
+    .arguments = "JOB.yaml",
+    .summary = "raw files to dataset.h5",
+    .min_args = 0,
+    .max_args = 1,
+    .has_job = true,
+    .has_peers = true,
+    .run = prepare,
+};
+
+static dg_status train(const dg_cli *cli, dg_err *err)
 {
     return run_stage(cli, dg_stage_train, err);
 }
 
-dg_status dg_cmd_evaluate(const dg_cli *cli, dg_err *err)
+const dg_command dg_cmd_train = {
+    .name = "train",
+    .arguments = "JOB.yaml",
+    .summary = "dataset.h5 to model.h5, with checkpoints; goes on where a run was stopped",
+    .min_args = 0,
+    .max_args = 1,
+    .has_job = true,
+    .has_peers = true,
+    .run = train,
+};
+
+static dg_status evaluate(const dg_cli *cli, dg_err *err)
 {
     return run_stage(cli, dg_stage_evaluate, err);
 }
 
-dg_status dg_cmd_export(const dg_cli *cli, dg_err *err)
+const dg_command dg_cmd_evaluate = {
+    .name = "evaluate",
+    .arguments = "JOB.yaml",
+    .summary = "model.h5 and what was held back to metrics.json",
+    .min_args = 0,
+    .max_args = 1,
+    .has_job = true,
+    .has_peers = true,
+    .run = evaluate,
+};
+
+static dg_status export(const dg_cli *cli, dg_err *err)
 {
     return run_stage(cli, dg_stage_export, err);
 }
+
+const dg_command dg_cmd_export = {
+    .name = "export",
+    .arguments = "JOB.yaml",
+    .summary = "model.h5 and dataset.h5 to artifact.h5, all that serving reads",
+    .min_args = 0,
+    .max_args = 1,
+    .has_job = true,
+    .has_peers = true,
+    .run = export,
+};

@@ -50,6 +50,8 @@ static inline bool dg_cli_speaks(const dg_cli *cli)
 dg_status dg_cli_print_json(json_t *json, dg_err *err);
 
 /* One file each: cmd_NAME.c. */
+extern const dg_command dg_cmd_run, dg_cmd_prepare, dg_cmd_train, dg_cmd_evaluate, dg_cmd_export;
+extern const dg_command dg_cmd_recommend;
 extern const dg_command dg_cmd_generate, dg_cmd_inspect, dg_cmd_verify, dg_cmd_doctor;
 
 #endif

@@ -97,8 +97,6 @@ dg_status dg_work_open(const dg_comm *c, const dg_job *job, const char *folder, 
     out->folder = dg_strdup(folder);
     if (job->model.table != NULL) out->class = dg_model_find(job->model.table->name);
     dg_status st = out->folder == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory") : DG_OK;
-    if (st == DG_OK && out->class != NULL && out->class->settle != NULL)
-        st = out->class->settle(job->model.options, err);
     if (st == DG_OK) st = open_local(out, err);
     st = dg_agree(c, st, err);
     if (st != DG_OK) dg_work_close(out);
