@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static bool reserve(dg_text *t, size_t extra)
 {
@@ -131,32 +130,44 @@ static bool parse_clock(const char *s, const char *end, int *minute, int *second
     return s == end && hours < 24 && minutes < 60;
 }
 
-bool dg_parse_time(const char *s, size_t n, int64_t *out)
+/* Days since 1970-01-01 in the Gregorian calendar; false where there is no such day. Years begin in
+ * March here, so that the leap day comes last. Source: Hinnant 2013, "chrono-compatible low-level
+ * date algorithms". */
+static bool days_since_1970(int year, int month, int day, int64_t *out)
 {
-    double seconds;
-    if (dg_parse_int64(s, n, out)) return true;
-    if (dg_parse_double(s, n, &seconds)) {
-        if (fabs(seconds) > 9e15) return false;
-        *out = (int64_t)floor(seconds);
-        return true;
-    }
+    static const int length[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    if (month < 1 || month > 12 || day < 1 || day > length[month - 1] + (leap && month == 2))
+        return false;
+    const int y = (month > 2 ? year : year - 1) + 400; /* a cycle of 146097 days on: never < 0 */
+    const int of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    *out = (int64_t)y * 365 + y / 4 - y / 100 + y / 400 + of_year - 719468 - 146097;
+    return true;
+}
+
+/* "YYYY-MM-DD", then " HH" or "THH" and what parse_clock takes. */
+static bool parse_date(const char *s, size_t n, int64_t *out)
+{
     int century, year, month, day, hour = 0, minute = 0, second = 0, offset = 0;
-    if (n < 10 || s[4] != '-' || s[7] != '-' || !two_digits(s, &century) ||
-        !two_digits(s + 2, &year) || !two_digits(s + 5, &month) || !two_digits(s + 8, &day))
+    int64_t days;
+    if (!two_digits(s, &century) || !two_digits(s + 2, &year) || !two_digits(s + 5, &month) ||
+        !two_digits(s + 8, &day) || !days_since_1970(century * 100 + year, month, day, &days))
         return false;
     if (n > 10 && (n < 13 || (s[10] != ' ' && s[10] != 'T') || !two_digits(s + 11, &hour) ||
                    !parse_clock(s + 13, s + n, &minute, &second, &offset)))
         return false;
-    if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60)
-        return false;
-    struct tm tm = {.tm_year = century * 100 + year - 1900,
-                    .tm_mon = month - 1,
-                    .tm_mday = day,
-                    .tm_hour = hour,
-                    .tm_min = minute,
-                    .tm_sec = second};
-    *out = (int64_t)timegm(&tm) - offset;
-    return tm.tm_mday == day; /* refuses the 31st of June */
+    *out = days * 86400 + hour * 3600 + minute * 60 + second - offset;
+    return hour < 24 && minute < 60 && second <= 60; /* 60: a leap second */
+}
+
+bool dg_parse_time(const char *s, size_t n, int64_t *out)
+{
+    double seconds;
+    if (n >= 10 && s[4] == '-' && s[7] == '-') return parse_date(s, n, out);
+    if (dg_parse_int64(s, n, out)) return true;
+    if (!dg_parse_double(s, n, &seconds) || fabs(seconds) > 9e15) return false;
+    *out = (int64_t)floor(seconds);
+    return true;
 }
 
 bool dg_parse_duration(const char *s, double *out)

@@ -240,6 +240,25 @@ START_TEST(times_are_seconds_since_1970_utc)
 }
 END_TEST
 
+/* Every day of 1200 years, in order; the C library agrees on each. */
+START_TEST(days_follow_each_other)
+{
+    int64_t day = 0, expect = 0;
+    ck_assert(dg_parse_time("1500-01-01", 10, &expect));
+    for (int year = 1500; year < 2700; year++)
+        for (int k = 0; k < 12 * 31; k++) {
+            char s[16];
+            struct tm tm = {.tm_year = year - 1900, .tm_mon = k / 31, .tm_mday = k % 31 + 1};
+            const int64_t there = (int64_t)timegm(&tm);
+            snprintf(s, sizeof s, "%04d-%02d-%02d", year, k / 31 + 1, k % 31 + 1);
+            const bool is_day = tm.tm_mday == k % 31 + 1;
+            if (dg_parse_time(s, 10, &day) != is_day || (is_day && (day != there || day != expect)))
+                ck_abort_msg("%s: %lld", s, (long long)day);
+            expect += is_day ? 86400 : 0;
+        }
+}
+END_TEST
+
 /* A time that passes prints back to itself; nothing is read behind the end (asan). */
 START_TEST(mutated_times_are_refused_or_right)
 {
@@ -349,5 +368,5 @@ END_TEST
 
 UNIT_MAIN("text", texts_grow, out_of_memory_is_remembered, numbers_are_what_strtod_says,
           printed_numbers_read_back, integers_keep_to_their_range, times_are_seconds_since_1970_utc,
-          mutated_times_are_refused_or_right, durations_have_units, amounts_are_shown_for_people,
-          quoted_bytes_are_printable_and_fit, nearest_name_or_none)
+          days_follow_each_other, mutated_times_are_refused_or_right, durations_have_units,
+          amounts_are_shown_for_people, quoted_bytes_are_printable_and_fit, nearest_name_or_none)
