@@ -13,7 +13,7 @@ typedef struct dg_cli dg_cli;
 typedef struct dg_command {
     const char *name;
     const char *arguments; /* as help shows them: "JOB.yaml", "FILE…" */
-    const char *summary;   /* one line */
+    const char *summary;   /* one line; NULL hides it from help */
     int min_args, max_args;
     bool has_job;   /* takes --set, --work, --resume, --dry-run, --print-config, --help-keys */
     bool has_peers; /* runs on all ranks; otherwise MPI is never started */
@@ -51,7 +51,7 @@ dg_status dg_cli_print_json(json_t *json, dg_err *err);
 
 /* One file each: cmd_NAME.c. */
 extern const dg_command dg_cmd_run, dg_cmd_prepare, dg_cmd_train, dg_cmd_evaluate, dg_cmd_export;
-extern const dg_command dg_cmd_recommend;
-extern const dg_command dg_cmd_generate, dg_cmd_inspect, dg_cmd_verify, dg_cmd_doctor;
+extern const dg_command dg_cmd_recommend, dg_cmd_generate, dg_cmd_inspect, dg_cmd_verify;
+extern const dg_command dg_cmd_doctor, dg_cmd_doctor_probe;
 
 #endif

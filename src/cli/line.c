@@ -212,7 +212,8 @@ void dg_cli_overview(void)
     printf("Usage: daogou COMMAND [JOB.yaml] [options]\n"
            "Trains shopping-guide recommenders on any number of MPI ranks.\n\n");
     for (size_t k = 0; dg_commands[k] != NULL; k++)
-        printf("  %-10s %s\n", dg_commands[k]->name, dg_commands[k]->summary);
+        if (dg_commands[k]->summary != NULL)
+            printf("  %-10s %s\n", dg_commands[k]->name, dg_commands[k]->summary);
     printf("\n  --help     say this; after a command: its arguments and options\n"
            "  --version  print version and revision\n\n"
            "daogou run --help-keys prints every key of a job file. docs/ has the rest.\n");
