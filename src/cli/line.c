@@ -134,7 +134,8 @@ static dg_status check_arguments(const dg_cli *cli, dg_err *err)
 {
     const dg_command *c = cli->command;
     if (cli->help || cli->help_keys) return DG_OK;
-    if (cli->n_args < c->min_args) {
+    /* A job may come from flags alone, but not from nothing. */
+    if (cli->n_args < c->min_args || (c->has_job && cli->n_args + (int)cli->n_sets == 0)) {
         const dg_status st = DG_FAIL(err, DG_ERR_USAGE, "expected %s", c->arguments);
         return dg_err_hint(err, st, "daogou %s --help", c->name);
     }
