@@ -121,9 +121,12 @@ static dg_status no_column(const dg_header *h, const dg_source *source, const dg
         list_names(h, &list);
     else
         dg_text_add(&list, "%d, by number: there is no header", h->n_fields);
+    /* A name that no header has is the job's mistake; a record too short for a number the file's.
+     */
+    const dg_status why = d->header ? DG_ERR_CONFIG : DG_ERR_DATA;
     dg_status st = list.failed ? DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", source->path)
-                               : DG_FAIL(err, DG_ERR_CONFIG, "%s: no column %s; there are %s",
-                                         source->path, shown, list.at);
+                               : DG_FAIL(err, why, "%s: no column %s; there are %s", source->path,
+                                         shown, list.at);
     dg_text_free(&list);
     if (st == DG_ERR_NOMEM) return st;
     if (h->n_fields == 1) {

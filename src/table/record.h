@@ -36,9 +36,10 @@ typedef struct dg_layout {
  *                      that lists need and heed none
  * @param[out] out      defined on success only
  *
- * Errors  DG_ERR_CONFIG a column the file lacks (the text lists those there are, the hint has the
- *         nearest), user or item not named; DG_ERR_DATA nothing in the file, a broken header, a
- *         named column twice in it, UTF-16; and those of stream.h.
+ * Errors  DG_ERR_CONFIG a column the header lacks (the text lists those there are, the hint has the
+ *         nearest), user or item not named; DG_ERR_DATA a number beyond the first record's columns;
+ * DG_ERR_DATA nothing in the file, a broken header, a named column twice in it, UTF-16; and those
+ * of stream.h.
  */
 dg_status dg_layout_read(const dg_source *source, const dg_dialect *d,
                          const char *const columns[DG_N_ROLES], dg_layout *out, dg_err *err);

@@ -80,7 +80,7 @@ START_TEST(a_missing_column_names_those_there_are)
                  ": no column \"3\"; there are \"a\", \"b\"", "did you mean \"a\"?");
     assert_fails("a,b\n1,2\n", true, "0", "b", DG_ERR_CONFIG,
                  ": no column \"0\"; there are \"a\", \"b\"", "did you mean \"a\"?");
-    assert_fails("1,2,3\n", false, "1", "4", DG_ERR_CONFIG,
+    assert_fails("1,2,3\n", false, "1", "4", DG_ERR_DATA,
                  ": no column \"4\"; there are 3, by number: there is no header", "");
     assert_fails("1,2,3\n", false, "user", "2", DG_ERR_CONFIG,
                  ": no column \"user\"; there are 3, by number: there is no header", "");
@@ -92,7 +92,7 @@ START_TEST(one_single_column_puts_the_separator_in_doubt)
     assert_fails("user;item\n1;2\n", true, "user", "item", DG_ERR_CONFIG,
                  ": no column \"user\"; there are \"user;item\"",
                  "the whole first line is one column: is \",\" the separator?");
-    assert_fails("1::2\n", false, "1", "2", DG_ERR_CONFIG,
+    assert_fails("1::2\n", false, "1", "2", DG_ERR_DATA,
                  ": no column \"2\"; there are 1, by number: there is no header",
                  "the whole first line is one column: is \",\" the separator?");
 }
