@@ -17,6 +17,13 @@ static dg_status keep_names(dg_header *h, const dg_fields *f, const dg_source *s
     return st;
 }
 
+static bool is_text(const dg_fields *f, dg_reject *reject)
+{
+    for (size_t k = 0; k < f->n; k++)
+        if (!dg_reject__is_text(reject, k + 1, f->at[k])) return false;
+    return true;
+}
+
 /* The first record that can be split; where there is no header, bad ones may come before it. */
 static dg_status first_record(dg_split *s, const dg_source *source, bool header, dg_fields *f,
                               dg_err *err)
@@ -25,8 +32,9 @@ static dg_status first_record(dg_split *s, const dg_source *source, bool header,
     dg_outcome outcome;
     for (;;) {
         const dg_status st = dg_split_next(s, &outcome, f, &reject, err);
-        if (st != DG_OK || outcome == DG_OUTCOME_RECORD) return st;
-        if (outcome == DG_OUTCOME_REJECT && first.line == 0) first = reject;
+        if (st != DG_OK) return st;
+        if (outcome == DG_OUTCOME_RECORD && (header || is_text(f, &reject))) return DG_OK;
+        if (outcome != DG_OUTCOME_END && first.line == 0) first = reject;
         if (outcome == DG_OUTCOME_END || header) break;
     }
     if (first.line > 0) return dg_reject_fail(&first, source->path, 0, err);

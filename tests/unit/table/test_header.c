@@ -138,6 +138,11 @@ START_TEST(without_a_header_the_first_good_record_counts)
     ck_assert_int_eq(l.n_fields, 3);
     ck_assert_int_eq(l.data_begin, 0);
     ck_assert_int_eq(l.header_lines, 0);
+    ck_assert_int_eq(layout_of("\x81\x80\n1,2,3\n", &d, columns, &l, &err), DG_OK);
+    ck_assert_int_eq(l.n_fields, 3);
+    assert_fails("\x81\x80\n\x80,2\n", false, "1", "2", DG_ERR_DATA,
+                 ":1: column 1: \"\\x81\\x80\" is not UTF-8: byte 1 is 0x81",
+                 "is the file in another encoding, such as latin1?");
 }
 END_TEST
 
