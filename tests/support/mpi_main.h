@@ -19,26 +19,31 @@ static dg_comm world;
         ck_assert_msg(all_, "%s: false on %s rank", #cond, mine_ ? "another" : "this");            \
     } while (0)
 
+static inline int mpi_main(const char *name, const TTest *const *tests, size_t n)
+{
+    int failed, worst;
+    MPI_Init(NULL, NULL);
+    dg_comm_init(&world, MPI_COMM_WORLD);
+    dg_fault_rank(world.rank);
+    Suite *s = suite_create(name);
+    TCase *tc = tcase_create(name);
+    for (size_t k = 0; k < n; k++) tcase_add_test(tc, tests[k]);
+    suite_add_tcase(s, tc);
+    SRunner *sr = srunner_create(s);
+    srunner_set_fork_status(sr, CK_NOFORK);
+    srunner_run_all(sr, world.rank == 0 ? CK_NORMAL : CK_SILENT);
+    failed = srunner_ntests_failed(sr);
+    MPI_Allreduce(&failed, &worst, 1, MPI_INT, MPI_MAX, world.comm);
+    srunner_free(sr);
+    dg_comm_free(&world);
+    MPI_Finalize();
+    return worst ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 #define MPI_MAIN(name, ...)                                                                        \
-    int main(int argc, char **argv)                                                                \
+    int main(void)                                                                                 \
     {                                                                                              \
         const TTest *const tests[] = {__VA_ARGS__};                                                \
-        int failed, worst;                                                                         \
-        MPI_Init(&argc, &argv);                                                                    \
-        dg_comm_init(&world, MPI_COMM_WORLD);                                                      \
-        dg_fault_rank(world.rank);                                                                 \
-        Suite *s = suite_create(name);                                                             \
-        TCase *tc = tcase_create(name);                                                            \
-        for (size_t k = 0; k < sizeof tests / sizeof *tests; k++) tcase_add_test(tc, tests[k]);    \
-        suite_add_tcase(s, tc);                                                                    \
-        SRunner *sr = srunner_create(s);                                                           \
-        srunner_set_fork_status(sr, CK_NOFORK);                                                    \
-        srunner_run_all(sr, world.rank == 0 ? CK_NORMAL : CK_SILENT);                              \
-        failed = srunner_ntests_failed(sr);                                                        \
-        MPI_Allreduce(&failed, &worst, 1, MPI_INT, MPI_MAX, world.comm);                           \
-        srunner_free(sr);                                                                          \
-        dg_comm_free(&world);                                                                      \
-        MPI_Finalize();                                                                            \
-        return worst ? EXIT_FAILURE : EXIT_SUCCESS;                                                \
+        return mpi_main(name, tests, sizeof tests / sizeof *tests);                                \
     }
 #endif
