@@ -22,7 +22,7 @@ typedef struct dg_axis { /* one side of the ratings, from ids to rows */
     int64_t n;
 } dg_axis;
 
-typedef struct dg_work { /* one run of prepare */
+typedef struct dg_preparation { /* one run of prepare */
     const dg_comm *c;
     const dg_prepare_options *o;
     dg_inputs inputs;
@@ -32,7 +32,7 @@ typedef struct dg_work { /* one run of prepare */
     dg_axis user, item;
     dg_split_rule rule;
     int64_t newest;
-} dg_work;
+} dg_preparation;
 
 const dg_prepare_source *dg_prepare_source_of(const dg_prepare_options *o, dg_input_kind kind)
 {
@@ -57,7 +57,7 @@ static dg_status find_inputs(const dg_comm *c, const dg_prepare_options *o, dg_i
     return dg_inputs_find(c, paths, out, err);
 }
 
-static dg_status cut_inputs(dg_work *w, dg_err *err)
+static dg_status cut_inputs(dg_preparation *w, dg_err *err)
 {
     const dg_sources *files = &w->inputs.files;
     bool *whole = dg_alloc((size_t)files->n, sizeof *whole);
@@ -71,7 +71,7 @@ static dg_status cut_inputs(dg_work *w, dg_err *err)
     return st;
 }
 
-static dg_status read_all(dg_work *w, dg_prepare_report *report, dg_err *err)
+static dg_status read_all(dg_preparation *w, dg_prepare_report *report, dg_err *err)
 {
     const dg_comm *c = w->c;
     dg_status st = find_inputs(c, w->o, &w->inputs, err);
@@ -88,7 +88,7 @@ static dg_status read_all(dg_work *w, dg_prepare_report *report, dg_err *err)
     return dg_quotes_judge(c, w->o, &w->inputs, &w->stretches, &w->reading, report, err);
 }
 
-static dg_status count_ratings(dg_work *w, dg_prepare_report *report, dg_err *err)
+static dg_status count_ratings(dg_preparation *w, dg_prepare_report *report, dg_err *err)
 {
     dg_status st = dg_directory_create(w->c, &w->reading.user, &w->user.directory, err);
     if (st == DG_OK) st = dg_directory_create(w->c, &w->reading.item, &w->item.directory, err);
@@ -103,7 +103,7 @@ static dg_status count_ratings(dg_work *w, dg_prepare_report *report, dg_err *er
 }
 
 /* Codes that have a row even without a rating: catalogue items, and targets where any will do. */
-static void mention(const dg_work *w, bool users, int64_t *mentioned)
+static void mention(const dg_preparation *w, bool users, int64_t *mentioned)
 {
     const dg_reading *r = &w->reading;
     if ((users ? w->o->min_user : w->o->min_item) <= 1)
@@ -116,7 +116,7 @@ static void mention(const dg_work *w, bool users, int64_t *mentioned)
 }
 
 /* Turn counts without a reason for a row into DG_NO_ROW. */
-static dg_status choose_rows(const dg_work *w, const dg_axis *t, bool users, int64_t *count,
+static dg_status choose_rows(const dg_preparation *w, const dg_axis *t, bool users, int64_t *count,
                              dg_err *err)
 {
     int64_t *mentioned = dg_alloc((size_t)t->directory.n_local, sizeof *mentioned);
@@ -137,8 +137,9 @@ static dg_status choose_rows(const dg_work *w, const dg_axis *t, bool users, int
 }
 
 /* The rows of one side, and the row of each of this rank's codes; ids are not needed after this. */
-static dg_status number_side(const dg_work *w, dg_axis *t, const char *what, const int64_t *count,
-                             dg_ids *codes, dg_shards *shards, dg_strings *ids, dg_err *err)
+static dg_status number_side(const dg_preparation *w, dg_axis *t, const char *what,
+                             const int64_t *count, dg_ids *codes, dg_shards *shards,
+                             dg_strings *ids, dg_err *err)
 {
     const dg_ids *own = &t->directory.ids;
     int64_t *number = dg_alloc((size_t)own->text.n, sizeof *number);
@@ -160,7 +161,7 @@ static dg_status number_side(const dg_work *w, dg_axis *t, const char *what, con
     return st;
 }
 
-static dg_status number_all(dg_work *w, dg_dataset *out, dg_err *err)
+static dg_status number_all(dg_preparation *w, dg_dataset *out, dg_err *err)
 {
     dg_status st = choose_rows(w, &w->user, true, w->core.user_count, err);
     if (st == DG_OK) st = choose_rows(w, &w->item, false, w->core.item_count, err);
@@ -177,7 +178,7 @@ static dg_status number_all(dg_work *w, dg_dataset *out, dg_err *err)
     return st;
 }
 
-static dg_status build_parts(dg_work *w, dg_input_kind kind, const dg_split_rule *rule,
+static dg_status build_parts(dg_preparation *w, dg_input_kind kind, const dg_split_rule *rule,
                              const dg_dataset *d, dg_parts *out, dg_err *err)
 {
     const dg_parts_input in = {.events = &w->reading.events[kind],
@@ -196,8 +197,8 @@ static dg_status build_parts(dg_work *w, dg_input_kind kind, const dg_split_rule
 }
 
 /* Targets from files: nothing to split, all of them are one part. */
-static dg_status build_targets(dg_work *w, dg_input_kind kind, dg_dataset *out, dg_csr *targets,
-                               dg_prepare_report *report, dg_err *err)
+static dg_status build_targets(dg_preparation *w, dg_input_kind kind, dg_dataset *out,
+                               dg_csr *targets, dg_prepare_report *report, dg_err *err)
 {
     const dg_split_rule all = {.method = DG_SPLIT_NONE};
     dg_parts parts;
@@ -212,7 +213,8 @@ static dg_status build_targets(dg_work *w, dg_input_kind kind, dg_dataset *out, 
     return DG_OK;
 }
 
-static dg_status build_rows(dg_work *w, dg_dataset *out, dg_prepare_report *report, dg_err *err)
+static dg_status build_rows(dg_preparation *w, dg_dataset *out, dg_prepare_report *report,
+                            dg_err *err)
 {
     dg_parts parts;
     dg_status st = build_parts(w, DG_INPUT_TRAIN, &w->rule, out, &parts, err);
@@ -231,7 +233,7 @@ static dg_status build_rows(dg_work *w, dg_dataset *out, dg_prepare_report *repo
     return st;
 }
 
-static dg_status prepare(dg_work *w, dg_dataset *out, dg_prepare_report *report, dg_err *err)
+static dg_status prepare(dg_preparation *w, dg_dataset *out, dg_prepare_report *report, dg_err *err)
 {
     dg_status st = read_all(w, report, err);
     if (st == DG_OK) st = count_ratings(w, report, err);
@@ -260,7 +262,7 @@ static void free_table(dg_axis *t)
     dg_free(t->row);
 }
 
-static void free_work(dg_work *w)
+static void free_work(dg_preparation *w)
 {
     dg_inputs_free(&w->inputs);
     dg_stretches_free(&w->stretches);
@@ -283,7 +285,7 @@ static int64_t fingerprint(const dg_prepare_options *o)
 dg_status dg_prepare(const dg_comm *c, const dg_prepare_options *o, dg_dataset *out,
                      dg_prepare_report *report, dg_err *err)
 {
-    dg_work w = {.c = c, .o = o};
+    dg_preparation w = {.c = c, .o = o};
     *out = (dg_dataset){0};
     *report = (dg_prepare_report){0};
     dg_status st = dg_agree_same(c, "an option of prepare", fingerprint(o), err);

@@ -56,9 +56,9 @@ static double weight_of(const dg_weights *w, int column, dg_slice event)
     return code < 0 ? NAN : w->weight[code];
 }
 
-static dg_reject bad_value(const dg_reader *r, const dg_record *record, double weight, int64_t line)
+static dg_reject bad_value(const dg_reader *r, const dg_record *record, double weight)
 {
-    dg_reject reject = {.line = line};
+    dg_reject reject = {.line = record->line};
     if (isnan(weight)) {
         char quoted[100];
         reject.cause = DG_REJECT_EVENT;
@@ -102,7 +102,7 @@ static dg_status read_ratings(dg_reader *r, dg_input_kind kind, dg_records *reco
         const double weight = weight_of(&r->weights, r->layout.column[DG_ROLE_EVENT], record.event);
         const double value = (double)record.value * weight;
         if (!isfinite((float)value)) {
-            const dg_reject bad = bad_value(r, &record, weight, dg_records_lines(records));
+            const dg_reject bad = bad_value(r, &record, weight);
             note_bad(tally, stretch, &bad);
             continue;
         }
