@@ -122,11 +122,11 @@ int main(int argc, char **argv)
         return end_usage("", &err, dg_err_hint(&err, st, "daogou --help lists the commands"));
     }
     if (is(argv[1], "--help", "-h") || is(argv[1], "help", "-help")) {
-        dg_cli_overview();
+        if (rank_of_launcher() == 0) dg_cli_overview();
         return EXIT_SUCCESS;
     }
     if (is(argv[1], "--version", "-V")) {
-        printf("daogou %s (%s)\n", dg_version(), dg_revision());
+        if (rank_of_launcher() == 0) printf("daogou %s (%s)\n", dg_version(), dg_revision());
         return EXIT_SUCCESS;
     }
     const dg_command *command = dg_cli_find(argv[1], &err);

@@ -87,7 +87,7 @@ static dg_status check_optional(checker *ck, const char *prefix, dg_job_source *
     dg_status st = DG_OK;
     for (size_t k = 0; k < sizeof all / sizeof *all && st == DG_OK; k++) {
         const char *given = *(char **)((char *)s + all[k].offset);
-        if (given != NULL && given[0] != '\0') st = check_column(ck, prefix, s, &all[k]);
+        if (given[0] != '\0') st = check_column(ck, prefix, s, &all[k]);
     }
     return st;
 }

@@ -317,6 +317,33 @@ static dg_status create_options(loader *ld)
     return missing ? out_of_memory(ld) : DG_OK;
 }
 
+static char **column_at(dg_job_source *s, size_t k)
+{
+    return &((char **)&s->columns)[k]; /* the struct is nothing but columns */
+}
+
+enum { N_COLUMNS = sizeof(struct dg_job_columns) / sizeof(char *) };
+
+/* Columns that no row describes are "" too, so that readers need not know which those are. */
+static dg_status fill_columns(loader *ld)
+{
+    for (size_t m = 0; m < ld->n_mounts; m++) {
+        for (size_t k = 0; k < N_COLUMNS && ld->mounts[m].part != NULL; k++) {
+            char **column = column_at(ld->mounts[m].part, k);
+            if (*column == NULL && (*column = dg_strdup("")) == NULL) return out_of_memory(ld);
+        }
+    }
+    return DG_OK;
+}
+
+static void free_columns(const dg_mount *m)
+{
+    for (size_t k = 0; k < N_COLUMNS && m->part != NULL; k++) {
+        dg_free(*column_at(m->part, k));
+        *column_at(m->part, k) = NULL;
+    }
+}
+
 static dg_status mount_all(loader *ld)
 {
     dg_status st = create_options(ld);
@@ -327,7 +354,7 @@ static dg_status mount_all(loader *ld)
         if (ld->places[m] == NULL) return out_of_memory(ld);
         st = dg_options_default(ld->mounts[m].rows, ld->mounts[m].n, ld->mounts[m].fields, ld->err);
     }
-    return st;
+    return st == DG_OK ? fill_columns(ld) : st;
 }
 
 /* Defaults of the mounts with a base, once that is settled. */
@@ -411,6 +438,7 @@ void dg_job_destroy(dg_job **job)
     if (j->generate.options == NULL) j->generate.table = NULL;
     const size_t n = dg_job__mounts(j, mounts);
     for (size_t m = 0; m < n; m++) dg_options_free(mounts[m].rows, mounts[m].n, mounts[m].fields);
+    for (size_t m = 0; m < n; m++) free_columns(&mounts[m]);
     dg_free(j->model.options);
     dg_free(j->generate.options);
     dg_strings_free(&j->sections);

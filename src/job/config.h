@@ -41,7 +41,7 @@ typedef enum dg_job_split {
 typedef enum dg_job_precision { DG_JOB_F32, DG_JOB_F16, DG_JOB_INT8 } dg_job_precision;
 
 /* Where a table of raw data lies and how to read it. Columns are names or, without a header,
- * numbers from 1; "" where the job names none, NULL where such a table cannot have one. */
+ * numbers from 1; "" where the job names none, and where such a table cannot have one. */
 typedef struct dg_job_source {
     dg_strings path; /* files and globs; n == 0 where the job has no such table */
     int format;      /* dg_job_format */
@@ -50,7 +50,7 @@ typedef struct dg_job_source {
     int encoding;       /* dg_job_encoding */
     int on_error;       /* dg_job_on_error */
     double max_rejects; /* share of rows */
-    struct {
+    struct dg_job_columns {
         char *user, *item, *value, *time, *event, *scene, *title, *friend;
     } columns;
     dg_map features; /* column = encoder */

@@ -9,9 +9,9 @@ typedef struct dg_mount {
     const char *prefix;
     const dg_option *rows; /* (n,) */
     size_t n;
-    void *fields;              /* the struct the rows describe, inside the job */
-    const void *base;          /* such a struct: defaults come from it instead of the rows */
-    const dg_job_source *part; /* table of raw data this belongs to; else NULL */
+    void *fields;        /* the struct the rows describe, inside the job */
+    const void *base;    /* such a struct: defaults come from it instead of the rows */
+    dg_job_source *part; /* table of raw data this belongs to; else NULL */
 } dg_mount;
 
 enum {

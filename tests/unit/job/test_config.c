@@ -108,6 +108,7 @@ START_TEST(a_job_lands_in_its_struct)
     ck_assert_str_eq(job->data.ratings.columns.time, "4");
     ck_assert_str_eq(job->data.ratings.columns.event, "");
     ck_assert_str_eq(job->data.items.columns.title, "name");
+    ck_assert_str_eq(job->data.items.columns.value, ""); /* which such a table cannot have */
     ck_assert(job->data.items.header);
     expect_pair(&job->data.items.features, "category", "one_hot");
     ck_assert_int_eq(job->data.users.path.n, 0);
