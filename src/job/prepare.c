@@ -10,7 +10,11 @@
 
 /* ---- from the job's words to the options of ingest ---- */
 
-static const char *or_null(const char *text) { return text[0] == '\0' ? NULL : text; }
+/* A column the job names, or NULL; NULL itself is a column such a table cannot have. */
+static const char *or_null(const char *text)
+{
+    return text == NULL || text[0] == '\0' ? NULL : text;
+}
 
 static dg_status to_source(const dg_job *job, const char *key, const dg_job_source *from,
                            dg_prepare_source *out, dg_err *err)
