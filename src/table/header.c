@@ -129,9 +129,10 @@ static dg_status no_column(const dg_header *h, const dg_source *source, const dg
         list_names(h, &list);
     else
         dg_text_add(&list, "%d, by number: there is no header", h->n_fields);
-    /* A name that no header has is the job's mistake; a record too short for a number the file's.
-     */
-    const dg_status why = d->header ? DG_ERR_CONFIG : DG_ERR_DATA;
+    /* A record too short for a number is the file's fault; a name that is nowhere the job's. */
+    int64_t number = 0;
+    const bool short_record = !d->header && dg_parse_int64(wanted, strlen(wanted), &number);
+    const dg_status why = short_record && number >= 1 ? DG_ERR_DATA : DG_ERR_CONFIG;
     dg_status st = list.failed ? DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", source->path)
                                : DG_FAIL(err, why, "%s: no column %s; there are %s", source->path,
                                          shown, list.at);
