@@ -106,7 +106,7 @@ static dg_status generate(const dg_cli *cli, const dg_generate_options *o, dg_er
     const dg_status st = dg_generate(cli->comm, o, folder, &report, err);
     if (st != DG_OK || !dg_cli_speaks(cli)) return st;
     if (!cli->json) {
-        print_report(folder, &report);
+        if (cli->level < DG_LOG_QUIET) print_report(folder, &report);
         return DG_OK;
     }
     json_t *json = dg_generate_truth(o, &report);
