@@ -1,11 +1,15 @@
 #include "dense/blas.h"
 
+#include "base/memory.h"
+
 #include <cblas.h>
 #include <math.h>
 #include <stddef.h>
 
 /* LAPACK inside OpenBLAS; Debian ships no C header for it. */
 void spotrf_(const char *uplo, const int *n, float *a, const int *lda, int *info);
+void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const int *lda, double *w,
+             double *work, const int *lwork, int *iwork, const int *liwork, int *info);
 void spotrs_(const char *uplo, const int *n, const int *nrhs, const float *a, const int *lda,
              float *b, const int *ldb, int *info);
 
@@ -37,17 +41,37 @@ void dg_gemv_t_add(int n, int k, const float *rows, const float *t, float *out)
     cblas_sgemv(CblasRowMajor, CblasTrans, n, k, 1, rows, k, t, 1, 1, out, 1);
 }
 
-bool dg_cholesky_solve(int k, float *a, float *b)
+bool dg_cholesky_solve(int k, int stride, float *a, float *b)
 {
     /* Row-major lower is column-major upper: LAPACK's own order, nothing is transposed. */
+    for (int i = 0; i < k; i++)
+        if (!isfinite(a[(long)i * stride + i])) return false;
     const int one = 1;
     int info = 0;
-    spotrf_("U", &k, a, &k, &info);
-    if (info != 0) return false;
-    for (int i = 0; i < k; i++) /* LAPACK lets NaN pass; whatever is not finite ends up here */
-        if (!isfinite(a[(size_t)i * (size_t)k + (size_t)i])) return false;
-    spotrs_("U", &k, &one, a, &k, b, &k, &info);
+    spotrf_("U", &k, a, &stride, &info);
+    if (info == 0) spotrs_("U", &k, &one, a, &stride, b, &k, &info);
     return info == 0;
+}
+
+bool dg_eigen(int k, double *a, double *value)
+{
+    const int ask = -1;
+    double best = 0;
+    int best_whole = 0, info = 0;
+    dsyevd_("V", "U", &k, a, &k, value, &best, &ask, &best_whole, &ask, &info);
+    const int n = (int)best;
+    double *work = dg_alloc((size_t)n, sizeof *work);
+    int *whole = dg_alloc((size_t)best_whole, sizeof *whole);
+    if (work == NULL || whole == NULL) info = 1;
+    if (info == 0) dsyevd_("V", "U", &k, a, &k, value, work, &n, whole, &best_whole, &info);
+    dg_free(work);
+    dg_free(whole);
+    return info == 0;
+}
+
+void dg_rotate(int n, int k, const float *rows, int stride, const float *q, float *out)
+{
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, k, k, 1, rows, stride, q, k, 0, out, k);
 }
 
 const char *dg_blas_core(void) { return openblas_get_corename(); }

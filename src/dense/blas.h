@@ -21,13 +21,24 @@ void dg_gemv_t_add(int n, int k, const float *rows, const float *t, float *out);
 
 /**
  * Solve a x = b for symmetric positive definite a, by Cholesky. LOCAL. k^3/3 flops.
- * @param[in,out] a  (k, k) lower triangle; the factor afterwards
- * @param[in,out] b  (k,) right side; the solution afterwards
- * Returns false where a is not positive definite or not finite; a and b are then of no use. What
- * is not finite in b stays so.
+ * @param[in,out] a     (k, stride) lower triangle; the factor afterwards
+ * @param[in,out] b     (k,) right side; the solution afterwards
+ * Returns false where a is not positive definite or not finite; b is then of no use.
  * Source  LAPACK spotrf and spotrs.
  */
-bool dg_cholesky_solve(int k, float *a, float *b);
+bool dg_cholesky_solve(int k, int stride, float *a, float *b);
+
+/**
+ * Eigenvalues, ascending, and eigenvectors of a symmetric matrix. LOCAL. About 9 k^3 flops.
+ * @param[in,out] a      (k, k) symmetric; afterwards row i is the eigenvector of value[i]
+ * @param[out]    value  (k,)
+ * Returns false where it does not converge or memory runs out.
+ * Source  LAPACK dsyevd.
+ */
+bool dg_eigen(int k, double *a, double *value);
+
+/** out (n, k) = rows (n, k) * q (k, k)^T, all row-major with the given row strides. LOCAL. */
+void dg_rotate(int n, int k, const float *rows, int stride, const float *q, float *out);
 
 /** Core BLAS computes on ("SkylakeX"). LOCAL. */
 const char *dg_blas_core(void);

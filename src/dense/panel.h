@@ -25,6 +25,9 @@ typedef struct dg_panel_kernels {
     void (*apply)(int n, int width, const float *panel, const float *weight, const float *pull,
                   const float *x, float *out);
 
+    /** a . b, both (width,). */
+    float (*dot)(int width, const float *a, const float *b);
+
     /** score (n,) = panel x. 2 n width flops. */
     void (*score)(int n, int width, const float *panel, const float *x, float *score);
 

@@ -86,6 +86,13 @@ static void JOIN(apply_, VARIANT)(int n, int width, const float *panel, const fl
     }
 }
 
+static float JOIN(dot_, VARIANT)(int width, const float *a, const float *b)
+{
+    V sum = {0};
+    for (int k = 0; k < width; k += LANES) sum += load(a + k) * load(b + k);
+    return lanes_sum(sum);
+}
+
 static void JOIN(score_, VARIANT)(int n, int width, const float *panel, const float *x,
                                   float *score)
 {
@@ -171,6 +178,7 @@ static void JOIN(gram_, VARIANT)(int n, int width, const float *left, const floa
 const dg_panel_kernels JOIN(dg_panel_, VARIANT) = {
     .name = VARIANT_NAME,
     .apply = JOIN(apply_, VARIANT),
+    .dot = JOIN(dot_, VARIANT),
     .score = JOIN(score_, VARIANT),
     .gram = JOIN(gram_, VARIANT),
 };

@@ -4,6 +4,7 @@
 #include "base/rng.h"
 #include "comm/tree.h"
 #include "dense/scores.h"
+#include "models/als/basis.h"
 #include "models/als/rows.h"
 
 #include <math.h>
@@ -13,16 +14,21 @@ struct dg_model {
     const dg_comm *comm;
     const dg_dataset *data;
     const dg_als_options *options;
-    int d;           /* columns of a row: factors, and the bias */
-    dg_matrix users; /* (n_users, d) */
-    dg_matrix items; /* (n_items, d) */
-    double mean;     /* global mean of the training ratings */
-    double *gram;    /* (d, d) of the side last asked for; not kept up to date */
-    double *other;   /* (d, d) second Gram, for the loss */
-    float *base;     /* (d, d) unobserved_weight * Gram of the features, for row solves */
+    int d;              /* columns of a row: factors, and the bias */
+    dg_matrix users;    /* (n_users, d) */
+    dg_matrix items;    /* (n_items, d) */
+    double mean;        /* global mean of the training ratings */
+    double *gram;       /* (d, d) of the side last asked for; not kept up to date */
+    double *other;      /* (d, d) second Gram, for the loss */
+    float *base;        /* (d, d) unobserved_weight * Gram of the features, for row solves */
+    dg_als_basis basis; /* of the factor columns; k == 0 where the solver needs none */
+    float *diagonal;    /* (d,) what rows share in that basis */
+    float *average;     /* (d,) see rows.h */
 };
 
 static bool has_base(const dg_model *m) { return m->options->loss != DG_ALS_RATINGS; }
+
+static bool has_basis(const dg_model *m) { return m->basis.k > 0; }
 
 /* ---- creating ---- */
 
@@ -63,6 +69,14 @@ static dg_status find_mean(dg_model *m, dg_err *err)
 static dg_status allocate(dg_model *m, dg_err *err)
 {
     const size_t square = (size_t)m->d * (size_t)m->d;
+    if (dg_als_wants_cg(m->options, m->d)) {
+        const dg_status st = dg_als_basis_create((int)m->options->n_factors, &m->basis, err);
+        if (st != DG_OK) return st;
+        m->diagonal = dg_alloc((size_t)m->d, sizeof *m->diagonal);
+        m->average = dg_alloc((size_t)m->d, sizeof *m->average);
+        if (m->diagonal == NULL || m->average == NULL)
+            return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for %d factors", m->d);
+    }
     if (!has_base(m)) return DG_OK;
     m->gram = dg_alloc(square, sizeof *m->gram);
     m->other = dg_alloc(square, sizeof *m->other);
@@ -79,6 +93,9 @@ static void destroy(dg_model **m)
     dg_free((*m)->gram);
     dg_free((*m)->other);
     dg_free((*m)->base);
+    dg_als_basis_free(&(*m)->basis);
+    dg_free((*m)->diagonal);
+    dg_free((*m)->average);
     dg_free(*m);
     *m = NULL;
 }
@@ -127,29 +144,69 @@ static dg_status prepare_side(dg_model *m, const dg_matrix *features, const dg_s
     return DG_OK;
 }
 
-/* Sum over all pairs of score^2 = <W'W, H'H>; the Gram of the users is in m->gram. */
+/* As prepare_side, but both sides are turned into the features' eigenbasis first. COLLECTIVE. */
+static dg_status prepare_in_basis(dg_model *m, bool users, dg_als_side *out, dg_err *err)
+{
+    const dg_dataset *d = m->data;
+    dg_matrix *features = users ? &m->items : &m->users, *other = users ? &m->users : &m->items;
+    const dg_shards *shards = users ? &d->items : &d->users;
+    const dg_csr *entries = users ? &d->train_by_item : &d->train;
+    const dg_status st =
+        dg_als_basis_enter(m->comm, &m->basis, shards, features, entries, !has_base(m),
+                           users ? &d->users : &d->items, other, err);
+    for (int k = 0; k < m->d; k++) {
+        const bool factor = k < m->basis.k; /* a bias is a feature of 1 for everybody */
+        const double value = factor ? m->basis.value[k] : 0;
+        m->diagonal[k] = (float)(m->options->unobserved_weight * fmax(value, 0));
+        m->average[k] = factor ? m->basis.average[k] : 1;
+    }
+    *out = (dg_als_side){.options = m->options,
+                         .features = features,
+                         .reg = users ? m->options->reg_user : m->options->reg_item,
+                         .mean = m->mean,
+                         .biases = m->options->loss == DG_ALS_RATINGS && m->options->biases,
+                         .diagonal = m->diagonal,
+                         .average = m->average};
+    return st;
+}
+
+/* Solve one side's rows. COLLECTIVE. */
+static dg_status half_sweep(dg_model *m, bool users, dg_als_row_loss *loss, dg_err *err)
+{
+    const dg_dataset *d = m->data;
+    dg_als_side side;
+    dg_status st = has_basis(m) ? prepare_in_basis(m, users, &side, err)
+                   : users
+                       ? prepare_side(m, &m->items, &d->items, m->options->reg_user, &side, err)
+                       : prepare_side(m, &m->users, &d->users, m->options->reg_item, &side, err);
+    side.observes = !users; /* after the items the loss of the entries is that of the sweep */
+    if (st != DG_OK) return st;
+    return users ? dg_als_solve_side(m->comm, &side, &d->users, &d->train, &m->users, loss, "users",
+                                     err)
+                 : dg_als_solve_side(m->comm, &side, &d->items, &d->train_by_item, &m->items, loss,
+                                     "items", err);
+}
+
+/* Sum over all pairs of score^2 = <W'W, H'H>. The users' Gram is in m->gram, or diagonal in the
+ * basis both sides are in. */
 static dg_status add_unobserved(dg_model *m, double counted_unseen, dg_loss *loss, dg_err *err)
 {
     const dg_status st = dg_als_gram(m->comm, &m->data->items, &m->items, m->other, err);
+    const size_t d = (size_t)m->d;
     double dot = 0;
-    for (size_t k = 0; k < (size_t)m->d * (size_t)m->d; k++) dot += m->gram[k] * m->other[k];
+    if (has_basis(m))
+        for (size_t k = 0; k < d; k++) dot += m->basis.value[k] * m->other[k * d + k];
+    else
+        for (size_t k = 0; k < d * d; k++) dot += m->gram[k] * m->other[k];
     loss->unobserved = m->options->unobserved_weight * dot - counted_unseen;
     return st;
 }
 
 static dg_status sweep(dg_model *m, dg_loss *loss, dg_err *err)
 {
-    const dg_dataset *d = m->data;
     dg_als_row_loss of_users, of_items;
-    dg_als_side side;
-    dg_status st = prepare_side(m, &m->items, &d->items, m->options->reg_user, &side, err);
-    if (st == DG_OK)
-        st = dg_als_solve_side(m->comm, &side, &d->users, &d->train, &m->users, &of_users, "users",
-                               err);
-    if (st == DG_OK) st = prepare_side(m, &m->users, &d->users, m->options->reg_item, &side, err);
-    if (st == DG_OK)
-        st = dg_als_solve_side(m->comm, &side, &d->items, &d->train_by_item, &m->items, &of_items,
-                               "items", err);
+    dg_status st = half_sweep(m, true, &of_users, err);
+    if (st == DG_OK) st = half_sweep(m, false, &of_items, err);
     if (st != DG_OK) return st;
     *loss = (dg_loss){.observed = of_items.observed,
                       .regularization = of_users.regularization + of_items.regularization};

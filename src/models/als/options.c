@@ -3,7 +3,7 @@
 static const char *const losses[] = {"ials", "hkv", NULL};
 static const char *const confidences[] = {"none", "linear", "log", NULL};
 static const char *const compats[] = {"none", "implicit", "spark", "onedal", "hkv", NULL};
-static const char *const solvers[] = {"auto", "cholesky", NULL};
+static const char *const solvers[] = {"auto", "cholesky", "cg", NULL};
 
 /* What peers call the same thing (docs/algorithms/als.md). */
 static const char *const as_factors[] = {
@@ -80,7 +80,7 @@ static const char *const as_init[] = {"stddev", NULL};
     {                                                                                              \
         .key = "model.solver", .type = DG_OPT_CHOICE, .offset = FIELD(solver), .fallback = "auto", \
         .choices = solvers, .aliases = as_solver,                                                  \
-        .help = "how a row is solved; auto: the fastest exact one"                                 \
+        .help = "how a row is solved; auto: cholesky up to 32 factors, else cg"                    \
     }
 
 const dg_option dg_als__ials_options[DG_ALS_N_IALS] = {

@@ -17,6 +17,8 @@ typedef enum dg_als_compat {
     DG_ALS_COMPAT_HKV
 } dg_als_compat;
 
+typedef enum dg_als_solver { DG_ALS_AUTO, DG_ALS_CHOLESKY, DG_ALS_CG } dg_als_solver;
+
 typedef struct dg_als_options {
     int64_t n_factors, iterations;
     double reg, reg_user, reg_item; /* lambda; the sides' own are -1 where `reg` holds */
@@ -28,7 +30,7 @@ typedef struct dg_als_options {
     int confidence;                 /* dg_als_confidence */
     int compat;                     /* dg_als_compat */
     bool biases;                    /* user and item biases (ratings only) */
-    int solver;                     /* 0 auto, 1 cholesky */
+    int solver;                     /* dg_als_solver */
 } dg_als_options;
 
 enum { DG_ALS_N_IALS = 14, DG_ALS_N_RATINGS = 9 };

@@ -4,107 +4,12 @@
 #include "base/memory.h"
 #include "comm/tree.h"
 #include "dense/blas.h"
+#include "models/als/system.h"
 #include "models/als/weights.h"
 
 #include <math.h>
 #include <omp.h>
 #include <string.h>
-
-enum { PANEL = 1024 }; /* entries gathered at a time; fixed, since sums follow it */
-
-struct dg_als_workspace {
-    int d;
-    float *panel;  /* (PANEL, d) gathered features */
-    float *scaled; /* (PANEL, d) the same times their weights */
-    float *weight, *pull, *score;
-    float *matrix; /* (d, d) */
-    float *spare;  /* (d, d) the matrix before the factorisation, for a second try */
-};
-
-dg_status dg_als_workspace_create(int d, dg_als_workspace **out, dg_err *err)
-{
-    const size_t k = (size_t)d;
-    dg_als_workspace *w = *out = dg_alloc(1, sizeof *w);
-    if (w == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for row solves");
-    w->d = d;
-    w->panel = dg_alloc(PANEL * k, sizeof(float));
-    w->scaled = dg_alloc(PANEL * k, sizeof(float));
-    w->weight = dg_alloc(PANEL, sizeof(float));
-    w->pull = dg_alloc(PANEL, sizeof(float));
-    w->score = dg_alloc(PANEL, sizeof(float));
-    w->matrix = dg_alloc(k * k, sizeof(float));
-    w->spare = dg_alloc(k * k, sizeof(float));
-    if (w->panel && w->scaled && w->weight && w->pull && w->score && w->matrix && w->spare)
-        return DG_OK;
-    dg_als_workspace_destroy(out);
-    return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for row solves of %d factors", d);
-}
-
-void dg_als_workspace_destroy(dg_als_workspace **w)
-{
-    if (*w == NULL) return;
-    dg_free((*w)->panel);
-    dg_free((*w)->scaled);
-    dg_free((*w)->weight);
-    dg_free((*w)->pull);
-    dg_free((*w)->score);
-    dg_free((*w)->matrix);
-    dg_free((*w)->spare);
-    dg_free(*w);
-    *w = NULL;
-}
-
-/* Entries [first, first + n) of the row: features into the panel, weights and pulls beside them.
- * With biases the other side's bias moves to the target and its place becomes the feature 1. */
-static void gather(const dg_als_side *s, dg_row row, int64_t first, int n, dg_als_workspace *w)
-{
-    const int d = w->d;
-    for (int k = 0; k < n; k++) {
-        float *f = w->panel + (size_t)k * (size_t)d;
-        memcpy(f, dg_matrix_row(s->features, row.index[first + k]), (size_t)d * sizeof *f);
-        const float value = row.value[first + k];
-        if (s->options->loss == DG_ALS_RATINGS) {
-            w->weight[k] = 1;
-            w->pull[k] = (float)(value - s->mean) - (s->biases ? f[d - 1] : 0);
-            if (s->biases) f[d - 1] = 1;
-        } else {
-            const dg_als_pair p = dg_als_pair_of(s->options, value);
-            w->weight[k] = p.weight;
-            w->pull[k] = p.pull;
-        }
-    }
-}
-
-/* Add the panel to the matrix (lower triangle) and the right side. */
-static void accumulate(int n, dg_als_workspace *w, float *b)
-{
-    const int d = w->d;
-    bool plain = true, negative = false;
-    for (int k = 0; k < n; k++) {
-        plain = plain && w->weight[k] == 1;
-        negative = negative || w->weight[k] < 0;
-    }
-    dg_gemv_t_add(n, d, w->panel, w->pull, b);
-    if (plain) {
-        dg_syrk_add(n, d, w->panel, w->matrix);
-        return;
-    }
-    for (int k = 0; k < n; k++) {
-        const float scale = negative ? w->weight[k] : sqrtf(w->weight[k]);
-        for (int j = 0; j < d; j++)
-            w->scaled[(size_t)k * (size_t)d + (size_t)j] =
-                scale * w->panel[(size_t)k * (size_t)d + (size_t)j];
-    }
-    if (negative)
-        dg_gemm_tn_add(n, d, w->scaled, w->panel, w->matrix);
-    else
-        dg_syrk_add(n, d, w->scaled, w->matrix);
-}
-
-static int panel_size(dg_row row, int64_t first)
-{
-    return (int)(row.n - first < PANEL ? row.n - first : PANEL);
-}
 
 /* lambda counts the positives only where Spark is asked for. */
 static double row_reg(const dg_als_side *s, dg_row row)
@@ -117,34 +22,16 @@ static double row_reg(const dg_als_side *s, dg_row row)
     return dg_als_row_reg(s->options, s->reg, counted, s->features->n_rows);
 }
 
-/* Factor and solve; a system singular in float gets a second try with a nudged diagonal. */
-static bool solve_system(dg_als_workspace *w, float *x)
-{
-    const size_t d = (size_t)w->d;
-    float top = 0;
-    memcpy(w->spare, w->matrix, d * d * sizeof(float));
-    memcpy(w->scaled, x, d * sizeof(float));
-    bool good = dg_cholesky_solve(w->d, w->matrix, x);
-    if (!good) {
-        for (size_t j = 0; j < d; j++) top = fmaxf(top, w->spare[j * d + j]);
-        for (size_t j = 0; j < d; j++) w->spare[j * d + j] += 1e-5f * top;
-        memcpy(x, w->scaled, d * sizeof(float));
-        good = dg_cholesky_solve(w->d, w->spare, x);
-    }
-    for (size_t j = 0; good && j < d; j++) good = isfinite(x[j]);
-    return good;
-}
-
-static dg_als_row_loss measure(const dg_als_side *s, dg_row row, double reg, const float *x,
-                               dg_als_workspace *w)
+static dg_als_row_loss measure(const dg_als_side *s, dg_row row, double reg, dg_als_workspace *w)
 {
     dg_als_row_loss loss = {0};
     const dg_als_options *o = s->options;
     const double unseen = o->loss == DG_ALS_HKV ? o->unobserved_weight : 0;
-    for (int64_t first = 0; first < row.n; first += PANEL) {
-        const int n = panel_size(row, first);
-        if (row.n > PANEL) gather(s, row, first, n, w); /* else the panel is still in place */
-        dg_gemv(n, w->d, w->panel, x, w->score);
+    for (int64_t first = 0; s->observes && first < row.n; first += w->capacity) {
+        const int n = dg_als__part(w, row, first);
+        if (row.n > w->capacity)
+            dg_als__gather(s, row, first, n, w); /* else it is still in place */
+        w->kernels->score(n, w->width, w->panel, w->x, w->score);
         for (int k = 0; k < n; k++) {
             const double score = w->score[k];
             const double target = o->loss == DG_ALS_RATINGS ? w->pull[k] : w->pull[k] != 0;
@@ -152,29 +39,36 @@ static dg_als_row_loss measure(const dg_als_side *s, dg_row row, double reg, con
             loss.counted_unseen += unseen * score * score;
         }
     }
-    for (int j = 0; j < w->d; j++) loss.regularization += reg * x[j] * x[j];
+    for (int j = 0; j < w->d; j++) loss.regularization += reg * w->x[j] * w->x[j];
     return loss;
+}
+
+bool dg_als_wants_cg(const dg_als_options *o, int d)
+{
+    enum { EXACT_BELOW = 32 }; /* few factors: the exact route costs no more */
+    return o->solver == DG_ALS_CG || (o->solver == DG_ALS_AUTO && d > EXACT_BELOW);
 }
 
 bool dg_als_solve_row(const dg_als_side *s, dg_row row, dg_als_workspace *w, float *x,
                       dg_als_row_loss *loss)
 {
     const size_t d = (size_t)w->d;
-    memset(x, 0, d * sizeof *x);
     if (loss != NULL) *loss = (dg_als_row_loss){0};
-    if (row.n == 0) return true; /* nothing pulls: the solution is zero */
-    if (s->base != NULL)
-        memcpy(w->matrix, s->base, d * d * sizeof *w->matrix);
-    else
-        memset(w->matrix, 0, d * d * sizeof *w->matrix);
-    for (int64_t first = 0; first < row.n; first += PANEL) {
-        gather(s, row, first, panel_size(row, first), w);
-        accumulate(panel_size(row, first), w, x);
+    if (row.n == 0) { /* nothing pulls: the solution is zero */
+        memset(x, 0, d * sizeof *x);
+        return true;
     }
     const double reg = row_reg(s, row);
-    for (size_t j = 0; j < d; j++) w->matrix[j * d + j] += (float)reg;
-    if (!solve_system(w, x)) return false;
-    if (loss != NULL) *loss = measure(s, row, reg, x, w);
+    bool good = false;
+    if (s->diagonal != NULL && dg_als_wants_cg(s->options, w->d)) {
+        memcpy(w->x, x, d * sizeof *x);
+        good = dg_als__cg(s, row, reg, w);
+    }
+    if (!good) good = dg_als__cholesky(s, row, reg, w);
+    for (size_t j = 0; good && j < d; j++) good = isfinite(w->x[j]);
+    if (!good) return false;
+    memcpy(x, w->x, d * sizeof *x);
+    if (loss != NULL) *loss = measure(s, row, reg, w);
     return true;
 }
 

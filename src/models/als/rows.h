@@ -13,6 +13,9 @@
 typedef struct dg_als_side {
     const dg_als_options *options;
     const dg_matrix *features; /* (n, d) the other side's rows */
+    const float *diagonal;     /* (d,) shared diagonal in the features' eigenbasis, or NULL */
+    const float *average;      /* (d,) mean square of the columns over the entries; with diagonal */
+    bool observes;             /* take the entries' errors into the loss (one side suffices) */
     const float *base;         /* (d, d) alpha0 * Gram of the features; NULL for ratings */
     double reg;                /* lambda of this side */
     double mean;               /* global mean of the ratings; 0 for the others */
@@ -28,6 +31,9 @@ typedef struct dg_als_row_loss {
 
 typedef struct dg_als_workspace dg_als_workspace;
 
+/** Are rows of d columns solved by CG, in the eigenbasis? Depends on options and d alone. LOCAL. */
+bool dg_als_wants_cg(const dg_als_options *o, int d);
+
 /** Buffers of one thread for rows of d columns. LOCAL. Errors DG_ERR_NOMEM. */
 dg_status dg_als_workspace_create(int d, dg_als_workspace **out, dg_err *err);
 void dg_als_workspace_destroy(dg_als_workspace **w);
@@ -36,7 +42,7 @@ void dg_als_workspace_destroy(dg_als_workspace **w);
  * Solve one row. LOCAL.
  *
  * @param[in]  row   entries: index into the features, value as the data has it
- * @param[out] x     (d,) the solution; zeros for an empty row
+ * @param[in,out] x  (d,) where CG starts; the solution; zeros for an empty row
  * @param[out] loss  may be NULL, then nothing is computed
  *
  * Cost    n d^2 + d^3/3 flops, n rows gathered.

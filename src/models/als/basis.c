@@ -1,0 +1,146 @@
+#include "models/als/basis.h"
+
+#include "base/memory.h"
+#include "comm/tree.h"
+#include "dense/blas.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { ROWS = 256 }; /* rows taken at a time; fixed within a shard, since rounding follows it */
+
+dg_status dg_als_basis_create(int k, dg_als_basis *out, dg_err *err)
+{
+    const size_t n = (size_t)k;
+    *out = (dg_als_basis){.k = k};
+    out->gram = dg_alloc(n * n, sizeof *out->gram);
+    out->value = dg_alloc(n, sizeof *out->value);
+    out->rotation = dg_alloc(n * n, sizeof *out->rotation);
+    out->block = dg_alloc(ROWS * n, sizeof *out->block);
+    out->average = dg_alloc(n, sizeof *out->average);
+    if (out->gram && out->value && out->rotation && out->block && out->average) return DG_OK;
+    dg_als_basis_free(out);
+    return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a basis of %d factors", k);
+}
+
+void dg_als_basis_free(dg_als_basis *b)
+{
+    dg_free(b->gram);
+    dg_free(b->value);
+    dg_free(b->rotation);
+    dg_free(b->block);
+    dg_free(b->average);
+    *b = (dg_als_basis){0};
+}
+
+/* ---- sums over rows, in the shards' fixed order ---- */
+
+typedef void dg_add_rows(const dg_als_basis *b, const dg_matrix *m, const dg_csr *entries,
+                         int64_t begin, int64_t end, double *panel, double *sum);
+
+/* Σ w f f', w the row's length or 1; rows scaled by the root of w. */
+static void add_gram(const dg_als_basis *b, const dg_matrix *m, const dg_csr *entries,
+                     int64_t begin, int64_t end, double *panel, double *sum)
+{
+    const int n = (int)(end - begin);
+    for (int i = 0; i < n; i++) {
+        const float *row = dg_matrix_row(m, begin + i);
+        const double w = entries == NULL ? 1 : sqrt((double)dg_csr_row(entries, begin + i).n);
+        for (int j = 0; j < b->k; j++) panel[(size_t)i * (size_t)b->k + (size_t)j] = w * row[j];
+    }
+    dg_syrk_add_double(n, b->k, panel, sum);
+}
+
+/* Σ n_i f_ik² for each column k. */
+static void add_squares(const dg_als_basis *b, const dg_matrix *m, const dg_csr *entries,
+                        int64_t begin, int64_t end, double *panel, double *sum)
+{
+    (void)panel;
+    for (int64_t r = begin; r < end; r++) {
+        const float *row = dg_matrix_row(m, r);
+        const double w = (double)dg_csr_row(entries, r).n;
+        for (int j = 0; j < b->k; j++) sum[j] += w * row[j] * row[j];
+    }
+}
+
+static dg_status sum_rows(const dg_comm *c, const dg_als_basis *b, const dg_shards *shards,
+                          const dg_matrix *m, const dg_csr *entries, dg_add_rows *add, int n,
+                          double *out, dg_err *err)
+{
+    dg_tree *tree = NULL;
+    double *panel = dg_alloc((size_t)ROWS * (size_t)b->k, sizeof *panel);
+    dg_status st = panel == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a basis")
+                                 : dg_tree_create(c, shards->n, n, &tree, err);
+    st = dg_agree(c, st, err);
+    const dg_run run = dg_shards_run(shards->n, c->rank, c->size);
+    for (int s = run.begin; s < run.end && st == DG_OK; s++) {
+        double *leaf = dg_tree_leaf(tree);
+        for (int64_t r = shards->begin[s]; r < shards->begin[s + 1]; r += ROWS) {
+            const int64_t end = r + ROWS < shards->begin[s + 1] ? r + ROWS : shards->begin[s + 1];
+            add(b, m, entries, r, end, panel, leaf);
+        }
+        dg_tree_push(tree);
+    }
+    if (st == DG_OK) dg_tree_sum(tree, out);
+    dg_tree_destroy(&tree);
+    dg_free(panel);
+    return st;
+}
+
+/* ---- rotating ---- */
+
+/* Rank 0 alone decomposes: eigenvectors may differ in sign from one machine to the next. */
+static dg_status decompose(const dg_comm *c, dg_als_basis *b, dg_err *err)
+{
+    const size_t n = (size_t)b->k * (size_t)b->k;
+    dg_status st = DG_OK;
+    for (int i = 0; i < b->k; i++) /* the lower triangle was summed: mirror it */
+        for (int j = 0; j < i; j++)
+            b->gram[(size_t)j * (size_t)b->k + (size_t)i] =
+                b->gram[(size_t)i * (size_t)b->k + (size_t)j];
+    bool finite = true;
+    for (size_t k = 0; k < n && finite; k++) finite = isfinite(b->gram[k]);
+    if (c->rank == 0 && (!finite || !dg_eigen(b->k, b->gram, b->value)))
+        st = DG_FAIL(err, DG_ERR_NUMERIC, "the Gram matrix of the factors has no eigenbasis");
+    st = dg_agree(c, st, err);
+    if (st != DG_OK) return st;
+    dg_bcast(c, b->gram, n * sizeof *b->gram, 0);
+    dg_bcast(c, b->value, (size_t)b->k * sizeof *b->value, 0);
+    for (size_t k = 0; k < n; k++) b->rotation[k] = (float)b->gram[k];
+    return DG_OK;
+}
+
+static void rotate_own(const dg_comm *c, const dg_als_basis *b, const dg_shards *shards,
+                       dg_matrix *m)
+{
+    const dg_run run = dg_shards_run(shards->n, c->rank, c->size);
+    for (int s = run.begin; s < run.end; s++)
+        for (int64_t r = shards->begin[s]; r < shards->begin[s + 1]; r += ROWS) {
+            const int64_t left = shards->begin[s + 1] - r;
+            const int n = (int)(left < ROWS ? left : ROWS);
+            dg_rotate(n, b->k, dg_matrix_row(m, r), m->n_cols, b->rotation, b->block);
+            for (int i = 0; i < n; i++)
+                memcpy(dg_matrix_row(m, r + i), b->block + (size_t)i * (size_t)b->k,
+                       (size_t)b->k * sizeof(float));
+        }
+}
+
+dg_status dg_als_basis_enter(const dg_comm *c, dg_als_basis *b, const dg_shards *shards,
+                             dg_matrix *features, const dg_csr *entries, bool weighted,
+                             const dg_shards *other_shards, dg_matrix *other, dg_err *err)
+{
+    int64_t n_entries = dg_csr_count(entries);
+    dg_status st = sum_rows(c, b, shards, features, weighted ? entries : NULL, add_gram,
+                            b->k * b->k, b->gram, err);
+    if (st == DG_OK) st = decompose(c, b, err);
+    if (st != DG_OK) return st;
+    rotate_own(c, b, shards, features);
+    dg_matrix_publish(features);
+    rotate_own(c, b, other_shards, other);
+    double *squares = b->gram; /* its vectors are in `rotation` by now */
+    st = sum_rows(c, b, shards, features, entries, add_squares, b->k, squares, err);
+    dg_sum_int64(c, &n_entries, 1);
+    for (int k = 0; k < b->k && st == DG_OK; k++)
+        b->average[k] = n_entries > 0 ? (float)(squares[k] / (double)n_entries) : 0;
+    return st;
+}
