@@ -44,12 +44,13 @@ void dg_gemv_t_add(int n, int k, const float *rows, const float *t, float *out)
 bool dg_cholesky_solve(int k, int stride, float *a, float *b)
 {
     /* Row-major lower is column-major upper: LAPACK's own order, nothing is transposed. */
-    for (int i = 0; i < k; i++)
-        if (!isfinite(a[(long)i * stride + i])) return false;
     const int one = 1;
     int info = 0;
     spotrf_("U", &k, a, &stride, &info);
-    if (info == 0) spotrs_("U", &k, &one, a, &stride, b, &k, &info);
+    if (info != 0) return false;
+    for (int i = 0; i < k; i++) /* LAPACK lets NaN pass; whatever is not finite ends up here */
+        if (!isfinite(a[(size_t)i * (size_t)stride + (size_t)i])) return false;
+    spotrs_("U", &k, &one, a, &stride, b, &k, &info);
     return info == 0;
 }
 

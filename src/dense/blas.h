@@ -23,7 +23,8 @@ void dg_gemv_t_add(int n, int k, const float *rows, const float *t, float *out);
  * Solve a x = b for symmetric positive definite a, by Cholesky. LOCAL. k^3/3 flops.
  * @param[in,out] a     (k, stride) lower triangle; the factor afterwards
  * @param[in,out] b     (k,) right side; the solution afterwards
- * Returns false where a is not positive definite or not finite; b is then of no use.
+ * Returns false where a is not positive definite or not finite; a and b are then of no use. What
+ * is not finite in b stays so.
  * Source  LAPACK spotrf and spotrs.
  */
 bool dg_cholesky_solve(int k, int stride, float *a, float *b);

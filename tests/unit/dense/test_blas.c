@@ -171,7 +171,7 @@ START_TEST(cholesky_solves_what_is_definite)
         memcpy(x, b, (size_t)k * sizeof *x);
         for (int i = 0; i < k; i++)
             for (int j = i + 1; j < k; j++) factor[i * k + j] = NAN; /* never read */
-        ck_assert(dg_cholesky_solve(k, factor, x));
+        ck_assert(dg_cholesky_solve(k, k, factor, x));
         for (int i = 0; i < k; i++) {
             double left = 0, size = 0;
             for (int j = 0; j < k; j++) {
@@ -197,7 +197,7 @@ static bool solves_with(int k, int i, int j, float bad)
 {
     float *a = definite(k), *b = numbers(k, 4);
     a[i * k + j] = bad;
-    const bool solved = dg_cholesky_solve(k, a, b);
+    const bool solved = dg_cholesky_solve(k, k, a, b);
     dg_free(a);
     dg_free(b);
     return solved;

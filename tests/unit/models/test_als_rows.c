@@ -160,6 +160,7 @@ static bool solve(problem *p, bool of_users, int64_t at, float *x, dg_als_row_lo
                           .n_rows = of_users ? p->ref.n_items : p->ref.n_users,
                           .n_cols = p->ref.d};
     const dg_als_side side = {.options = &p->o,
+                              .observes = true,
                               .features = &features,
                               .base = p->base[other],
                               .reg = p->o.reg_user,
