@@ -6,6 +6,7 @@
 #include "dense/blas.h"
 #include "job/signals.h"
 
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,17 @@ static int run_alone(dg_cli *cli)
     return dg_status_exit(st);
 }
 
+/* Ranks of a node share its processors: a rank that takes them all slows the others ten times. */
+static void share_processors(const dg_comm *world)
+{
+    const int ranks = dg_comm_node_size(world);
+    const int threads = omp_get_num_procs() / ranks;
+    if (getenv("OMP_NUM_THREADS") == NULL) omp_set_num_threads(threads > 1 ? threads : 1);
+    if (omp_get_max_threads() * ranks > omp_get_num_procs())
+        dg_log(DG_LOG_DEBUG, "oversubscribed", "%d ranks x %d threads share %d processors", ranks,
+               omp_get_max_threads(), omp_get_num_procs());
+}
+
 static int run_with_peers(dg_cli *cli, int *argc, char ***argv)
 {
     dg_comm world;
@@ -78,6 +90,7 @@ static int run_with_peers(dg_cli *cli, int *argc, char ***argv)
     dg_fault_rank(world.rank);
     dg_log_setup(world.rank, cli->level);
     dg_signals_catch();
+    share_processors(&world);
     log_start();
     cli->comm = &world;
     dg_status st = cli->command->run(cli, &err);

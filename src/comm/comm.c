@@ -30,6 +30,17 @@ void dg_comm_init(dg_comm *c, MPI_Comm outer)
     MPI_Comm_size(c->comm, &c->size);
 }
 
+int dg_comm_node_size(const dg_comm *c)
+{
+    MPI_Comm node;
+    int n = 1;
+    dg_mpi(MPI_Comm_split_type(c->comm, MPI_COMM_TYPE_SHARED, c->rank, MPI_INFO_NULL, &node), c,
+           "split by node");
+    MPI_Comm_size(node, &n);
+    MPI_Comm_free(&node);
+    return n;
+}
+
 void dg_comm_free(dg_comm *c) { MPI_Comm_free(&c->comm); }
 
 dg_status dg_agree(const dg_comm *c, dg_status mine, dg_err *err)

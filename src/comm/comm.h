@@ -21,6 +21,9 @@ void dg_comm_init(dg_comm *c, MPI_Comm outer);
 /** COLLECTIVE. */
 void dg_comm_free(dg_comm *c);
 
+/** Ranks that share this rank's node. COLLECTIVE. */
+int dg_comm_node_size(const dg_comm *c);
+
 /** Stop the whole job when an MPI call did not succeed; every MPI call goes through it. LOCAL. */
 void dg_mpi(int code, const dg_comm *c, const char *what);
 
