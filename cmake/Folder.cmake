@@ -17,7 +17,8 @@ function(dg_compile_options target)
     -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes -ffp-contract=off
     $<$<BOOL:${DAOGOU_WERROR}>:-Werror>)
   if(DAOGOU_SANITIZE)
-    target_compile_options(${target} PRIVATE -fsanitize=address,undefined -fno-omit-frame-pointer)
+    target_compile_options(${target} PRIVATE -fsanitize=address,undefined -fno-omit-frame-pointer
+      -fno-sanitize-recover=undefined) # ctest shows what a test prints only when it fails
     target_link_options(${target} PUBLIC -fsanitize=address,undefined)
   endif()
 endfunction()
