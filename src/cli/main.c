@@ -75,8 +75,9 @@ static void share_processors(const dg_comm *world)
     const int ranks = dg_comm_node_size(world);
     const int threads = omp_get_num_procs() / ranks;
     if (getenv("OMP_NUM_THREADS") == NULL) omp_set_num_threads(threads > 1 ? threads : 1);
-    if (omp_get_max_threads() * ranks > omp_get_num_procs())
-        dg_log(DG_LOG_DEBUG, "oversubscribed", "%d ranks x %d threads share %d processors", ranks,
+    if (omp_get_max_threads() > 1 && omp_get_max_threads() * ranks > omp_get_num_procs())
+        dg_log(DG_LOG_WARN, "oversubscribed",
+               "%d ranks of %d threads share %d processors: set OMP_NUM_THREADS lower", ranks,
                omp_get_max_threads(), omp_get_num_procs());
 }
 
