@@ -71,30 +71,35 @@ dg_status dg_container_real(const dg_container *c, const char *group, const char
 }
 
 /* Text attributes are fixed-length strings: nothing is allocated by the library. */
-static char *read_text(hid_t attr)
+static dg_status read_text(hid_t attr, char **out)
 {
     enum { LONGEST = 60000 }; /* an attribute in an object header is under 64 KiB */
     hid_t type = H5Aget_type(attr);
     const size_t n = type < 0 || H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) > 0
                          ? 0
                          : H5Tget_size(type);
-    char *text = n > 0 && n <= LONGEST ? dg_alloc(n + 1, 1) : NULL;
-    if (text != NULL && H5Aread(attr, type, text) < 0) {
-        dg_free(text);
-        text = NULL;
+    dg_status st = n > 0 && n <= LONGEST ? DG_OK : DG_ERR_DATA;
+    if (st == DG_OK && (*out = dg_alloc(n + 1, 1)) == NULL) st = DG_ERR_NOMEM;
+    if (st == DG_OK && H5Aread(attr, type, *out) < 0) {
+        dg_free(*out);
+        *out = NULL;
+        st = DG_ERR_DATA;
     }
     if (type >= 0) H5Tclose(type);
-    return text;
+    return st;
 }
 
 dg_status dg_container_text(const dg_container *c, const char *group, const char *name, char **out,
                             dg_err *err)
 {
     hid_t attr = open_attribute(c, group, name);
-    *out = attr < 0 ? NULL : read_text(attr);
+    *out = NULL;
+    const dg_status st = attr < 0 ? DG_ERR_DATA : read_text(attr, out);
     if (attr >= 0) H5Aclose(attr);
-    if (*out != NULL) return DG_OK;
-    return DG_FAIL(err, DG_ERR_DATA, "%s: %s has no text \"%s\"", c->path, group, name);
+    if (st == DG_OK) return DG_OK;
+    if (st == DG_ERR_NOMEM)
+        return DG_FAIL(err, st, "%s: out of memory reading \"%s\"", c->path, name);
+    return DG_FAIL(err, st, "%s: %s has no text \"%s\"", c->path, group, name);
 }
 
 /* ---- opening ---- */
@@ -432,8 +437,7 @@ static herr_t add_attribute(hid_t group, const char *name, const H5A_info_t *inf
         dg_content_real(content, name, real);
         break;
     case H5T_STRING:
-        text = read_text(attr);
-        code = text == NULL ? -1 : 0;
+        code = read_text(attr, &text) == DG_OK ? 0 : -1;
         if (text != NULL) dg_content_text(content, name, text);
         break;
     default: break;

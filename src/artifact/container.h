@@ -56,7 +56,8 @@ const char *dg_container_content(const dg_container *c); /* content digest, 64 h
 /** Is there such an array? LOCAL. */
 bool dg_container_has(const dg_container *c, const char *array);
 
-/** Attributes of a group ("/meta", "/run"). Text is dg_alloc'ed. LOCAL. Errors DG_ERR_DATA. */
+/** Attributes of a group ("/meta", "/run"). Text is dg_alloc'ed. LOCAL. Errors DG_ERR_DATA,
+ *  DG_ERR_NOMEM. */
 dg_status dg_container_text(const dg_container *c, const char *group, const char *name, char **out,
                             dg_err *err);
 dg_status dg_container_int(const dg_container *c, const char *group, const char *name, int64_t *out,
