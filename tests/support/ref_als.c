@@ -72,15 +72,15 @@ static double weight_of_all(const ref_als *r)
 }
 
 /* lambda as the law scales it, from n entries of which n_liked are positive. */
-static double lambda_of(const ref_als *r, int64_t n, int64_t n_liked, int64_t n_other)
+static double scaled(const ref_als *r, double lambda, int64_t n, int64_t n_liked, int64_t n_other)
 {
     switch (r->law) {
-    case REF_RATINGS: return r->reg * pow((double)n, r->nu);
+    case REF_RATINGS: return lambda * pow((double)n, r->nu);
     case REF_IMPLICIT:
-    case REF_PAPER_HKV: return r->reg;
-    case REF_SPARK: return r->reg * (double)n_liked;
-    case REF_ONEDAL: return r->reg * (double)n;
-    default: return r->reg * pow((double)n + r->alpha0 * (double)n_other, r->nu);
+    case REF_PAPER_HKV: return lambda;
+    case REF_SPARK: return lambda * (double)n_liked;
+    case REF_ONEDAL: return lambda * (double)n;
+    default: return lambda * pow((double)n + r->alpha0 * (double)n_other, r->nu);
     }
 }
 
@@ -99,7 +99,7 @@ static double row_lambda(const ref_als *r, bool of_users, int64_t at)
         n += !isnan(v);
         n_liked += v > 0;
     }
-    return n == 0 ? 0 : lambda_of(r, n, n_liked, n_other);
+    return n == 0 ? 0 : scaled(r, of_users ? r->reg_user : r->reg_item, n, n_liked, n_other);
 }
 
 /* y with its bias moved to the target, where there are biases. */

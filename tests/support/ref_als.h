@@ -20,12 +20,13 @@ typedef enum ref_law {
 
 typedef struct ref_als {
     ref_law law;
-    bool biases;           /* the last column is the row's bias (ratings only) */
-    double alpha0;         /* weight of every pair (ials, hkv) */
-    double alpha, epsilon; /* confidence */
-    double reg, nu;        /* lambda and its exponent, where the law leaves them open */
-    double mean;           /* global mean (ratings) */
-    int d;                 /* columns of a row */
+    bool biases;               /* the last column is the row's bias (ratings only) */
+    double alpha0;             /* weight of every pair (ials, hkv) */
+    double alpha, epsilon;     /* confidence */
+    double reg_user, reg_item; /* lambda of the sides */
+    double nu;                 /* its exponent, where the law leaves it open */
+    double mean;               /* global mean (ratings) */
+    int d;                     /* columns of a row */
     int64_t n_users, n_items;
     const double *value;   /* (n_users, n_items) NaN where nothing was observed */
     double *users, *items; /* (n_users, d), (n_items, d) */

@@ -27,7 +27,7 @@ static dg_als_options options_of(ref_law law, bool biases)
                                                  [REF_PAPER_HKV] = DG_ALS_COMPAT_HKV};
     dg_als_options o = {.reg = 0.05,
                         .reg_user = -1,
-                        .reg_item = -1,
+                        .reg_item = 0.08,
                         .reg_exponent = 0.5,
                         .unobserved_weight = 0.3,
                         .alpha = 0.4,
@@ -92,7 +92,8 @@ static problem start(ref_law law, bool biases, int d, int64_t n_users, int64_t n
                       .alpha0 = 0.3,
                       .alpha = 0.4,
                       .epsilon = 0.5,
-                      .reg = 0.05,
+                      .reg_user = 0.05,
+                      .reg_item = 0.08,
                       .nu = 0.5,
                       .mean = law == REF_RATINGS ? 1.75 : 0,
                       .d = d,
@@ -163,7 +164,7 @@ static bool solve(problem *p, bool of_users, int64_t at, float *x, dg_als_row_lo
                               .observes = true,
                               .features = &features,
                               .base = p->base[other],
-                              .reg = p->o.reg_user,
+                              .reg = of_users ? p->o.reg_user : p->o.reg_item,
                               .mean = p->ref.mean,
                               .biases = p->ref.biases};
     dg_als_workspace *w = NULL;
