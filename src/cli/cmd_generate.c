@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "cli/job_input.h"
 #include "generate/generate.h"
+#include "job/tables.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -78,7 +79,7 @@ static dg_status read_job(const dg_cli *cli, const dg_generate_options *preset,
     dg_cli with = *cli;
     with.sets = list;
     with.n_sets = (size_t)sets->n;
-    if (st == DG_OK) st = dg_cli_job(&with, dg_cli_tables(preset), out, err);
+    if (st == DG_OK) st = dg_cli_job(&with, dg_job_tables_all(preset), out, err);
     dg_free(list);
     return st;
 }

@@ -1,6 +1,7 @@
 /* cmd_recommend.c - the k best goods for named users, or for everybody. */
 #include "cli/job_input.h"
 #include "job/recommend.h"
+#include "job/tables.h"
 
 #include <stdio.h>
 
@@ -65,7 +66,7 @@ static dg_status run(const dg_cli *cli, dg_err *err)
     const dg_recommend_options o = {(int)f->k, f->exclude_seen, f->users.n > 0 ? &f->users : NULL};
     dg_job *job = NULL;
     dg_work w;
-    dg_status st = dg_cli_job(cli, dg_cli_tables(NULL), &job, err);
+    dg_status st = dg_cli_job(cli, dg_job_tables_all(NULL), &job, err);
     if (st != DG_OK) return st;
     dg_cli_work(cli, job, folder, sizeof folder);
     st = dg_work_open(cli->comm, job, folder, cli->resume, &w, err);

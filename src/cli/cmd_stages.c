@@ -3,6 +3,7 @@
 #include "cli/job_input.h"
 #include "cli/summary.h"
 #include "job/stages.h"
+#include "job/tables.h"
 
 typedef dg_status dg_stage(dg_work *w, dg_err *err);
 
@@ -25,7 +26,7 @@ static dg_status run_stage(const dg_cli *cli, dg_stage *stage, dg_err *err)
     char folder[DG_WORK_PATH];
     dg_job *job = NULL;
     dg_work w;
-    dg_status st = dg_cli_job(cli, dg_cli_tables(NULL), &job, err);
+    dg_status st = dg_cli_job(cli, dg_job_tables_all(NULL), &job, err);
     if (st != DG_OK) return st;
     dg_cli_work(cli, job, folder, sizeof folder);
     st = dg_work_open(cli->comm, job, folder, cli->resume, &w, err);

@@ -1,29 +1,12 @@
 #include "cli/job_input.h"
 
 #include "base/memory.h"
-#include "generate/options.h"
-#include "models/model.h"
+#include "job/tables.h"
 #include "table/source.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { MAX_MODELS = 64 };
-
-const dg_job_tables *dg_cli_tables(const void *generate_defaults)
-{
-    static dg_job_table models[MAX_MODELS], generate;
-    static dg_job_tables tables;
-    const dg_model_class *const *all = dg_model_all();
-    generate = (dg_job_table){"generate", dg_generate_table, dg_generate_table_size,
-                              sizeof(dg_generate_options), generate_defaults};
-    tables = (dg_job_tables){.models = models, .generate = &generate};
-    for (size_t k = 0; all[k] != NULL && k < MAX_MODELS; k++)
-        models[tables.n_models++] = (dg_job_table){all[k]->name, all[k]->option, all[k]->n_options,
-                                                   all[k]->options_size, NULL};
-    return &tables;
-}
 
 static dg_status read_alone(const dg_cli *cli, const char *file, const dg_job_tables *tables,
                             dg_job **out, dg_err *err)
@@ -35,19 +18,6 @@ static dg_status read_alone(const dg_cli *cli, const char *file, const dg_job_ta
     return st;
 }
 
-/* Options that depend on each other, in their canonical form. */
-static dg_status settle(dg_job *job, dg_err *err)
-{
-    const dg_model_class *class =
-        job->model.table == NULL ? NULL : dg_model_find(job->model.table->name);
-    if (class == NULL || class->settle == NULL) return DG_OK;
-    dg_err why;
-    const dg_status st = class->settle(job->model.options, &why);
-    if (st == DG_OK) return DG_OK;
-    DG_FAIL(err, st, "%.200s%s%.500s", job->file, job->file[0] == '\0' ? "" : ": ", why.text);
-    return why.hint[0] == '\0' ? st : dg_err_hint(err, st, "%s", why.hint);
-}
-
 dg_status dg_cli_job(const dg_cli *cli, const dg_job_tables *tables, dg_job **out, dg_err *err)
 {
     const char *file = cli->n_args > 0 ? cli->args[0] : NULL;
@@ -55,7 +25,7 @@ dg_status dg_cli_job(const dg_cli *cli, const dg_job_tables *tables, dg_job **ou
     dg_status st = cli->comm == NULL ? read_alone(cli, file, tables, out, err)
                                      : dg_job_read(cli->comm, file, cli->sets, cli->n_sets, environ,
                                                    tables, out, err);
-    if (st == DG_OK) st = settle(*out, err); /* the same bytes settle alike on every rank */
+    if (st == DG_OK) st = dg_job_settle(*out, err);
     if (st != DG_OK) dg_job_destroy(out);
     return st;
 }
@@ -72,7 +42,7 @@ const char *dg_cli_work(const dg_cli *cli, const dg_job *job, char *buf, size_t 
 static dg_status print_keys(dg_err *err)
 {
     dg_text text = {0};
-    dg_job_help(dg_cli_tables(NULL), &text);
+    dg_job_help(dg_job_tables_all(NULL), &text);
     const bool failed = text.failed;
     if (!failed) fputs(text.at, stdout);
     dg_text_free(&text);
@@ -159,7 +129,7 @@ dg_status dg_cli_about_job(const dg_cli *cli, dg_err *err)
 {
     dg_job *job;
     if (cli->help_keys) return print_keys(err);
-    dg_status st = dg_cli_job(cli, dg_cli_tables(NULL), &job, err);
+    dg_status st = dg_cli_job(cli, dg_job_tables_all(NULL), &job, err);
     if (st != DG_OK) return st;
     st = cli->print_config ? print_config(cli, job, err) : plan(cli, job, err);
     dg_job_destroy(&job);

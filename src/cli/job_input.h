@@ -22,8 +22,4 @@ dg_status dg_cli_job(const dg_cli *cli, const dg_job_tables *tables, dg_job **ou
 /** --work, or runs/NAME, into buf, returned. LOCAL. */
 const char *dg_cli_work(const dg_cli *cli, const dg_job *job, char *buf, size_t n);
 
-/** Options of all algorithms, and of generate with the defaults given there (NULL: its own; kept
- *  until the next call). LOCAL. */
-const dg_job_tables *dg_cli_tables(const void *generate_defaults);
-
 #endif
