@@ -7,8 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- ids ---- */
-
 /* An id with its hash, as the order of ids compares them. */
 typedef struct dg_hashed_id {
     uint64_t hash;
@@ -50,8 +48,6 @@ int64_t dg_names_find(const dg_names *names, const char *id, size_t n_bytes)
     }
     return -1;
 }
-
-/* ---- attributes ---- */
 
 static dg_status wrong(const dg_artifact *a, const char *array, int64_t row, const char *what,
                        dg_err *err)
@@ -137,8 +133,6 @@ static dg_status read_meta(dg_artifact *a, dg_err *err)
     a->similar_cols = (int32_t)similar_cols;
     return st;
 }
-
-/* ---- arrays: type and shape first, contents later ---- */
 
 static dg_status map_array(const dg_artifact *a, const char *array, dg_type type, int64_t n_rows,
                            int64_t n_cols, const void **at, dg_err *err)

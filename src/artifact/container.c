@@ -28,8 +28,6 @@ static dg_status fail_data(const dg_container *c, const char *array, const char 
     return DG_FAIL(err, DG_ERR_DATA, "%s: %s: %s", c->path, array, what);
 }
 
-/* ---- attributes ---- */
-
 /* A scalar attribute of a group, or an invalid id. */
 static hid_t open_attribute(const dg_container *c, const char *group, const char *name)
 {
@@ -102,8 +100,6 @@ dg_status dg_container_text(const dg_container *c, const char *group, const char
     return DG_FAIL(err, st, "%s: %s has no text \"%s\"", c->path, group, name);
 }
 
-/* ---- opening ---- */
-
 static dg_status check_format(dg_container *c, const char *format, int version, dg_err *err)
 {
     int64_t found = 0;
@@ -158,8 +154,6 @@ void dg_container_close(dg_container **c)
     dg_free(*c);
     *c = NULL;
 }
-
-/* ---- arrays ---- */
 
 bool dg_container_has(const dg_container *c, const char *array)
 {
@@ -368,8 +362,6 @@ dg_status dg_container_map(const dg_container *c, const char *array, dg_type typ
     *at = c->map + offset;
     return DG_OK;
 }
-
-/* ---- the list of arrays, and the full check ---- */
 
 typedef struct dg_listing {
     dg_strings *names;

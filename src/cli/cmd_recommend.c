@@ -1,7 +1,6 @@
 /* cmd_recommend.c - the k best goods for named users, or for everybody. */
-#include "cli/job_input.h"
+#include "cli/in_work.h"
 #include "job/recommend.h"
-#include "job/tables.h"
 
 #include <stdio.h>
 
@@ -59,24 +58,14 @@ static dg_status everybody(const dg_cli *cli, dg_work *w, const dg_recommend_opt
     return DG_OK;
 }
 
-static dg_status run(const dg_cli *cli, dg_err *err)
+static dg_status lists(const dg_cli *cli, dg_work *w, dg_err *err)
 {
-    char folder[DG_WORK_PATH];
     const flags *f = cli->fields;
     const dg_recommend_options o = {(int)f->k, f->exclude_seen, f->users.n > 0 ? &f->users : NULL};
-    dg_job *job = NULL;
-    dg_work w;
-    dg_status st = dg_cli_job(cli, dg_job_tables_all(NULL), &job, err);
-    if (st != DG_OK) return st;
-    dg_cli_work(cli, job, folder, sizeof folder);
-    st = dg_work_open(cli->comm, job, folder, cli->resume, &w, err);
-    if (st == DG_OK) {
-        st = o.users != NULL ? some(cli, &w, &o, err) : everybody(cli, &w, &o, err);
-        dg_work_close(&w);
-    }
-    dg_job_destroy(&job);
-    return st;
+    return o.users != NULL ? some(cli, w, &o, err) : everybody(cli, w, &o, err);
 }
+
+static dg_status run(const dg_cli *cli, dg_err *err) { return dg_cli_in_work(cli, lists, err); }
 
 const dg_command dg_cmd_recommend = {
     .name = "recommend",

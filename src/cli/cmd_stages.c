@@ -1,44 +1,33 @@
 /* cmd_stages.c - run, prepare, train, evaluate and export: stages of one job in its work folder. */
 #include "cli/command.h"
-#include "cli/job_input.h"
+#include "cli/in_work.h"
 #include "cli/summary.h"
 #include "job/stages.h"
-#include "job/tables.h"
 
-typedef dg_status dg_stage(dg_work *w, dg_err *err);
-
-static dg_status in_work(const dg_cli *cli, dg_work *w, dg_stage *stage, dg_err *err)
+/* Finish the record and say what came of it. */
+static dg_status report(const dg_cli *cli, dg_work *w, dg_err *err)
 {
-    dg_status st = stage(w, err);
-    if (st == DG_OK) st = dg_work_finish(w, err);
-    if (st != DG_OK) {
-        dg_log(DG_LOG_DEBUG, "failed", "%s", err->text); /* for log.jsonl; main tells people */
-        return st;
-    }
-    if (!dg_cli_speaks(cli)) return DG_OK;
+    const dg_status st = dg_work_finish(w, err);
+    if (st != DG_OK || !dg_cli_speaks(cli)) return st;
     if (cli->json) return dg_cli_print_json(json_incref(w->record), err);
     if (cli->level < DG_LOG_QUIET) dg_cli_print_summary(w);
     return DG_OK;
 }
 
-static dg_status run_stage(const dg_cli *cli, dg_stage *stage, dg_err *err)
+static dg_status with(const dg_cli *cli, dg_work *w, dg_status (*stage)(dg_work *, dg_err *),
+                      dg_err *err)
 {
-    char folder[DG_WORK_PATH];
-    dg_job *job = NULL;
-    dg_work w;
-    dg_status st = dg_cli_job(cli, dg_job_tables_all(NULL), &job, err);
-    if (st != DG_OK) return st;
-    dg_cli_work(cli, job, folder, sizeof folder);
-    st = dg_work_open(cli->comm, job, folder, cli->resume, &w, err);
-    if (st == DG_OK) {
-        st = dg_agree(cli->comm, in_work(cli, &w, stage, err), err);
-        dg_work_close(&w);
-    }
-    dg_job_destroy(&job);
+    dg_status st = stage(w, err);
+    if (st == DG_OK) st = dg_agree(cli->comm, report(cli, w, err), err);
     return st;
 }
 
-static dg_status run(const dg_cli *cli, dg_err *err) { return run_stage(cli, dg_stage_all, err); }
+static dg_status run_in(const dg_cli *cli, dg_work *w, dg_err *err)
+{
+    return with(cli, w, dg_stage_all, err);
+}
+
+static dg_status run(const dg_cli *cli, dg_err *err) { return dg_cli_in_work(cli, run_in, err); }
 
 const dg_command dg_cmd_run = {
     .name = "run",
@@ -51,9 +40,14 @@ const dg_command dg_cmd_run = {
     .run = run,
 };
 
+static dg_status prepare_in(const dg_cli *cli, dg_work *w, dg_err *err)
+{
+    return with(cli, w, dg_stage_prepare, err);
+}
+
 static dg_status prepare(const dg_cli *cli, dg_err *err)
 {
-    return run_stage(cli, dg_stage_prepare, err);
+    return dg_cli_in_work(cli, prepare_in, err);
 }
 
 const dg_command dg_cmd_prepare = {
@@ -67,9 +61,14 @@ const dg_command dg_cmd_prepare = {
     .run = prepare,
 };
 
+static dg_status train_in(const dg_cli *cli, dg_work *w, dg_err *err)
+{
+    return with(cli, w, dg_stage_train, err);
+}
+
 static dg_status train(const dg_cli *cli, dg_err *err)
 {
-    return run_stage(cli, dg_stage_train, err);
+    return dg_cli_in_work(cli, train_in, err);
 }
 
 const dg_command dg_cmd_train = {
@@ -83,9 +82,14 @@ const dg_command dg_cmd_train = {
     .run = train,
 };
 
+static dg_status evaluate_in(const dg_cli *cli, dg_work *w, dg_err *err)
+{
+    return with(cli, w, dg_stage_evaluate, err);
+}
+
 static dg_status evaluate(const dg_cli *cli, dg_err *err)
 {
-    return run_stage(cli, dg_stage_evaluate, err);
+    return dg_cli_in_work(cli, evaluate_in, err);
 }
 
 const dg_command dg_cmd_evaluate = {
@@ -99,9 +103,14 @@ const dg_command dg_cmd_evaluate = {
     .run = evaluate,
 };
 
+static dg_status export_in(const dg_cli *cli, dg_work *w, dg_err *err)
+{
+    return with(cli, w, dg_stage_export, err);
+}
+
 static dg_status export(const dg_cli *cli, dg_err *err)
 {
-    return run_stage(cli, dg_stage_export, err);
+    return dg_cli_in_work(cli, export_in, err);
 }
 
 const dg_command dg_cmd_export = {

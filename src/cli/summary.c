@@ -40,8 +40,6 @@ static void train_line(const json_t *stage)
     line("train", stage, what);
 }
 
-/* ---- metrics: one line a metric, one column a k ---- */
-
 enum { MAX_K = 32 };
 
 /* The k's that occur, in order of appearance; returns how many. */

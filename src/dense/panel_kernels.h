@@ -27,8 +27,6 @@ static inline float lanes_sum(V v)
     return a[0];
 }
 
-/* ---- passes over rows: scores, and rows scaled back onto out ---- */
-
 enum { ROWS = 4 }; /* rows in flight, to hide the latency of a dot product */
 
 /* Dot products of ROWS rows with x, `count` vectors each. */
@@ -105,8 +103,6 @@ static void JOIN(score_, VARIANT)(int n, int width, const float *panel, const fl
         for (int r = 0; r < ROWS && j + r < n; r++) score[j + r] = s[r];
     }
 }
-
-/* ---- Gram ---- */
 
 enum { ENTRIES = 256 }; /* entries taken at a time, so that they stay in the first-level cache */
 

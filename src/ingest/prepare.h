@@ -57,9 +57,9 @@ enum { DG_PREPARE_QUOTES = 10, DG_PREPARE_PASSES = 16 };
 
 /* Over all ranks, the same on every rank. */
 typedef struct dg_prepare_report {
-    int64_t files, bytes;      /* as on disk */
-    int64_t records, listed;   /* good ones: ratings of all parts, rows of the catalogue */
-    int64_t rejected;          /* bad ones, of all files */
+    int64_t files, bytes;    /* as on disk */
+    int64_t records, listed; /* good ones: ratings of all parts, rows of the catalogue */
+    int64_t rejected;        /* bad ones, of all files */
     int n_quotes;
     char quote[DG_PREPARE_QUOTES][sizeof((dg_err *)0)->text]; /* first bad ones, in file order */
     int64_t passes;                       /* of the k-core, 0 where none was asked for */

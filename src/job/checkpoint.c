@@ -28,8 +28,6 @@ void dg_training_free(dg_training *t)
     *t = (dg_training){0};
 }
 
-/* ---- one state file ---- */
-
 dg_status dg_state_write(const dg_comm *c, const dg_model_class *class, const dg_model *m,
                          const dg_training *t, const dg_identity *id, const char *format,
                          const char *path, char content[DG_HEX_SIZE], dg_err *err)
@@ -98,8 +96,6 @@ dg_status dg_state_load(const dg_comm *c, const dg_model_class *class, dg_model 
     if (st != DG_OK) dg_training_free(t);
     return st;
 }
-
-/* ---- the folder of checkpoints ---- */
 
 enum { MAX_LISTED = 1024 };
 

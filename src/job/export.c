@@ -12,8 +12,6 @@ enum { ARTIFACT_VERSION = 1 };
 
 static const char format[] = "daogou-artifact";
 
-/* ---- the order that serving finds ids by ---- */
-
 typedef struct dg_hashed {
     uint64_t hash;
     int32_t row;
@@ -75,8 +73,6 @@ static void write_ids(const dg_comm *c, dg_writer *w, const char *array, const d
     dg_free(rows);
 }
 
-/* ---- what every user has had already ---- */
-
 typedef struct dg_history {
     int64_t *ptr;            /* (own users + 1,) of the whole array */
     int32_t *index;          /* (own entries,) */
@@ -130,8 +126,6 @@ static void write_history(const dg_comm *c, dg_writer *w, const dg_dataset *d)
     free_history(&h);
 }
 
-/* ---- popularity ---- */
-
 typedef struct dg_popular {
     int64_t count;
     int32_t row;
@@ -182,8 +176,6 @@ static void write_popularity(const dg_comm *c, dg_writer *w, const dg_dataset *d
     dg_free(count);
     dg_free(order);
 }
-
-/* ---- the whole ---- */
 
 /* metrics.json as one line, for the model's card; nothing where it was not evaluated. */
 static void write_metrics(const dg_work *work, dg_writer *w)

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- from the job's words to the options of ingest ---- */
-
 /* A column the job names, or NULL; NULL itself is a column such a table cannot have. */
 static const char *or_null(const char *text)
 {
@@ -90,8 +88,6 @@ static dg_status to_options(const dg_job *job, dg_prepare_options *out, dg_err *
     }
     return st == DG_OK ? to_split(job, &out->split, err) : st;
 }
-
-/* ---- the stage ---- */
 
 static json_t *figures(const dg_comm *c, const dg_prepare_report *r, const dg_dataset *d)
 {

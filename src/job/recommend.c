@@ -95,8 +95,6 @@ static dg_status list_tile(dg_lister *l, const int64_t *user, int n, dg_text *ou
     return out->failed ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for lists") : DG_OK;
 }
 
-/* ---- everybody ---- */
-
 static dg_status write_part(const char *folder, int shard, const dg_text *text, dg_err *err)
 {
     char path[DG_WORK_PATH + 32], temporary[DG_WORK_PATH + 40];
@@ -161,8 +159,6 @@ dg_status dg_recommend_all(dg_work *w, const dg_recommend_options *o, int64_t *n
     close_lister(&l);
     return st;
 }
-
-/* ---- named users ---- */
 
 /* Own rows of the wanted ids; found (n,) is marked for those met. Cost O(own users * n). */
 static int64_t find_own(const dg_dataset *d, const dg_strings *wanted, int64_t *row, int64_t *found)

@@ -22,8 +22,6 @@ const char *dg_work_path(const dg_work *w, const char *name, char out[DG_WORK_PA
     return out;
 }
 
-/* ---- opening and closing ---- */
-
 static dg_status make_folders(const char *folder, dg_err *err)
 {
     char path[DG_WORK_PATH];
@@ -114,8 +112,6 @@ void dg_work_close(dg_work *w)
     *w = (dg_work){0};
 }
 
-/* ---- shared data and model ---- */
-
 dg_status dg_work_data(dg_work *w, dg_err *err)
 {
     char path[DG_WORK_PATH];
@@ -155,8 +151,6 @@ dg_status dg_work_model(dg_work *w, dg_err *err)
     return st;
 }
 
-/* ---- what a stage was made from ---- */
-
 dg_status dg_work_inputs(char hex[DG_HEX_SIZE], dg_err *err, ...)
 {
     dg_text all = {0};
@@ -190,8 +184,6 @@ dg_status dg_work_is_current(const dg_work *w, const char *name, const char *for
     dg_bcast(w->comm, content, DG_HEX_SIZE, 0);
     return st == DG_ERR_NOMEM ? st : DG_OK; /* whatever else is wrong with it, it is made anew */
 }
-
-/* ---- the record ---- */
 
 void dg_work_record(dg_work *w, const char *stage, double started, json_t *fields)
 {

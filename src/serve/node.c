@@ -76,8 +76,6 @@ dg_reply dg_reply_refusal(const dg_refusal *no)
     return reply_text(no->http, &t);
 }
 
-/* ---- lists ---- */
-
 static double shown_score(const dg_artifact *a, const dg_list *list, dg_hit hit)
 {
     const double score = (double)hit.score;
@@ -175,8 +173,6 @@ dg_reply dg_node_answer(const dg_node *node, const dg_request *request)
     }
     return borrow(200, ready, sizeof ready - 1);
 }
-
-/* ---- the node itself ---- */
 
 /* Metrics were written as JSON text; hand them on as JSON, checked. */
 static dg_status add_metrics(dg_text *t, const dg_artifact *a, dg_err *err)

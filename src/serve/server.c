@@ -40,8 +40,6 @@ static dg_watched *watched(struct MHD_Connection *connection)
     return info == NULL ? NULL : info->socket_context;
 }
 
-/* ---- one answer ---- */
-
 static enum MHD_Result send_reply(dg_server *s, struct MHD_Connection *connection, dg_reply reply)
 {
     void *body = (void *)(uintptr_t)reply.body; /* only read: the library's interface lacks const */
@@ -158,8 +156,6 @@ static size_t keep_escapes(void *context, struct MHD_Connection *connection, cha
     (void)context, (void)connection;
     return strlen(s);
 }
-
-/* ---- start and stop ---- */
 
 static struct MHD_Daemon *start_daemon(dg_server *s, int fd, const dg_server_options *o)
 {

@@ -10,8 +10,6 @@
 
 static const char format[] = "daogou-dataset";
 
-/* ---- writing ---- */
-
 /* Per own shard: rows for a pointer array (the last shard of all has one more), and entries. */
 static dg_status count_shards(const dg_comm *c, const dg_shards *shards, const dg_csr *m,
                               int64_t **rows, int64_t **entries, dg_err *err)
@@ -89,8 +87,6 @@ dg_status dg_dataset_write(const dg_comm *c, dg_dataset *d, const char *path, co
     dg_writer_abandon(&w);
     return st;
 }
-
-/* ---- loading ---- */
 
 static dg_status load_shards(const dg_container *f, const char *array, dg_shards *out, dg_err *err)
 {

@@ -38,8 +38,6 @@ void dg_writer_fail(dg_writer *w, dg_status status, const dg_err *err)
     w->err = *err;
 }
 
-/* ---- creating ---- */
-
 /* Rank 0 finds out whether the file can be made at all, while errno still says why not. */
 static dg_status probe(const char *temporary, dg_err *err)
 {
@@ -120,8 +118,6 @@ dg_status dg_writer_create(const dg_comm *c, const char *path, const char *forma
     return DG_OK;
 }
 
-/* ---- attributes ---- */
-
 static void write_attribute(dg_writer *w, const char *name, hid_t type, hid_t memory,
                             const void *value)
 {
@@ -154,8 +150,6 @@ void dg_writer_real(dg_writer *w, const char *name, double value)
     write_attribute(w, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &value);
     if (dg_layout_is_content(name)) dg_content_real(&w->content, name, value);
 }
-
-/* ---- arrays ---- */
 
 static hid_t create_set(dg_writer *w, const char *array, dg_type type, int64_t n_rows,
                         int64_t n_cols)
@@ -327,8 +321,6 @@ void dg_writer_strings(dg_writer *w, const char *array, const dg_shards *shards,
     dg_free(rows);
     dg_free(bytes);
 }
-
-/* ---- committing ---- */
 
 static void close_file(dg_writer *w)
 {

@@ -16,8 +16,6 @@ struct dg_records {
     size_t next;      /* lists: field to yield next; fields.n when the line is done */
 };
 
-/* ---- layout ---- */
-
 static const char *const role_name[DG_N_ROLES] = {"user", "item",  "value",
                                                   "time", "event", "scene"};
 
@@ -52,8 +50,6 @@ dg_status dg_layout_read(const dg_source *source, const dg_dialect *d,
     if (st == DG_OK) *out = found;
     return st;
 }
-
-/* ---- records ---- */
 
 /* False, and the reject filled, when the field cannot be an id. */
 static bool take_id(dg_records *r, size_t column, dg_slice *out)

@@ -30,8 +30,6 @@ static bool has_base(const dg_model *m) { return m->options->loss != DG_ALS_RATI
 
 static bool has_basis(const dg_model *m) { return m->basis.k > 0; }
 
-/* ---- creating ---- */
-
 /* Entries N(0, sigma*^2 / d), a pure function of seed and row; biases start at 0. */
 static void start_items(dg_model *m, uint64_t seed)
 {
@@ -122,8 +120,6 @@ static dg_status create(const dg_comm *c, const dg_dataset *data, const void *op
     return st;
 }
 
-/* ---- sweeping ---- */
-
 static int64_t sweeps(const void *options) { return ((const dg_als_options *)options)->iterations; }
 
 /* What solving rows against `features` needs; refreshes the Gram base. COLLECTIVE. */
@@ -213,8 +209,6 @@ static dg_status sweep(dg_model *m, dg_loss *loss, dg_err *err)
     return has_base(m) ? add_unobserved(m, of_items.counted_unseen, loss, err) : DG_OK;
 }
 
-/* ---- saving and loading ---- */
-
 /* Rows of each own shard. */
 static dg_status shard_rows(const dg_model *m, const dg_shards *s, int64_t **out, dg_err *err)
 {
@@ -284,8 +278,6 @@ static dg_status load(dg_model *m, const dg_container *f, dg_err *err)
     if (st == DG_OK) st = load_matrix(m, f, "factors/item", &m->data->items, &m->items, err);
     return st;
 }
-
-/* ---- scoring ---- */
 
 typedef struct dg_als_scorer {
     const dg_model *model;
@@ -374,8 +366,6 @@ static dg_status scorer(dg_model *m, dg_scorer *out, dg_err *err)
     if (st != DG_OK) destroy_scorer(out);
     return st;
 }
-
-/* ---- exporting ---- */
 
 /* With biases a row becomes [factors, own bias, 1] for users and [factors, 1, own bias] for items,
  * so that serving needs nothing but a dot product and the mean. */

@@ -33,8 +33,6 @@ void dg_als_basis_free(dg_als_basis *b)
     *b = (dg_als_basis){0};
 }
 
-/* ---- sums over rows, in the shards' fixed order ---- */
-
 typedef void dg_add_rows(const dg_als_basis *b, const dg_matrix *m, const dg_csr *entries,
                          int64_t begin, int64_t end, double *panel, double *sum);
 
@@ -86,8 +84,6 @@ static dg_status sum_rows(const dg_comm *c, const dg_als_basis *b, const dg_shar
     dg_free(panel);
     return st;
 }
-
-/* ---- rotating ---- */
 
 /* Rank 0 alone decomposes: eigenvectors may differ in sign from one machine to the next. */
 static dg_status decompose(const dg_comm *c, dg_als_basis *b, dg_err *err)

@@ -72,8 +72,6 @@ bool dg_als_solve_row(const dg_als_side *s, dg_row row, dg_als_workspace *w, flo
     return true;
 }
 
-/* ---- all rows of a side ---- */
-
 typedef struct dg_half {
     const dg_als_side *side;
     const dg_csr *ratings;
@@ -168,8 +166,6 @@ dg_status dg_als_solve_side(const dg_comm *c, const dg_als_side *s, const dg_sha
     dg_free(h.loss);
     return st;
 }
-
-/* ---- Gram ---- */
 
 enum { GRAM_ROWS = 256 }; /* rows turned into doubles at a time; fixed, since sums follow it */
 

@@ -11,8 +11,6 @@ enum { PANEL_FLOATS = 1 << 18, MOST_ENTRIES = 4096, LEAST_ENTRIES = 256, AHEAD =
 
 static const float cg_tolerance = 0.05f; /* of the first residual, in the preconditioner's norm */
 
-/* ---- workspace ---- */
-
 static int capacity_for(int width)
 {
     const int n = PANEL_FLOATS / width;
@@ -54,8 +52,6 @@ void dg_als_workspace_destroy(dg_als_workspace **workspace)
     dg_free(w);
     *workspace = NULL;
 }
-
-/* ---- gathering ---- */
 
 /* Features of the entries, the rows to come fetched ahead: they lie anywhere in a large table. */
 static void gather_features(const dg_als_side *s, const int32_t *index, int n, dg_als_workspace *w)
@@ -100,8 +96,6 @@ void dg_als__gather(const dg_als_side *s, dg_row row, int64_t first, int n, dg_a
         w->total += p.weight;
     }
 }
-
-/* ---- Cholesky ---- */
 
 /* Add the panel to the matrix and the right side. */
 static void accumulate(int n, dg_als_workspace *w)
@@ -155,8 +149,6 @@ bool dg_als__cholesky(const dg_als_side *s, dg_row row, double reg, dg_als_works
     }
     return factor(w);
 }
-
-/* ---- conjugate gradients ---- */
 
 /* out += pull part - (entries' part of the matrix) x; gathers again where one panel is not enough.
  */
