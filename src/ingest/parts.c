@@ -1,5 +1,6 @@
 #include "ingest/parts.h"
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "comm/exchange.h"
 #include "ingest/ids.h"
@@ -286,13 +287,17 @@ static dg_status build(const dg_comm *c, const dg_parts_input *in, dg_plan *plan
     st = dg_agree(c, st, err);
     if (st != DG_OK) return st;
 
-    for (int k = 0; k < plan->rounds.n; k++) {
+    dg_progress_begin("sorting", "rounds", plan->rounds.n);
+    for (int k = 0; k < plan->rounds.n && st == DG_OK; k++) {
         dg_batch batch = {0};
         st = ship(c, in, plan, k, &batch, err);
         if (st == DG_OK) st = dg_agree(c, finish_round(in, &batch, k, b, &out->merged, err), err);
         free_batch(&batch);
-        if (st != DG_OK) return st;
+        dg_progress(k + 1, NULL);
     }
+    dg_progress_end();
+    dg_events_free(in->events);
+    if (st != DG_OK) return st;
     for (int p = 0; p < DG_PARTS && st == DG_OK; p++) st = join_blocks(b, p, &out->part[p], err);
     return dg_agree(c, st, err);
 }

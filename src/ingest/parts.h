@@ -18,7 +18,7 @@ typedef struct dg_side {  /* what the codes of a local dictionary stand for; all
 } dg_side;
 
 typedef struct dg_parts_input { /* all borrowed */
-    const dg_events *events;
+    dg_events *events;          /* freed as soon as they are sent: memory peaks right after */
     dg_side user, item;
     const dg_shards *shards;   /* of the users */
     const dg_strings *user_id; /* of the users of this rank's shards */

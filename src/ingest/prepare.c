@@ -191,9 +191,7 @@ static dg_status build_parts(dg_preparation *w, dg_input_kind kind, const dg_spl
                                .half_life = w->o->half_life,
                                .batch = w->o->batch,
                                .newest = w->newest};
-    const dg_status st = dg_parts_build(w->c, &in, out, err);
-    dg_events_free(&w->reading.events[kind]);
-    return st;
+    return dg_parts_build(w->c, &in, out, err);
 }
 
 /* Targets from files: nothing to split, all of them are one part. */

@@ -118,5 +118,85 @@ START_TEST(one_rank_out_of_memory_fails_all)
 }
 END_TEST
 
+/* String k from `from` to `to`: 0 to 40 bytes, NULs among them. */
+static size_t string_of(int from, int to, int64_t k, char *out)
+{
+    const size_t n = (size_t)(from * 5 + to * 3 + k) % 41;
+    for (size_t b = 0; b < n; b++) out[b] = byte_of(from, to, k, b);
+    return n;
+}
+
+static dg_status add_strings(int round, dg_strings *send, int64_t *count)
+{
+    dg_status st = DG_OK;
+    for (int to = 0; to < world.size; to++) {
+        count[to] = count_of(round, world.rank, to);
+        for (int64_t k = 0; k < count[to] && st == DG_OK; k++) {
+            char bytes[64];
+            const size_t n = string_of(world.rank, to, k, bytes);
+            st = dg_strings_add(send, bytes, n, &err);
+        }
+    }
+    return st;
+}
+
+static bool all_strings_arrived(int round, const dg_strings *recv, const int64_t *count)
+{
+    int64_t at = 0;
+    for (int from = 0; from < world.size; from++) {
+        if (count[from] != count_of(round, from, world.rank)) return false;
+        for (int64_t k = 0; k < count[from]; k++) {
+            char expected[64];
+            size_t n;
+            const size_t length = string_of(from, world.rank, k, expected);
+            const char *bytes = dg_strings_at(recv, at++, &n);
+            if (n != length || memcmp(bytes, expected, n) != 0) return false;
+        }
+    }
+    return at == recv->n;
+}
+
+START_TEST(every_string_arrives_in_rank_order)
+{
+    for (int round = 0; round < 20; round++) {
+        int64_t send_count[8], recv_count[8];
+        dg_strings send = {0}, recv;
+        ck_assert_all(add_strings(round, &send, send_count) == DG_OK);
+        ck_assert_all(dg_exchange_strings(&world, &send, send_count, &recv, recv_count, &err) ==
+                      DG_OK);
+        ck_assert_all(all_strings_arrived(round, &recv, recv_count));
+        ck_assert_all(dg_strings_add(&recv, "more", 4, &err) == DG_OK); /* it is a list like any */
+        dg_strings_free(&send);
+        dg_strings_free(&recv);
+    }
+    ck_assert_all(dg_alloc_live() == 0);
+}
+END_TEST
+
+START_TEST(strings_fail_on_all_ranks_and_leave_nothing)
+{
+    const int bad = world.size - 1;
+    dg_status st = DG_ERR_NOMEM;
+    for (int nth = 1; st != DG_OK; nth++) {
+        int64_t send_count[8], recv_count[8];
+        dg_strings send = {0}, recv;
+        char spec[32];
+        ck_assert_all(add_strings(3, &send, send_count) == DG_OK);
+        const size_t before = dg_alloc_live();
+        snprintf(spec, sizeof spec, "alloc:%d:%d", bad, nth);
+        setenv("DAOGOU_FAULT", spec, 1);
+        dg_fault_reload();
+        st = dg_exchange_strings(&world, &send, send_count, &recv, recv_count, &err);
+        unsetenv("DAOGOU_FAULT");
+        dg_fault_reload();
+        ck_assert_all(st == DG_OK || (st == DG_ERR_NOMEM && err.rank == bad));
+        ck_assert_all(st == DG_OK || (recv.n == 0 && dg_alloc_live() == before));
+        dg_strings_free(&send);
+        dg_strings_free(&recv);
+    }
+}
+END_TEST
+
 MPI_MAIN("exchange", every_record_arrives_in_rank_order, nothing_to_send_is_fine,
-         records_may_be_large, one_rank_out_of_memory_fails_all)
+         records_may_be_large, one_rank_out_of_memory_fails_all, every_string_arrives_in_rank_order,
+         strings_fail_on_all_ranks_and_leave_nothing)
