@@ -2,6 +2,7 @@
 
 #include "base/fault.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -51,6 +52,8 @@ void dg_free(void *block)
     atomic_fetch_sub(&live, 1);
     free(block);
 }
+
+void dg_memory_trim(void) { (void)malloc_trim(0); }
 
 size_t dg_alloc_live(void) { return atomic_load(&live); }
 

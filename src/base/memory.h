@@ -20,6 +20,10 @@ char *dg_strdup(const char *s);
 /** Free a block of this module; NULL-safe. LOCAL. */
 void dg_free(void *block);
 
+/** Give freed memory back to the system: after a lot of it, before a lot more is asked for. The
+ *  allocator keeps blocks under 32 MB otherwise, and the peak counts them twice. LOCAL. */
+void dg_memory_trim(void);
+
 /** Blocks alive, for leak tests. LOCAL. */
 size_t dg_alloc_live(void);
 
