@@ -297,6 +297,7 @@ static dg_status build(const dg_comm *c, const dg_parts_input *in, dg_plan *plan
     }
     dg_progress_end();
     dg_events_free(in->events);
+    dg_memory_trim();
     if (st != DG_OK) return st;
     for (int p = 0; p < DG_PARTS && st == DG_OK; p++) st = join_blocks(b, p, &out->part[p], err);
     return dg_agree(c, st, err);
