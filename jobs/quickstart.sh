@@ -46,6 +46,7 @@ for _ in $(seq 100); do
     kill -0 "$node" 2>/dev/null || { cat "$log" >&2; exit 1; }
     sleep 0.1
 done
+[ -n "$address" ] || { echo "quickstart: the serving node does not answer, see $log" >&2; exit 69; }
 
 say "what shopper 1 may like"
 curl -fsS "http://$address/v1/recommend/1?k=5" | python3 -c '

@@ -1,0 +1,42 @@
+#!/bin/sh
+# Run every job of this folder on two ranks and print the rows of docs/results.md.
+# Needs build/release/daogou and the data sets in ../shared/data, or where DAOGOU_DATA says.
+set -eu
+cd "$(dirname "$0")/.."
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMP_NUM_THREADS=1
+ranks() { mpirun -n 2 --map-by :OVERSUBSCRIBE --bind-to none build/release/daogou "$@"; }
+
+# row JOB FOLDER METRIC…: run it afresh, print one row.
+row() {
+    job=$1 folder=runs/$2
+    shift 2
+    rm -rf "$folder"
+    ranks run "jobs/$job.yaml" -q >/dev/null
+    python3 - "$job" "$folder" "$@" <<'END'
+import json, sys
+job, folder, *names = sys.argv[1:]
+run = json.load(open(folder + "/run.json"))
+metrics = json.load(open(folder + "/metrics.json"))
+values = ", ".join("%s %.4f" % (name, metrics[name]) for name in names)
+print("| %s | %s | %s | %.1f |" % (folder[5:], run["train"]["algorithm"], values, run["seconds"]))
+END
+}
+
+echo "| run | algorithm | measured | seconds |"
+echo "|---|---|---|---|"
+for fold in u1 u2 u3 u4 u5; do FOLD=$fold row ml100k-als ml100k-als-$fold rmse mae; done
+for fold in ua ub; do
+    FOLD=$fold row ml100k-ials ml100k-ials-$fold recall@20 recall@100 ndcg@20 ndcg@100
+done
+row ml-latest-small ml-latest-small rmse mae
+row filmtrust filmtrust rmse mae
+row insteval insteval rmse mae
+row online-retail online-retail recall@20 ndcg@100 hr@10
+row complete-journey complete-journey recall@20 ndcg@100 hr@10
+row retailrocket retailrocket hr@10 ndcg@10 mrr@10 hr@100
+row s3rec-beauty s3rec-beauty hr@10 ndcg@10 hr@20 ndcg@20
+row lastfm lastfm recall@10 recall@20 ndcg@20
+row msweb msweb recall@5 recall@20 ndcg@20
+[ -f runs/quickstart-data/truth.json ] ||
+    ranks generate --preset shop-small --out runs/quickstart-data -q >/dev/null
+row quickstart quickstart recall@20 ndcg@20 hr@10
