@@ -45,8 +45,7 @@ dg_status dg_merge_duplicates(dg_event *row, int64_t *n, dg_duplicates policy, d
         row[kept] = merge_run(row + begin, end - begin, policy);
         if (!isfinite(row[kept++].value))
             return DG_FAIL(err, DG_ERR_DATA,
-                           "%lld events of one user about one item add up to more than a "
-                           "number can hold",
+                           "%lld events about one item add up to more than a number can hold",
                            (long long)(end - begin));
     }
     *n = kept;

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "comm/exchange.h"
 #include "ingest/ids.h"
 #include "ingest/numbering.h"
@@ -161,6 +162,14 @@ static dg_status sort_by_user(dg_batch *b, dg_err *err)
     return DG_OK;
 }
 
+static dg_status name_user(const char *id, size_t n, dg_status st, dg_err *err)
+{
+    char quoted[100];
+    const dg_err plain = *err;
+    dg_show_quoted(id, n, quoted, sizeof quoted);
+    return DG_FAIL(err, st, "user %s: %.600s", quoted, plain.text);
+}
+
 /* Merge and split every row, closing the gaps that merging leaves. */
 static dg_status finish_rows(const dg_parts_input *in, int64_t first_own, dg_batch *b,
                              int64_t *merged, dg_err *err)
@@ -174,9 +183,9 @@ static dg_status finish_rows(const dg_parts_input *in, int64_t first_own, dg_bat
         int64_t n = end - begin;
         size_t length;
         dg_event *row = b->event + begin;
-        const dg_status st = dg_merge_duplicates(row, &n, in->duplicates, err);
-        if (st != DG_OK) return st;
         const char *id = dg_strings_at(in->user_id, b->rows.begin + r - first_own, &length);
+        const dg_status st = dg_merge_duplicates(row, &n, in->duplicates, err);
+        if (st != DG_OK) return name_user(id, length, st, err);
         memmove(b->event + kept, row, (size_t)n * sizeof *row);
         if (n > 0)
             dg_split_row(in->rule, dg_id_hash(id, length), b->event + kept, n, b->pick,

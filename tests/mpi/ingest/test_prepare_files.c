@@ -165,6 +165,46 @@ START_TEST(useless_files_are_refused_with_the_right_status)
 }
 END_TEST
 
+static bool refuses(dg_prepare_options *o, dg_status expected, const char *text)
+{
+    const dg_status st = prepare_with(o, "train-0.csv");
+    if (st == expected && strcmp(err.text, text) == 0) return true;
+    fprintf(stderr, "expected %s\nfound    %s\n", text, err.text);
+    return false;
+}
+
+START_TEST(splits_and_minima_that_leave_nothing_are_refused)
+{
+    dg_prepare_options o = shop_options(&town);
+    o.split.method = DG_SPLIT_TIME;
+    o.split.at = "1999-12-31";
+    ck_assert_all(refuses(&o, DG_ERR_DATA, "prepare.split leaves no rating to train on"));
+    o.split.method = DG_SPLIT_USER_HOLDOUT;
+    o.split.users = 60;
+    o.split.fold_in = .5;
+    o.split.valid = .1;
+    ck_assert_all(prepare_with(&o, "train-0.csv") == DG_ERR_CONFIG);
+    ck_assert_all(strstr(err.text, "prepare.split.users: 120 users held out leave none") != NULL);
+    o.split.method = DG_SPLIT_NONE;
+    o.min_user = 10000;
+    ck_assert_all(
+        refuses(&o, DG_ERR_DATA, "prepare.min_user 10000 and prepare.min_item 1 leave no rating"));
+    shop_options_free(&o);
+}
+END_TEST
+
+START_TEST(a_sum_too_large_names_its_user)
+{
+    static const char text[] = "user,item,kind,rating,ts\nann,b,view,3e38,1\nann,b,view,3e38,2\n";
+    dg_prepare_options o = shop_options(&town);
+    o.duplicates = DG_DUPLICATES_SUM;
+    ck_assert_all(prepare_text(&o, "large.csv", text, sizeof text - 1) == DG_ERR_DATA);
+    ck_assert_all(strcmp(err.text, "user \"ann\": 2 events about one item add up to more than a "
+                                   "number can hold") == 0);
+    shop_options_free(&o);
+}
+END_TEST
+
 START_TEST(a_missing_column_is_a_wrong_job)
 {
     dg_prepare_options o = shop_options(&town);
@@ -326,6 +366,7 @@ MPI_MAIN("prepare files", make_the_shop, bad_records_are_counted_and_quoted_with
          too_many_bad_records_fail_with_the_first_of_them, ten_quotes_at_most_in_file_order,
          without_weights_every_kind_weighs_one, a_weight_that_is_no_number_is_a_wrong_job,
          useless_files_are_refused_with_the_right_status, a_missing_column_is_a_wrong_job,
+         splits_and_minima_that_leave_nothing_are_refused, a_sum_too_large_names_its_user,
          compressed_files_read_as_plain_ones_and_truncated_ones_are_refused,
          bad_targets_and_goods_are_judged_by_their_own_limits, lists_are_read_in_time_order,
          the_digest_sees_content_and_names_and_nothing_else, mangled_files_never_divide_the_ranks,

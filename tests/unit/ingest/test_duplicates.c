@@ -53,7 +53,7 @@ START_TEST(a_sum_beyond_a_float_is_refused)
                       {.item = 1, .value = FLT_MAX, .order = 1}};
     int64_t n = 2;
     ck_assert_int_eq(dg_merge_duplicates(row, &n, DG_DUPLICATES_SUM, &err), DG_ERR_DATA);
-    ck_assert_ptr_nonnull(strstr(err.text, "2 events of one user about one item"));
+    ck_assert_ptr_nonnull(strstr(err.text, "2 events about one item add up"));
 }
 END_TEST
 
