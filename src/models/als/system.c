@@ -172,11 +172,13 @@ static void set_shared(const dg_als_side *s, double reg, dg_als_workspace *w)
         w->shared[k] = (float)reg + (!ratings && k < w->d ? s->diagonal[k] : 0);
 }
 
-/* The preconditioner adds what the row's own entries have on the diagonal on average. */
+/* The preconditioner adds what the row's own entries have on the diagonal on average. Where their
+ * weights are negative on the whole it adds nothing: it must stay positive. */
 static void set_precond(const dg_als_side *s, dg_als_workspace *w)
 {
+    const float total = w->total > 0 ? w->total : 0;
     for (int k = 0; k < w->width; k++) {
-        const float own = k < w->d ? w->total * s->average[k] : 1;
+        const float own = k < w->d ? total * s->average[k] : 1;
         w->precond[k] = 1 / (w->shared[k] + own);
     }
 }
@@ -212,5 +214,5 @@ bool dg_als__cg(const dg_als_side *s, dg_row row, double reg, dg_als_workspace *
         rz = w->kernels->dot(w->width, r, q);
         for (int k = 0; k < w->width; k++) p[k] = q[k] + rz / before * p[k];
     }
-    return rz == rz;
+    return isfinite(rz); /* else the loop may have ended before it began */
 }

@@ -38,8 +38,9 @@ bool dg_als__cholesky(const dg_als_side *s, dg_row row, double reg, dg_als_works
 /**
  * Conjugate gradients from w->x, preconditioned by the diagonal that the shared part of the matrix
  * has in the features' eigenbasis; needs s->diagonal. LOCAL. Cost 4 n d flops a step.
- * Stops where the residual has fallen to DG_ALS_CG_TOLERANCE of the first, or after
- * DG_ALS_CG_STEPS. Source docs/algorithms/als.md; Takacs, Pilaszy, Tikk 2011.
+ * Stops where the residual has fallen to a twentieth of the first, or after 4 steps; each step
+ * lowers the row's loss. False where the matrix is indefinite or something is not finite.
+ * Source  docs/algorithms/als.md; Takacs, Pilaszy, Tikk 2011.
  */
 bool dg_als__cg(const dg_als_side *s, dg_row row, double reg, dg_als_workspace *w);
 
