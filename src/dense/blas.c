@@ -54,7 +54,7 @@ bool dg_cholesky_solve(int k, int stride, float *a, float *b)
     return info == 0;
 }
 
-bool dg_eigen(int k, double *a, double *value)
+dg_status dg_eigen(int k, double *a, double *value, dg_err *err)
 {
     const int ask = -1;
     double best = 0;
@@ -63,11 +63,16 @@ bool dg_eigen(int k, double *a, double *value)
     const int n = (int)best;
     double *work = dg_alloc((size_t)n, sizeof *work);
     int *whole = dg_alloc((size_t)best_whole, sizeof *whole);
-    if (work == NULL || whole == NULL) info = 1;
-    if (info == 0) dsyevd_("V", "U", &k, a, &k, value, work, &n, whole, &best_whole, &info);
+    dg_status st = DG_OK;
+    if (work == NULL || whole == NULL)
+        st = DG_FAIL(err, DG_ERR_NOMEM, "out of memory for %d eigenvectors", k);
+    else
+        dsyevd_("V", "U", &k, a, &k, value, work, &n, whole, &best_whole, &info);
+    if (info != 0)
+        st = DG_FAIL(err, DG_ERR_NUMERIC, "eigenvalues of %d factors do not converge", k);
     dg_free(work);
     dg_free(whole);
-    return info == 0;
+    return st;
 }
 
 void dg_rotate(int n, int k, const float *rows, int stride, const float *q, float *out)

@@ -2,6 +2,8 @@
  * are the parallelism here, and threaded BLAS inside threaded rows is 10 to 30 times slower. */
 #ifndef DG_DENSE_BLAS_H
 #define DG_DENSE_BLAS_H
+#include "base/status.h"
+
 #include <stdbool.h>
 
 /** gram (k, k) += rows (n, k)^T rows, lower triangle only, row-major. LOCAL. n k^2 flops. */
@@ -31,12 +33,13 @@ bool dg_cholesky_solve(int k, int stride, float *a, float *b);
 
 /**
  * Eigenvalues, ascending, and eigenvectors of a symmetric matrix. LOCAL. About 9 k^3 flops.
- * @param[in,out] a      (k, k) symmetric; afterwards row i is the eigenvector of value[i]
+ * @param[in,out] a      (k, k) finite, its lower triangle is read; afterwards row i is the
+ *                       eigenvector of value[i]
  * @param[out]    value  (k,)
- * Returns false where it does not converge or memory runs out.
+ * Errors  DG_ERR_NUMERIC it does not converge; DG_ERR_NOMEM.
  * Source  LAPACK dsyevd.
  */
-bool dg_eigen(int k, double *a, double *value);
+dg_status dg_eigen(int k, double *a, double *value, dg_err *err);
 
 /** out (n, k) = rows (n, k) * q (k, k)^T, all row-major with the given row strides. LOCAL. */
 void dg_rotate(int n, int k, const float *rows, int stride, const float *q, float *out);

@@ -90,14 +90,12 @@ static dg_status decompose(const dg_comm *c, dg_als_basis *b, dg_err *err)
 {
     const size_t n = (size_t)b->k * (size_t)b->k;
     dg_status st = DG_OK;
-    for (int i = 0; i < b->k; i++) /* the lower triangle was summed: mirror it */
-        for (int j = 0; j < i; j++)
-            b->gram[(size_t)j * (size_t)b->k + (size_t)i] =
-                b->gram[(size_t)i * (size_t)b->k + (size_t)j];
     bool finite = true;
     for (size_t k = 0; k < n && finite; k++) finite = isfinite(b->gram[k]);
-    if (c->rank == 0 && (!finite || !dg_eigen(b->k, b->gram, b->value)))
-        st = DG_FAIL(err, DG_ERR_NUMERIC, "the Gram matrix of the factors has no eigenbasis");
+    if (!finite)
+        st = DG_FAIL(err, DG_ERR_NUMERIC, "the Gram matrix of the factors is not finite");
+    else if (c->rank == 0)
+        st = dg_eigen(b->k, b->gram, b->value, err);
     st = dg_agree(c, st, err);
     if (st != DG_OK) return st;
     dg_bcast(c, b->gram, n * sizeof *b->gram, 0);
