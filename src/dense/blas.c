@@ -16,11 +16,6 @@ void spotrs_(const char *uplo, const int *n, const int *nrhs, const float *a, co
 /* Before main, so that no caller can forget it on some rank. */
 __attribute__((constructor)) static void one_thread(void) { openblas_set_num_threads(1); }
 
-void dg_syrk_add(int n, int k, const float *rows, float *gram)
-{
-    cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, k, n, 1, rows, k, 1, gram, k);
-}
-
 void dg_syrk_add_double(int n, int k, const double *rows, double *gram)
 {
     cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, k, n, 1, rows, k, 1, gram, k);
@@ -29,16 +24,6 @@ void dg_syrk_add_double(int n, int k, const double *rows, double *gram)
 void dg_gemm_tn_add(int n, int k, const float *a, const float *b, float *gram)
 {
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, k, k, n, 1, a, k, b, k, 1, gram, k);
-}
-
-void dg_gemv(int n, int k, const float *rows, const float *x, float *out)
-{
-    cblas_sgemv(CblasRowMajor, CblasNoTrans, n, k, 1, rows, k, x, 1, 0, out, 1);
-}
-
-void dg_gemv_t_add(int n, int k, const float *rows, const float *t, float *out)
-{
-    cblas_sgemv(CblasRowMajor, CblasTrans, n, k, 1, rows, k, t, 1, 1, out, 1);
 }
 
 bool dg_cholesky_solve(int k, int stride, float *a, float *b)

@@ -7,19 +7,10 @@
 #include <stdbool.h>
 
 /** gram (k, k) += rows (n, k)^T rows, lower triangle only, row-major. LOCAL. n k^2 flops. */
-void dg_syrk_add(int n, int k, const float *rows, float *gram);
-
-/** As dg_syrk_add in double. LOCAL. */
 void dg_syrk_add_double(int n, int k, const double *rows, double *gram);
 
 /** gram (k, k) += a (n, k)^T b (n, k), whole square, row-major. LOCAL. 2 n k^2 flops. */
 void dg_gemm_tn_add(int n, int k, const float *a, const float *b, float *gram);
-
-/** out (n,) = rows (n, k) * x (k,). LOCAL. 2 n k flops. */
-void dg_gemv(int n, int k, const float *rows, const float *x, float *out);
-
-/** out (k,) += rows (n, k)^T t (n,). LOCAL. 2 n k flops. */
-void dg_gemv_t_add(int n, int k, const float *rows, const float *t, float *out);
 
 /**
  * Solve a x = b for symmetric positive definite a, by Cholesky. LOCAL. k^3/3 flops.

@@ -1,6 +1,7 @@
 /* Each wrapper against the loops its one line of documentation spells out. */
 #include "dense/blas.h"
 
+#include "base/fault.h"
 #include "base/memory.h"
 #include "base/rng.h"
 #include "unit_main.h"
@@ -10,6 +11,8 @@
 
 /* Rows and columns that leave whole and partial kernels behind on every core BLAS knows. */
 static const int sizes[] = {1, 2, 7, 16, 33, 64, 100, 129};
+static dg_err err;
+
 enum { N_SIZES = sizeof sizes / sizeof *sizes };
 
 static float *numbers(int n, uint64_t row)
@@ -57,27 +60,6 @@ static double product(int n, int k, const float *a, const float *b, int i, int j
 static void check_syrk(int n, int k, const float *a, const float *b)
 {
     double size;
-    float *gram = dg_alloc((size_t)(k * k), sizeof *gram);
-    (void)b;
-    for (int i = 0; i < k * k; i++) gram[i] = 0.5f;
-    dg_syrk_add(n, k, a, gram);
-    for (int i = 0; i < k; i++)
-        for (int j = 0; j < k; j++) {
-            const double want = 0.5 + product(n, k, a, a, i, j, &size);
-            if (j > i)
-                ck_assert(gram[i * k + j] == 0.5f); /* above the diagonal nothing is touched */
-            else
-                ck_assert(near((double)gram[i * k + j], want, size, n));
-        }
-    dg_free(gram);
-}
-
-START_TEST(syrk_adds_the_lower_triangle) { each_shape(check_syrk); }
-END_TEST
-
-static void check_syrk_double(int n, int k, const float *a, const float *b)
-{
-    double size;
     double *rows = dg_alloc((size_t)(n * k), sizeof *rows);
     double *gram = dg_alloc((size_t)(k * k), sizeof *gram);
     (void)b;
@@ -85,15 +67,18 @@ static void check_syrk_double(int n, int k, const float *a, const float *b)
     for (int i = 0; i < k * k; i++) gram[i] = 0.5;
     dg_syrk_add_double(n, k, rows, gram);
     for (int i = 0; i < k; i++)
-        for (int j = 0; j <= i; j++) {
+        for (int j = 0; j < k; j++) {
             const double want = 0.5 + product(n, k, a, a, i, j, &size);
-            ck_assert(fabs(gram[i * k + j] - want) <= 1e-13 * (n + 2) * size);
+            if (j > i)
+                ck_assert(gram[i * k + j] == 0.5); /* above the diagonal nothing is touched */
+            else
+                ck_assert(fabs(gram[i * k + j] - want) <= 1e-16 * (n + 2) * size);
         }
     dg_free(rows);
     dg_free(gram);
 }
 
-START_TEST(syrk_in_double_adds_the_lower_triangle) { each_shape(check_syrk_double); }
+START_TEST(syrk_adds_the_lower_triangle) { each_shape(check_syrk); }
 END_TEST
 
 static void check_gemm_tn(int n, int k, const float *a, const float *b)
@@ -113,50 +98,12 @@ static void check_gemm_tn(int n, int k, const float *a, const float *b)
 START_TEST(gemm_tn_adds_the_whole_square) { each_shape(check_gemm_tn); }
 END_TEST
 
-static void check_gemv(int n, int k, const float *a, const float *b)
-{
-    float *out = dg_alloc((size_t)n, sizeof *out);
-    for (int r = 0; r < n; r++) out[r] = NAN; /* what it held before does not matter */
-    dg_gemv(n, k, a, b, out);
-    for (int r = 0; r < n; r++) {
-        double want = 0, size = 0;
-        for (int c = 0; c < k; c++) {
-            want += (double)a[r * k + c] * (double)b[c];
-            size += fabs((double)a[r * k + c] * (double)b[c]);
-        }
-        ck_assert(near((double)out[r], want, size, k));
-    }
-    dg_free(out);
-}
-
-START_TEST(gemv_is_a_dot_product_per_row) { each_shape(check_gemv); }
-END_TEST
-
-static void check_gemv_t(int n, int k, const float *a, const float *b)
-{
-    float *out = dg_alloc((size_t)k, sizeof *out);
-    for (int c = 0; c < k; c++) out[c] = 0.5f;
-    dg_gemv_t_add(n, k, a, b, out);
-    for (int c = 0; c < k; c++) {
-        double want = 0.5, size = 0.5;
-        for (int r = 0; r < n; r++) {
-            want += (double)a[r * k + c] * (double)b[r];
-            size += fabs((double)a[r * k + c] * (double)b[r]);
-        }
-        ck_assert(near((double)out[c], want, size, n));
-    }
-    dg_free(out);
-}
-
-START_TEST(gemv_t_adds_weighted_rows) { each_shape(check_gemv_t); }
-END_TEST
-
 /* rows^T rows + I in a (k, k): positive definite, condition below 1 + 4 * 2k for normal rows. */
 static float *definite(int k)
 {
     float *rows = numbers(2 * k * k, 3), *a = dg_alloc((size_t)(k * k), sizeof *a);
     for (int i = 0; i < k; i++) a[i * k + i] = 1;
-    dg_syrk_add(2 * k, k, rows, a);
+    dg_gemm_tn_add(2 * k, k, rows, rows, a);
     dg_free(rows);
     return a;
 }
@@ -164,14 +111,13 @@ static float *definite(int k)
 START_TEST(cholesky_solves_what_is_definite)
 {
     for (int s = 0; s < N_SIZES; s++) {
-        const int k = sizes[s];
-        float *a = definite(k), *b = numbers(k, 4);
-        float *factor = dg_alloc((size_t)(k * k), sizeof *a), *x = dg_alloc((size_t)k, sizeof *x);
-        memcpy(factor, a, (size_t)(k * k) * sizeof *a);
-        memcpy(x, b, (size_t)k * sizeof *x);
+        const int k = sizes[s], stride = k + 3;
+        float *a = definite(k), *b = numbers(k, 4), *x = numbers(k, 4);
+        float *factor = dg_alloc((size_t)(k * stride), sizeof *a);
         for (int i = 0; i < k; i++)
-            for (int j = i + 1; j < k; j++) factor[i * k + j] = NAN; /* never read */
-        ck_assert(dg_cholesky_solve(k, k, factor, x));
+            for (int j = 0; j < stride; j++) /* above the diagonal nothing is read */
+                factor[i * stride + j] = j <= i ? a[i * k + j] : NAN;
+        ck_assert(dg_cholesky_solve(k, stride, factor, x));
         for (int i = 0; i < k; i++) {
             double left = 0, size = 0;
             for (int j = 0; j < k; j++) {
@@ -229,10 +175,90 @@ START_TEST(cholesky_refuses_what_is_not_finite)
 }
 END_TEST
 
+static double *symmetric(int k)
+{
+    double *a = dg_alloc((size_t)(k * k), sizeof *a);
+    dg_rng r = dg_rng_at(17, DG_RNG_TEST, 5);
+    for (int i = 0; i < k; i++)
+        for (int j = 0; j <= i; j++) a[i * k + j] = a[j * k + i] = dg_rng_normal(&r);
+    return a;
+}
+
+/* a v = value v, rows orthonormal, values ascending; only the lower triangle is read. */
+START_TEST(eigenvectors_are_rows_that_the_matrix_stretches)
+{
+    for (int s = 0; s < N_SIZES; s++) {
+        const int k = sizes[s];
+        double *a = symmetric(k), *v = symmetric(k), *value = dg_alloc((size_t)k, sizeof *value);
+        for (int i = 0; i < k; i++)
+            for (int j = i + 1; j < k; j++) v[i * k + j] = 1e9;
+        ck_assert(dg_eigen(k, v, value, &err) == DG_OK);
+        for (int e = 0; e < k; e++) {
+            ck_assert(e == 0 || value[e] >= value[e - 1]);
+            for (int i = 0; i < k; i++) {
+                double stretched = 0, dot = 0;
+                for (int j = 0; j < k; j++) {
+                    stretched += a[i * k + j] * v[e * k + j];
+                    dot += v[i * k + j] * v[e * k + j];
+                }
+                ck_assert(fabs(stretched - value[e] * v[e * k + i]) < 1e-12 * k);
+                ck_assert(fabs(dot - (i == e)) < 1e-13 * k);
+            }
+        }
+        dg_free(a);
+        dg_free(v);
+        dg_free(value);
+    }
+    ck_assert_uint_eq(dg_alloc_live(), 0);
+}
+END_TEST
+
+START_TEST(eigenvectors_without_memory_are_out_of_memory)
+{
+    double *a = symmetric(16), value[16];
+    for (int nth = 1; nth <= 2; nth++) {
+        setenv("DAOGOU_FAULT", nth == 1 ? "alloc:0:1" : "alloc:0:2", 1);
+        dg_fault_reload();
+        ck_assert(dg_eigen(16, a, value, &err) == DG_ERR_NOMEM);
+    }
+    unsetenv("DAOGOU_FAULT");
+    dg_fault_reload();
+    dg_free(a);
+    ck_assert_uint_eq(dg_alloc_live(), 0);
+}
+END_TEST
+
+static void check_rotate(int n, int k, const float *a, const float *b)
+{
+    const int stride = k + 3; /* columns behind the first k stay out of it */
+    float *rows = dg_alloc((size_t)(n * stride), sizeof *rows);
+    float *q = dg_alloc((size_t)(k * k), sizeof *q), *out = dg_alloc((size_t)(n * k), sizeof *out);
+    for (int r = 0; r < n; r++)
+        for (int c = 0; c < stride; c++) rows[r * stride + c] = c < k ? a[r * k + c] : NAN;
+    for (int x = 0; x < k * k; x++) q[x] = b[x % (n * k)];
+    dg_rotate(n, k, rows, stride, q, out);
+    for (int r = 0; r < n; r++)
+        for (int c = 0; c < k; c++) {
+            double want = 0, size = 0;
+            for (int j = 0; j < k; j++) {
+                want += (double)a[r * k + j] * (double)q[c * k + j];
+                size += fabs((double)a[r * k + j] * (double)q[c * k + j]);
+            }
+            ck_assert(near((double)out[r * k + c], want, size, k));
+        }
+    dg_free(rows);
+    dg_free(q);
+    dg_free(out);
+}
+
+START_TEST(rotating_multiplies_by_the_rows_of_q) { each_shape(check_rotate); }
+END_TEST
+
 START_TEST(the_core_has_a_name) { ck_assert(strlen(dg_blas_core()) > 2); }
 END_TEST
 
-UNIT_MAIN("blas", syrk_adds_the_lower_triangle, syrk_in_double_adds_the_lower_triangle,
-          gemm_tn_adds_the_whole_square, gemv_is_a_dot_product_per_row, gemv_t_adds_weighted_rows,
+UNIT_MAIN("blas", syrk_adds_the_lower_triangle, gemm_tn_adds_the_whole_square,
           cholesky_solves_what_is_definite, cholesky_refuses_what_is_not_definite,
-          cholesky_refuses_what_is_not_finite, the_core_has_a_name)
+          cholesky_refuses_what_is_not_finite, eigenvectors_are_rows_that_the_matrix_stretches,
+          eigenvectors_without_memory_are_out_of_memory, rotating_multiplies_by_the_rows_of_q,
+          the_core_has_a_name)

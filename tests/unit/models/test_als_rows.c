@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/rng.h"
+#include "dense/blas.h"
 #include "ref_als.h"
 #include "unit_main.h"
 
@@ -51,6 +52,8 @@ typedef struct problem {
     dg_als_options o;
     float *features[2]; /* of users, of items, as floats */
     float *base[2];     /* unseen weight * Gram of them */
+    float *diagonal;    /* the same of the items in their eigenbasis; NULL for the exact route */
+    float *average;     /* mean square of the items' columns */
     int32_t *index;     /* room for one row */
     float *value;
 } problem;
@@ -122,6 +125,8 @@ static void finish(problem *p)
         dg_free(p->features[k]);
         dg_free(p->base[k]);
     }
+    dg_free(p->diagonal);
+    dg_free(p->average);
     dg_free(p->index);
     dg_free(p->value);
 }
@@ -154,6 +159,7 @@ static dg_row row_of(problem *p, bool of_users, int64_t at)
     return (dg_row){p->index, p->value, n};
 }
 
+/* x is where CG starts, if CG it is. */
 static bool solve(problem *p, bool of_users, int64_t at, float *x, dg_als_row_loss *loss)
 {
     const int other = of_users ? 1 : 0;
@@ -164,6 +170,8 @@ static bool solve(problem *p, bool of_users, int64_t at, float *x, dg_als_row_lo
                               .observes = true,
                               .features = &features,
                               .base = p->base[other],
+                              .diagonal = p->diagonal,
+                              .average = p->average,
                               .reg = of_users ? p->o.reg_user : p->o.reg_item,
                               .mean = p->ref.mean,
                               .biases = p->ref.biases};
@@ -206,7 +214,7 @@ static void check_length(ref_law law, bool biases, int d, int64_t n_items, int64
     ck_assert_uint_eq(dg_alloc_live(), 0);
 }
 
-/* Around d, where the system changes its rank, and around 1024, where the panel is full. */
+/* Around d, where the system changes its rank, and over a thousand entries. */
 static void check_lengths(ref_law law, bool biases, int d)
 {
     const int64_t lengths[] = {0, 1, d - 1, d, d + 1, 10 * d, 1023, 1024, 1025, 3000};
@@ -311,6 +319,130 @@ START_TEST(a_rows_loss_is_summed_over_its_own_entries)
 }
 END_TEST
 
+/* ---- conjugate gradients ---- */
+
+/* Turn the items into the eigenbasis of their Gram matrix, as a sweep does before solving users. */
+static void enter_basis(problem *p)
+{
+    const int d = p->ref.d;
+    const int64_t n = p->ref.n_items;
+    double *gram = room(d * d), *value = room(d), *turned = room(d);
+    for (int64_t i = 0; i < n; i++)
+        for (int j = 0; j < d; j++)
+            for (int k = 0; k < d; k++)
+                gram[j * d + k] += p->ref.items[i * d + j] * p->ref.items[i * d + k];
+    ck_assert(dg_eigen(d, gram, value, &err) == DG_OK);
+    p->o.solver = DG_ALS_CG;
+    p->diagonal = dg_alloc((size_t)d, sizeof *p->diagonal);
+    p->average = dg_alloc((size_t)d, sizeof *p->average);
+    for (int64_t i = 0; i < n; i++) {
+        double *row = p->ref.items + i * d;
+        for (int k = 0; k < d; k++) {
+            turned[k] = 0;
+            for (int j = 0; j < d; j++) turned[k] += gram[k * d + j] * row[j];
+        }
+        for (int k = 0; k < d; k++) {
+            p->features[1][i * d + k] = (float)turned[k];
+            row[k] = (double)p->features[1][i * d + k];
+        }
+    }
+    for (int k = 0; k < d; k++) {
+        p->diagonal[k] = (float)(p->ref.law == REF_RATINGS ? 0 : p->o.unobserved_weight * value[k]);
+        p->average[k] = (float)(value[k] / (double)n);
+    }
+    dg_free(gram);
+    dg_free(value);
+    dg_free(turned);
+}
+
+static double loss_with(problem *p, const float *x)
+{
+    for (int k = 0; k < p->ref.d; k++) p->ref.users[k] = (double)x[k];
+    return ref_total(ref_als_loss(&p->ref));
+}
+
+/* Again and again from where it stopped: every time lower, until it is there. */
+static void check_descent(problem *p)
+{
+    const int d = p->ref.d;
+    float *x = dg_alloc((size_t)d, sizeof *x);
+    double *want = room(d), before = loss_with(p, x);
+    const double at_zero = before;
+    ck_assert(ref_als_row(&p->ref, true, 0, want));
+    for (int round = 0; round < 20; round++) {
+        ck_assert(solve(p, true, 0, x, NULL));
+        const double now = loss_with(p, x);
+        ck_assert_msg(now <= before + 1e-6 * at_zero, "%s: %g after %g", law_name[p->ref.law], now,
+                      before);
+        before = now;
+    }
+    ck_assert_msg(difference(x, want, d) < 1e-4, "%s d %d: off by %g", law_name[p->ref.law], d,
+                  difference(x, want, d));
+    dg_free(x);
+    dg_free(want);
+}
+
+START_TEST(cg_descends_to_the_exact_solution)
+{
+    const int64_t lengths[] = {1, 30, 300};
+    for (int k = 0; k < 3; k++) {
+        problem p = start((ref_law)_i, false, 20, 1, 310);
+        dg_rng r = dg_rng_at(46, DG_RNG_TEST, (uint64_t)k);
+        for (int64_t i = 0; i < lengths[k]; i++)
+            observe(&p, 0, i * 310 / lengths[k], draw_value(&r));
+        enter_basis(&p);
+        check_descent(&p);
+        finish(&p);
+    }
+}
+END_TEST
+
+/* More entries than a panel holds (4096 at most): every step gathers again. */
+START_TEST(cg_passes_over_long_rows_in_panels)
+{
+    problem p = start(REF_SPARK, false, 5, 1, 4200);
+    dg_rng r = dg_rng_at(47, DG_RNG_TEST, 0);
+    for (int64_t i = 0; i < 4150; i++) observe(&p, 0, i, draw_value(&r));
+    enter_basis(&p);
+    check_descent(&p);
+    finish(&p);
+}
+END_TEST
+
+/* Values far below 1 / alpha make implicit's weights negative, and what they take from the diagonal
+ * on average may be more than there is: a preconditioner must stay positive all the same. */
+START_TEST(cg_survives_weights_below_zero)
+{
+    enum { HEAVY = 10, ALL = 200, WIDE = 8 };
+    problem p = start(REF_IMPLICIT, false, WIDE, 1, ALL);
+    for (int k = 0; k < HEAVY * WIDE; k++) {
+        p.features[1][k] *= 5;
+        p.ref.items[k] *= 5;
+    }
+    for (int64_t i = HEAVY; i < ALL; i++) observe(&p, 0, i, 0.01);
+    enter_basis(&p);
+    for (int k = 0; k < WIDE; k++) p.average[k] = 25.0F / WIDE; /* all others like the heavy ones */
+    check_descent(&p);
+    finish(&p);
+}
+END_TEST
+
+START_TEST(cg_refuses_what_is_not_finite)
+{
+    const float bad[] = {NAN, INFINITY, -INFINITY, 1e30f};
+    float x[FACTORS];
+    for (int k = 0; k < 4; k++) {
+        problem p = draw_shop(REF_IALS);
+        observe(&p, 0, 7, 3);
+        enter_basis(&p);
+        p.features[1][7 * FACTORS + 2] = bad[k];
+        memset(x, 0, sizeof x);
+        ck_assert(!solve(&p, true, 0, x, NULL));
+        finish(&p);
+    }
+}
+END_TEST
+
 /* ---- bits ---- */
 
 /* The same row again, anywhere in memory: kernels that peel up to an aligned address would show. */
@@ -408,6 +540,10 @@ int main(void)
     tcase_add_test(tc, any_number_of_factors_will_do);
     tcase_add_loop_test(tc, the_gradient_of_the_whole_loss_is_zero_at_a_solved_row, 0, N_LAWS);
     tcase_add_loop_test(tc, a_rows_loss_is_summed_over_its_own_entries, 0, N_LAWS);
+    tcase_add_loop_test(tc, cg_descends_to_the_exact_solution, 0, N_LAWS);
+    tcase_add_test(tc, cg_passes_over_long_rows_in_panels);
+    tcase_add_test(tc, cg_survives_weights_below_zero);
+    tcase_add_test(tc, cg_refuses_what_is_not_finite);
     tcase_add_test(tc, the_same_row_gives_the_same_bits_wherever_it_is_written);
     tcase_add_test(tc, asking_for_the_loss_changes_no_bit);
     tcase_add_test(tc, what_is_not_finite_is_refused);
