@@ -93,14 +93,19 @@ static void check_alike(const made_shop *s, const dg_model_class *class, const c
 
 START_TEST(ranks_together_train_what_one_rank_trains_alone)
 {
-    static const char *const implicit[] = {
-        "factors=7", "factors=16 loss=hkv confidence=log", "factors=5 compat=implicit alpha=0.5",
-        "factors=5 compat=spark alpha=2 lambda=0.1", "factors=6 reg_exponent=0.5 reg_item=0.2"};
+    static const char *const implicit[] = {"factors=7",
+                                           "factors=16 loss=hkv confidence=log",
+                                           "factors=5 compat=implicit alpha=0.5",
+                                           "factors=5 compat=spark alpha=2 lambda=0.1",
+                                           "factors=6 reg_exponent=0.5 reg_item=0.2",
+                                           "factors=7 solver=cg",
+                                           "factors=40 compat=implicit alpha=0.1"};
     dg_comm_init(&self, MPI_COMM_SELF);
     for (size_t k = 0; k < sizeof implicit / sizeof *implicit; k++)
         check_alike(&shop, &dg_ials_class, implicit[k], 3);
     check_alike(&shop, &dg_als_class, "factors=7", 3);
     check_alike(&shop, &dg_als_class, "factors=8 biases=false reg_exponent=0", 3);
+    check_alike(&shop, &dg_als_class, "factors=7 solver=cg", 3);
     clean_up();
     dg_comm_free(&self);
 }
@@ -132,14 +137,15 @@ START_TEST(threads_change_no_bit)
 {
     trained one, two, three;
     dg_comm_init(&self, MPI_COMM_SELF);
-    for (int k = 0; k < 2; k++) {
-        const dg_model_class *class = k == 0 ? &dg_ials_class : &dg_als_class;
+    for (int k = 0; k < 4; k++) {
+        const dg_model_class *class = k % 2 == 0 ? &dg_ials_class : &dg_als_class;
+        const char *options = k < 2 ? "factors=9 solver=cholesky" : "factors=9 solver=cg";
         omp_set_num_threads(1);
-        ck_assert_all(train(&world, &shop, class, "factors=9", 3, &one));
+        ck_assert_all(train(&world, &shop, class, options, 3, &one));
         omp_set_num_threads(2);
-        ck_assert_all(train(&world, &shop, class, "factors=9", 3, &two));
+        ck_assert_all(train(&world, &shop, class, options, 3, &two));
         omp_set_num_threads(3);
-        ck_assert_all(train(&self, &shop, class, "factors=9", 3, &three));
+        ck_assert_all(train(&self, &shop, class, options, 3, &three));
         omp_set_num_threads(1);
         ck_assert_all(same(&one, &two) && same(&one, &three));
     }
@@ -149,11 +155,12 @@ START_TEST(threads_change_no_bit)
 END_TEST
 
 /* Two sweeps by all, saved; two more by each alone, or the other way round. */
-static bool resume(const dg_comm *c, const dg_model_class *class, const char *path, trained *out)
+static bool resume(const dg_comm *c, const dg_model_class *class, const char *text,
+                   const char *path, trained *out)
 {
     dg_dataset d;
     dg_model *m = NULL;
-    void *options = run_options(class, "factors=6");
+    void *options = run_options(class, text);
     made_dataset(c, &shop, &d);
     memset(out, 0, sizeof *out);
     dg_status st = class->create(c, &d, options, 99, &m, &err); /* the seed is only for the start */
@@ -171,16 +178,18 @@ START_TEST(a_saved_model_goes_on_to_the_same_bits_on_other_ranks)
 {
     trained whole, half, rest;
     dg_comm_init(&self, MPI_COMM_SELF);
-    for (int k = 0; k < 4; k++) {
+    for (int k = 0; k < 8; k++) {
         const dg_model_class *class = k % 2 == 0 ? &dg_ials_class : &dg_als_class;
-        const dg_comm *first = k / 2 == 0 ? &world : &self, *then = k / 2 == 0 ? &self : &world;
-        ck_assert_all(train(&world, &shop, class, "factors=6", 4, &whole));
-        ck_assert_all(train(first, &shop, class, "factors=6", 2, &half));
+        const dg_comm *first = k / 2 % 2 == 0 ? &world : &self;
+        const dg_comm *then = first == &world ? &self : &world;
+        const char *text = k < 4 ? "factors=6 solver=cholesky" : "factors=6 solver=cg";
+        ck_assert_all(train(&world, &shop, class, text, 4, &whole));
+        ck_assert_all(train(first, &shop, class, text, 2, &half));
         /* A file of rank 0 alone is as good as everybody's. */
         const char *path =
             first == &world ? file_of(&world, "model.h5") : scratch(tag_of_run(), "model.h5-0");
         MPI_Barrier(world.comm);
-        ck_assert_all(resume(then, class, path, &rest));
+        ck_assert_all(resume(then, class, text, path, &rest));
         ck_assert_all(strcmp(whole.content, rest.content) == 0);
         ck_assert_all(memcmp(whole.loss + 2, rest.loss, 2 * sizeof(dg_loss)) == 0);
         ck_assert_all(memcmp(whole.loss, half.loss, 2 * sizeof(dg_loss)) == 0);

@@ -92,11 +92,11 @@ static dg_status live_with(int rank, int nth, const dg_model_class *class, const
     return st;
 }
 
-static void check_every_allocation(const dg_model_class *class)
+static void check_every_allocation(const dg_model_class *class, const char *text)
 {
     const made_shop shop = {.n_users = USERS, .n_items = ITEMS, .train = drawn};
     const char *from = shared_file("good.h5"), *to = shared_file("made.h5");
-    void *options = run_options(class, "factors=4");
+    void *options = run_options(class, text);
     dg_dataset d;
     made_dataset(&world, &shop, &d);
     const size_t before = dg_alloc_live();
@@ -120,10 +120,16 @@ static void check_every_allocation(const dg_model_class *class)
     ck_assert_all(dg_alloc_live() == 0);
 }
 
-START_TEST(each_failing_allocation_of_als_fails_all) { check_every_allocation(&dg_als_class); }
+START_TEST(each_failing_allocation_of_als_fails_all)
+{
+    check_every_allocation(&dg_als_class, "factors=4");
+}
 END_TEST
 
-START_TEST(each_failing_allocation_of_ials_fails_all) { check_every_allocation(&dg_ials_class); }
+START_TEST(each_failing_allocation_of_ials_fails_all)
+{
+    check_every_allocation(&dg_ials_class, "factors=4 solver=cg");
+}
 END_TEST
 
 /* ---- numbers ---- */
@@ -147,33 +153,45 @@ static void check_names(const made_shop *shop, const dg_model_class *class, void
     ck_assert_all(dg_alloc_live() == 0);
 }
 
+static const char *const solvers[] = {"factors=4 solver=cholesky", "factors=4 solver=cg"};
+
+static void *solved_by(int solver, const dg_model_class *class, const char *more)
+{
+    char text[128];
+    snprintf(text, sizeof text, "%s %s", solvers[solver], more);
+    return run_options(class, text);
+}
+
 START_TEST(an_infinite_weight_names_its_row)
 {
     const made_shop shop = {.n_users = USERS, .n_items = ITEMS, .train = one_infinite};
-    check_names(&shop, &dg_ials_class, run_options(&dg_ials_class, "factors=4 confidence=linear"),
-                "users row 33:");
+    for (int k = 0; k < 2; k++)
+        check_names(&shop, &dg_ials_class, solved_by(k, &dg_ials_class, "confidence=linear"),
+                    "users row 33:");
 }
 END_TEST
 
 START_TEST(an_indefinite_system_names_its_row)
 {
     const made_shop shop = {.n_users = USERS, .n_items = ITEMS, .train = one_hated};
-    check_names(&shop, &dg_ials_class, run_options(&dg_ials_class, "factors=4 compat=onedal"),
-                "users row 33:");
+    for (int k = 0; k < 2; k++)
+        check_names(&shop, &dg_ials_class, solved_by(k, &dg_ials_class, "compat=onedal"),
+                    "users row 33:");
 }
 END_TEST
 
-/* Beyond what a float can hold, on the side that is solved last; item 0 is the first with ratings.
- */
+/* Beyond what a float can hold; row 0 is the first with ratings on either side. */
 START_TEST(an_absurd_lambda_names_the_first_row)
 {
     const made_shop shop = {.n_users = USERS, .n_items = ITEMS, .train = drawn};
-    dg_als_options *o = run_options(&dg_als_class, "factors=4");
-    o->reg_item = 1e300;
-    check_names(&shop, &dg_als_class, o, "items row 0:");
-    o = run_options(&dg_als_class, "factors=4");
-    o->reg_user = NAN;
-    check_names(&shop, &dg_als_class, o, "users row 0:");
+    for (int k = 0; k < 2; k++) {
+        dg_als_options *o = solved_by(k, &dg_als_class, "");
+        o->reg_item = 1e300;
+        check_names(&shop, &dg_als_class, o, "items row 0:");
+        o = solved_by(k, &dg_als_class, "");
+        o->reg_user = NAN;
+        check_names(&shop, &dg_als_class, o, "users row 0:");
+    }
 }
 END_TEST
 

@@ -55,7 +55,7 @@ static const struct {
      "factors=7 lambda=0.05 biases=false",
      {.law = REF_RATINGS, .reg_user = 0.05, .reg_item = 0.05, .nu = 1}},
     {&dg_als_class,
-     "factors=16 lambda=0.05 nu=0.5",
+     "factors=16 lambda=0.05 nu=0.5 solver=cg",
      {.law = REF_RATINGS, .reg_user = 0.05, .reg_item = 0.05, .nu = 0.5, .biases = true}},
 };
 
