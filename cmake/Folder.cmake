@@ -12,6 +12,8 @@ function(dg_compile_options target)
   target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
   target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/src)
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON C_EXTENSIONS ON)
+  # Errors know their place in the source tree, but not where that lay when it was built.
+  target_compile_options(${target} PRIVATE -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=)
   # No fast-math: NaN must stay visible. No contraction: the same bits from every compiler level.
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
     -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes -ffp-contract=off

@@ -1,4 +1,5 @@
-/* layout.h - what the writer and the reader of Daogou files share: types, paths, content digest. */
+/* layout.h - what the writer and the reader of Daogou files share: types, paths, content digest.
+ * Internal to artifact/ and store/. */
 #ifndef DG_ARTIFACT_LAYOUT_H
 #define DG_ARTIFACT_LAYOUT_H
 #include "artifact/container.h"

@@ -2,7 +2,7 @@
  *
  * The includer defines LANES, VARIANT (a name suffix) and VARIANT_NAME and is compiled for its
  * instruction set. GCC's vector extensions keep this plain C; contraction to fused multiply-add is
- * on for these files only, as each variant has bits of its own anyway. */
+ * on for these files only, as each variant has bits of its own anyway. Internal to dense/. */
 #include "dense/panel.h"
 
 #include <stddef.h>

@@ -1,0 +1,32 @@
+# What `cmake --install` puts in place besides the programs: two C libraries, headers, texts.
+include(CMakePackageConfigHelpers)
+include(Library)
+
+dg_library(libdaogou NAME daogou EXPORT daogou
+  FOLDERS base table dense sparse ranking artifact comm store ingest generate models evaluate job
+  LINKS MPI::MPI_C PkgConfig::JANSSON)
+dg_library(libdaogou_artifact NAME daogou-artifact EXPORT artifact
+  FOLDERS base sparse ranking artifact_serial
+  LINKS PkgConfig::JANSSON)
+
+write_basic_package_version_file(daogouConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES cmake/package/daogouConfig.cmake.in RENAME daogouConfig.cmake
+  DESTINATION ${DAOGOU_PACKAGE_DIR})
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/daogouConfigVersion.cmake
+  DESTINATION ${DAOGOU_PACKAGE_DIR})
+
+# Headers that say "Internal to" are not for others, nor are those of folders outside the libraries.
+file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/src src/*.h)
+list(FILTER headers EXCLUDE REGEX "^(cli|serve)/")
+foreach(header IN LISTS headers)
+  file(STRINGS src/${header} internal REGEX "^(/| )\\*.*Internal to " LIMIT_COUNT 1)
+  if(NOT internal)
+    cmake_path(GET header PARENT_PATH folder)
+    install(FILES src/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/daogou/${folder})
+  endif()
+endforeach()
+
+# Texts lie as in the source tree, so that their links hold.
+install(FILES LICENSE README.md CHANGELOG.md CONTRIBUTING.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY jobs DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.yaml")
