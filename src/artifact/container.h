@@ -49,6 +49,7 @@ dg_status dg_container__open_checked(const char *path, const char *format, int v
 /** LOCAL, NULL-safe. Maps handed out stay valid until here. */
 void dg_container_close(dg_container **c);
 
+/** What was opened; borrowed. LOCAL. */
 const char *dg_container_path(const dg_container *c);
 const char *dg_container_format(const dg_container *c);  /* "daogou-model" */
 const char *dg_container_content(const dg_container *c); /* content digest, 64 hex digits */

@@ -34,6 +34,7 @@ typedef struct dg_content {
 /** Does this attribute of /meta take part in the content digest? LOCAL. */
 bool dg_layout_is_content(const char *attribute);
 
+/** An attribute of /meta. LOCAL; a failure is remembered in `status`. */
 void dg_content_text(dg_content *c, const char *name, const char *value);
 void dg_content_int(dg_content *c, const char *name, int64_t value);
 void dg_content_real(dg_content *c, const char *name, double value);

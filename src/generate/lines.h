@@ -22,14 +22,17 @@ dg_status dg_lines_room(dg_lines *l, size_t n, dg_err *err);
 /** LOCAL, twice-safe. */
 void dg_lines_free(dg_lines *l);
 
+/** One character. LOCAL. */
 static inline void dg_lines_char(dg_lines *l, char c) { l->at[l->n++] = c; }
 
+/** Bytes as they stand. LOCAL. */
 static inline void dg_lines_bytes(dg_lines *l, const char *s, size_t n)
 {
     memcpy(l->at + l->n, s, n);
     l->n += n;
 }
 
+/** A whole string. LOCAL. */
 static inline void dg_lines_text(dg_lines *l, const char *s) { dg_lines_bytes(l, s, strlen(s)); }
 
 /** A number of at most 19 digits and the separator that follows it. LOCAL, O(digits). */

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-/** Number k of some collection; false when it is to be left out. */
+/** Number k of some collection; false when it is to be left out. LOCAL. */
 typedef bool dg_number_at(const void *from, int64_t k, int64_t *number);
 
 /**
