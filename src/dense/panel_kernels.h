@@ -29,24 +29,65 @@ static inline float lanes_sum(V v)
 
 enum { ROWS = 4 }; /* rows in flight, to hide the latency of a dot product */
 
+typedef int I __attribute__((vector_size(4 * LANES)));
+
+/* Sums of the lanes of four vectors at once: halves of two vectors are folded into one, twice, then
+ * each vector's remaining lanes onto each other. Three shuffles a sum instead of a trip to memory.
+ */
+static inline void sum_four(V a, V b, V c, V d, float out[ROWS])
+{
+#if LANES == 16
+    const I low8 = {0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23}, high8 = low8 + 8;
+    const I low4 = {0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27}, high4 = low4 + 4;
+    const I turn2 = {2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13};
+    const I turn1 = {1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14};
+    const V ab = __builtin_shuffle(a, b, low8) + __builtin_shuffle(a, b, high8);
+    const V cd = __builtin_shuffle(c, d, low8) + __builtin_shuffle(c, d, high8);
+    V all = __builtin_shuffle(ab, cd, low4) + __builtin_shuffle(ab, cd, high4);
+    all += __builtin_shuffle(all, turn2);
+    all += __builtin_shuffle(all, turn1);
+#elif LANES == 8
+    const I low4 = {0, 1, 2, 3, 8, 9, 10, 11}, high4 = low4 + 4;
+    const I low2 = {0, 1, 4, 5, 8, 9, 12, 13}, high2 = low2 + 2;
+    const I turn1 = {1, 0, 3, 2, 5, 4, 7, 6};
+    const V ab = __builtin_shuffle(a, b, low4) + __builtin_shuffle(a, b, high4);
+    const V cd = __builtin_shuffle(c, d, low4) + __builtin_shuffle(c, d, high4);
+    V all = __builtin_shuffle(ab, cd, low2) + __builtin_shuffle(ab, cd, high2);
+    all += __builtin_shuffle(all, turn1);
+#else
+    const I low2 = {0, 1, 4, 5}, high2 = low2 + 2, even = {0, 2, 4, 6}, odd = even + 1;
+    const V ab = __builtin_shuffle(a, b, low2) + __builtin_shuffle(a, b, high2);
+    const V cd = __builtin_shuffle(c, d, low2) + __builtin_shuffle(c, d, high2);
+    const V all = __builtin_shuffle(ab, cd, even) + __builtin_shuffle(ab, cd, odd);
+#endif
+    for (int r = 0; r < ROWS; r++) out[r] = all[r * (LANES / ROWS)];
+}
+
 /* Dot products of ROWS rows with x, `count` vectors each. */
 static inline void dots(const float *const row[ROWS], const float *x, int count, float out[ROWS])
 {
-    V sum[ROWS] = {{0}};
+    V a = {0}, b = {0}, c = {0}, d = {0};
     for (int k = 0; k < count; k++) {
         const V v = load(x + k * LANES);
-        for (int r = 0; r < ROWS; r++) sum[r] += load(row[r] + k * LANES) * v;
+        a += load(row[0] + k * LANES) * v;
+        b += load(row[1] + k * LANES) * v;
+        c += load(row[2] + k * LANES) * v;
+        d += load(row[3] + k * LANES) * v;
     }
-    for (int r = 0; r < ROWS; r++) out[r] = lanes_sum(sum[r]);
+    sum_four(a, b, c, d, out);
 }
 
+/* out += the rows times their scales; in pairs, so that out waits for two sums, not for four. */
 static inline void add_back(const float *const row[ROWS], const float scale[ROWS], int count,
                             float *out)
 {
+    const V s0 = spread(scale[0]), s1 = spread(scale[1]);
+    const V s2 = spread(scale[2]), s3 = spread(scale[3]);
     for (int k = 0; k < count; k++) {
-        V sum = load(out + k * LANES);
-        for (int r = 0; r < ROWS; r++) sum += spread(scale[r]) * load(row[r] + k * LANES);
-        store(out + k * LANES, sum);
+        const int at = k * LANES;
+        const V one = s0 * load(row[0] + at) + s1 * load(row[1] + at);
+        const V two = s2 * load(row[2] + at) + s3 * load(row[3] + at);
+        store(out + at, load(out + at) + (one + two));
     }
 }
 
