@@ -67,7 +67,7 @@ static dg_status find_mean(dg_model *m, dg_err *err)
 static dg_status allocate(dg_model *m, dg_err *err)
 {
     const size_t square = (size_t)m->d * (size_t)m->d;
-    if (dg_als_wants_cg(m->options, m->d)) {
+    if (dg_als_wants_cg(m->options)) {
         const dg_status st = dg_als_basis_create((int)m->options->n_factors, &m->basis, err);
         if (st != DG_OK) return st;
         m->diagonal = dg_alloc((size_t)m->d, sizeof *m->diagonal);

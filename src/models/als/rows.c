@@ -43,10 +43,10 @@ static dg_als_row_loss measure(const dg_als_side *s, dg_row row, double reg, dg_
     return loss;
 }
 
-bool dg_als_wants_cg(const dg_als_options *o, int d)
+bool dg_als_wants_cg(const dg_als_options *o)
 {
-    enum { EXACT_BELOW = 32 }; /* few factors: the exact route costs no more */
-    return o->solver == DG_ALS_CG || (o->solver == DG_ALS_AUTO && d > EXACT_BELOW);
+    enum { MOST_EXACT = 32 }; /* few factors: the exact route costs no more */
+    return o->solver == DG_ALS_CG || (o->solver == DG_ALS_AUTO && o->n_factors > MOST_EXACT);
 }
 
 bool dg_als_solve_row(const dg_als_side *s, dg_row row, dg_als_workspace *w, float *x,
@@ -60,7 +60,7 @@ bool dg_als_solve_row(const dg_als_side *s, dg_row row, dg_als_workspace *w, flo
     }
     const double reg = row_reg(s, row);
     bool good = false;
-    if (s->diagonal != NULL && dg_als_wants_cg(s->options, w->d)) {
+    if (s->diagonal != NULL) {
         memcpy(w->x, x, d * sizeof *x);
         good = dg_als__cg(s, row, reg, w);
     }

@@ -1,8 +1,9 @@
 /* rows.h - one row's least-squares problem, and all rows of one side.
  *
- * Row solve  (base + sum c f f' + lambda I) x = sum t f,  f the other side's rows, c and t from the
- * row's values (weights.c). One thread solves a row, entries in stored order: no bit depends on
- * ranks or threads. */
+ * Row solve  (alpha0 G + sum c f f' + lambda I) x = sum t f,  f the other side's rows, G their Gram
+ * matrix, c and t from the row's values (weights.h). Exactly, or by a few steps of conjugate
+ * gradients (system.h). One thread solves a row, entries in stored order: no bit depends on ranks
+ * or threads. */
 #ifndef DG_MODELS_ALS_ROWS_H
 #define DG_MODELS_ALS_ROWS_H
 #include "comm/matrix.h"
@@ -13,13 +14,14 @@
 typedef struct dg_als_side {
     const dg_als_options *options;
     const dg_matrix *features; /* (n, d) the other side's rows */
-    const float *diagonal;     /* (d,) shared diagonal in the features' eigenbasis, or NULL */
-    const float *average;      /* (d,) mean square of the columns over the entries; with diagonal */
-    bool observes;             /* take the entries' errors into the loss (one side suffices) */
-    const float *base;         /* (d, d) alpha0 * Gram of the features; NULL for ratings */
-    double reg;                /* lambda of this side */
-    double mean;               /* global mean of the ratings; 0 for the others */
-    bool biases;               /* the last column of a row is its bias, and a feature of 1 */
+    const float *base;         /* (d, d) alpha0 * Gram of the features; NULL for ratings, and where
+                                  diagonal says the same */
+    const float *diagonal; /* (d,) the same in the features' eigenbasis: they are in it; or NULL */
+    const float *average;  /* (d,) mean square of the columns over the entries; with diagonal */
+    bool observes;         /* take the entries' errors into the loss (one side suffices) */
+    double reg;            /* lambda of this side */
+    double mean;           /* global mean of the ratings; 0 for the others */
+    bool biases;           /* the last column of a row is its bias, and a feature of 1 */
 } dg_als_side;
 
 /* What a row adds to the loss after it is solved. */
@@ -31,8 +33,8 @@ typedef struct dg_als_row_loss {
 
 typedef struct dg_als_workspace dg_als_workspace;
 
-/** Are rows of d columns solved by CG, in the eigenbasis? Depends on options and d alone. LOCAL. */
-bool dg_als_wants_cg(const dg_als_options *o, int d);
+/** Are rows solved by CG, in the eigenbasis? LOCAL. */
+bool dg_als_wants_cg(const dg_als_options *o);
 
 /** Buffers of one thread for rows of d columns. LOCAL. Errors DG_ERR_NOMEM. */
 dg_status dg_als_workspace_create(int d, dg_als_workspace **out, dg_err *err);
@@ -45,7 +47,7 @@ void dg_als_workspace_destroy(dg_als_workspace **w);
  * @param[in,out] x  (d,) where CG starts; the solution; zeros for an empty row
  * @param[out] loss  may be NULL, then nothing is computed
  *
- * Cost    n d^2 + d^3/3 flops, n rows gathered.
+ * Cost    n d^2 + d^3/3 flops exactly, 4 n d a step of CG; n rows gathered.
  * Errors  false where the system is not positive definite or not finite, even with a little added
  *         to its diagonal.
  * Source  Rendle et al. 2022, section 3; Hu, Koren, Volinsky 2008, section 4; Zhou et al. 2008.

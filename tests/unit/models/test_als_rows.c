@@ -332,7 +332,6 @@ static void enter_basis(problem *p)
             for (int k = 0; k < d; k++)
                 gram[j * d + k] += p->ref.items[i * d + j] * p->ref.items[i * d + k];
     ck_assert(dg_eigen(d, gram, value, &err) == DG_OK);
-    p->o.solver = DG_ALS_CG;
     p->diagonal = dg_alloc((size_t)d, sizeof *p->diagonal);
     p->average = dg_alloc((size_t)d, sizeof *p->average);
     for (int64_t i = 0; i < n; i++) {
