@@ -1,7 +1,9 @@
 /* writer.h - write a Daogou file from all ranks: collective, atomic, digested.
  *
- * A file appears under its name only when it is whole: temporary name, collective writes, digest
- * per shard, fsync, rename, fsync of the folder. A failure on any rank leaves no file behind. */
+ * Rank 0 keeps the HDF5 structure in memory and says where each array lies; every rank writes its
+ * own rows there (docs/decisions/0006). A file appears under its name only when it is whole:
+ * temporary name, digest per shard, fsync, rename, fsync of the folder. A failure on any rank, a
+ * full disk too, leaves no file behind. */
 #ifndef DG_STORE_WRITER_H
 #define DG_STORE_WRITER_H
 #include "artifact/container.h"

@@ -4,10 +4,15 @@
 
 #include "artifact/seal.h"
 #include "base/memory.h"
+#include "store/noted.h"
 #include "store/open.h"
+#include "store/skeleton.h"
 #include "store/writer.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 enum { SHARDS = 64, COLS = 3 };
@@ -106,7 +111,6 @@ START_TEST(one_failing_rank_leaves_no_file)
             char spec[64];
             const char *path = scratch(tag, "failed.h5"), *half = scratch(tag, "failed.h5.tmp");
             dg_err err = {.text = ""};
-            if (strcmp(sites[s], "fsync") == 0 && rank > 0) continue; /* rank 0 alone syncs */
             if (strcmp(sites[s], "read") == 0 && rank < world.size - 1)
                 continue; /* the last rank digests the only block */
             snprintf(spec, sizeof spec, "%s:%d:1", sites[s], rank);
@@ -127,6 +131,74 @@ START_TEST(one_failing_rank_leaves_no_file)
             ck_assert_all(access(path, F_OK) != 0 && access(half, F_OK) != 0);
         }
     }
+}
+END_TEST
+
+/* A limit on the length of files stands for a full disk: writes fail at some byte, on one rank. */
+START_TEST(a_full_disk_on_one_rank_fails_all)
+{
+    const long tag = shared_tag();
+    signal(SIGXFSZ, SIG_IGN);
+    for (int rank = 0; rank < world.size; rank++) {
+        const char *path = scratch(tag, "full.h5"), *half = scratch(tag, "full.h5.tmp");
+        dg_err err = {.text = ""};
+        struct rlimit old, low;
+        getrlimit(RLIMIT_FSIZE, &old);
+        low = (struct rlimit){.rlim_cur = 700, .rlim_max = old.rlim_max};
+        if (world.rank == rank) setrlimit(RLIMIT_FSIZE, &low);
+        const dg_status st = write_sample(&world, path, NULL, &err);
+        setrlimit(RLIMIT_FSIZE, &old);
+        ck_assert_all(st == DG_ERR_IO && err.rank == rank);
+        ck_assert_all(strstr(err.text, "full.h5: cannot write") != NULL);
+        ck_assert_all(strstr(err.text, strerror(EFBIG)) != NULL);
+        MPI_Barrier(world.comm);
+        ck_assert_all(access(path, F_OK) != 0 && access(half, F_OK) != 0);
+    }
+}
+END_TEST
+
+/* Two arrays, the first so long that the second lies beyond 4 GiB; only its 9 bytes are written, so
+ * the file is nearly all holes. */
+static bool write_holes(const char *path, int64_t n_first, int64_t offset[2])
+{
+    const dg_array_info first = {DG_U8, n_first, 1, 1}, second = {DG_U8, 9, 1, 1};
+    dg_skeleton *s = NULL;
+    dg_err err;
+    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    const bool good = fd >= 0 && dg_skeleton_create(&s, &err) == DG_OK &&
+                      dg_skeleton_array(s, "first", &first, &offset[0], &err) == DG_OK &&
+                      dg_skeleton_array(s, "second", &second, &offset[1], &err) == DG_OK &&
+                      dg_skeleton_write(s, fd, path, &err) == DG_OK &&
+                      dg_put_bytes(fd, "nine bytes", 9, offset[1]);
+    dg_skeleton_destroy(&s);
+    close(fd);
+    return good;
+}
+
+static bool reads_second(const char *path, int64_t offset)
+{
+    char nine[9] = "";
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    hid_t set = H5Dopen2(file, "second", H5P_DEFAULT);
+    const bool good = H5Dread(set, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, nine) >= 0 &&
+                      memcmp(nine, "nine bytes", 9) == 0 && (int64_t)H5Dget_offset(set) == offset;
+    H5Dclose(set);
+    H5Fclose(file);
+    return good;
+}
+
+START_TEST(structure_beyond_four_gib_is_read_back)
+{
+    const int64_t big = (int64_t)6 << 30;
+    const char *path = scratch(shared_tag(), "big.h5");
+    int64_t offset[2] = {-1, -1};
+    bool good = true;
+    if (world.rank == 0) {
+        good = write_holes(path, big, offset) && reads_second(path, offset[1]);
+        good = good && offset[0] > 0 && offset[1] >= offset[0] + big && offset[1] % 64 == 0;
+        unlink(path);
+    }
+    ck_assert_all(good);
 }
 END_TEST
 
@@ -211,6 +283,7 @@ START_TEST(newer_and_foreign_files_are_named_as_such)
 END_TEST
 
 MPI_MAIN("writer", any_ranks_write_the_same_content, mapped_array_equals_read_array,
-         one_failing_rank_leaves_no_file, unwritable_folder_is_cannot_create,
+         one_failing_rank_leaves_no_file, a_full_disk_on_one_rank_fails_all,
+         structure_beyond_four_gib_is_read_back, unwritable_folder_is_cannot_create,
          any_flipped_byte_and_any_truncation_is_refused, shared_opening_finds_damage_on_every_rank,
          newer_and_foreign_files_are_named_as_such)
