@@ -5,6 +5,7 @@
 #include "comm/tree.h"
 #include "dense/scores.h"
 #include "models/als/basis.h"
+#include "models/als/gram.h"
 #include "models/als/rows.h"
 
 #include <math.h>
@@ -132,7 +133,7 @@ static dg_status prepare_side(dg_model *m, const dg_matrix *features, const dg_s
                          .mean = m->mean,
                          .biases = m->options->loss == DG_ALS_RATINGS && m->options->biases};
     if (!has_base(m)) return DG_OK;
-    const dg_status st = dg_als_gram(m->comm, shards, features, m->gram, err);
+    const dg_status st = dg_als_gram(m->comm, shards, features, m->d, NULL, m->gram, err);
     if (st != DG_OK) return st;
     for (size_t k = 0; k < (size_t)m->d * (size_t)m->d; k++)
         m->base[k] = (float)(m->options->unobserved_weight * m->gram[k]);
@@ -187,7 +188,8 @@ static dg_status half_sweep(dg_model *m, bool users, dg_als_row_loss *loss, dg_e
  * basis both sides are in. */
 static dg_status add_unobserved(dg_model *m, double counted_unseen, dg_loss *loss, dg_err *err)
 {
-    const dg_status st = dg_als_gram(m->comm, &m->data->items, &m->items, m->other, err);
+    const dg_status st =
+        dg_als_gram(m->comm, &m->data->items, &m->items, m->d, NULL, m->other, err);
     const size_t d = (size_t)m->d;
     double dot = 0;
     if (has_basis(m))

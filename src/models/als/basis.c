@@ -1,13 +1,13 @@
 #include "models/als/basis.h"
 
 #include "base/memory.h"
-#include "comm/tree.h"
 #include "dense/blas.h"
+#include "models/als/gram.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { ROWS = 256 }; /* rows taken at a time; fixed within a shard, since rounding follows it */
+enum { ROWS = 256 }; /* rows rotated at a time; fixed, since rounding follows it */
 
 dg_status dg_als_basis_create(int k, dg_als_basis *out, dg_err *err)
 {
@@ -31,58 +31,6 @@ void dg_als_basis_free(dg_als_basis *b)
     dg_free(b->block);
     dg_free(b->average);
     *b = (dg_als_basis){0};
-}
-
-typedef void dg_add_rows(const dg_als_basis *b, const dg_matrix *m, const dg_csr *entries,
-                         int64_t begin, int64_t end, double *panel, double *sum);
-
-/* Σ w f f', w the row's length or 1; rows scaled by the root of w. */
-static void add_gram(const dg_als_basis *b, const dg_matrix *m, const dg_csr *entries,
-                     int64_t begin, int64_t end, double *panel, double *sum)
-{
-    const int n = (int)(end - begin);
-    for (int i = 0; i < n; i++) {
-        const float *row = dg_matrix_row(m, begin + i);
-        const double w = entries == NULL ? 1 : sqrt((double)dg_csr_row(entries, begin + i).n);
-        for (int j = 0; j < b->k; j++) panel[(size_t)i * (size_t)b->k + (size_t)j] = w * row[j];
-    }
-    dg_syrk_add_double(n, b->k, panel, sum);
-}
-
-/* Σ n_i f_ik² for each column k. */
-static void add_squares(const dg_als_basis *b, const dg_matrix *m, const dg_csr *entries,
-                        int64_t begin, int64_t end, double *panel, double *sum)
-{
-    (void)panel;
-    for (int64_t r = begin; r < end; r++) {
-        const float *row = dg_matrix_row(m, r);
-        const double w = (double)dg_csr_row(entries, r).n;
-        for (int j = 0; j < b->k; j++) sum[j] += w * row[j] * row[j];
-    }
-}
-
-static dg_status sum_rows(const dg_comm *c, const dg_als_basis *b, const dg_shards *shards,
-                          const dg_matrix *m, const dg_csr *entries, dg_add_rows *add, int n,
-                          double *out, dg_err *err)
-{
-    dg_tree *tree = NULL;
-    double *panel = dg_alloc((size_t)ROWS * (size_t)b->k, sizeof *panel);
-    dg_status st = panel == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a basis")
-                                 : dg_tree_create(c, shards->n, n, &tree, err);
-    st = dg_agree(c, st, err);
-    const dg_run run = dg_shards_run(shards->n, c->rank, c->size);
-    for (int s = run.begin; s < run.end && st == DG_OK; s++) {
-        double *leaf = dg_tree_leaf(tree);
-        for (int64_t r = shards->begin[s]; r < shards->begin[s + 1]; r += ROWS) {
-            const int64_t end = r + ROWS < shards->begin[s + 1] ? r + ROWS : shards->begin[s + 1];
-            add(b, m, entries, r, end, panel, leaf);
-        }
-        dg_tree_push(tree);
-    }
-    if (st == DG_OK) dg_tree_sum(tree, out);
-    dg_tree_destroy(&tree);
-    dg_free(panel);
-    return st;
 }
 
 /* Rank 0 alone decomposes: eigenvectors may differ in sign from one machine to the next. */
@@ -124,15 +72,14 @@ dg_status dg_als_basis_enter(const dg_comm *c, dg_als_basis *b, const dg_shards 
                              const dg_shards *other_shards, dg_matrix *other, dg_err *err)
 {
     int64_t n_entries = dg_csr_count(entries);
-    dg_status st = sum_rows(c, b, shards, features, weighted ? entries : NULL, add_gram,
-                            b->k * b->k, b->gram, err);
+    dg_status st = dg_als_gram(c, shards, features, b->k, weighted ? entries : NULL, b->gram, err);
     if (st == DG_OK) st = decompose(c, b, err);
     if (st != DG_OK) return st;
     rotate_own(c, b, shards, features);
     dg_matrix_publish(features);
     rotate_own(c, b, other_shards, other);
     double *squares = b->gram; /* its vectors are in `rotation` by now */
-    st = sum_rows(c, b, shards, features, entries, add_squares, b->k, squares, err);
+    st = dg_als_squares(c, shards, features, b->k, entries, squares, err);
     dg_sum_int64(c, &n_entries, 1);
     for (int k = 0; k < b->k && st == DG_OK; k++)
         b->average[k] = n_entries > 0 ? (float)(squares[k] / (double)n_entries) : 0;

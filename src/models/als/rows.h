@@ -67,9 +67,4 @@ dg_status dg_als_solve_side(const dg_comm *c, const dg_als_side *s, const dg_sha
                             const dg_csr *ratings, dg_matrix *solution, dg_als_row_loss *loss,
                             const char *what, dg_err *err);
 
-/** Gram matrix of all rows, out (n_cols, n_cols) whole square, summed in the shards' fixed order.
- *  COLLECTIVE. Cost n_rows n_cols^2 flops. Errors DG_ERR_NOMEM, agreed. */
-dg_status dg_als_gram(const dg_comm *c, const dg_shards *shards, const dg_matrix *m, double *out,
-                      dg_err *err);
-
 #endif
