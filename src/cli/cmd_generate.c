@@ -92,6 +92,11 @@ static void print_report(const char *folder, const dg_generate_report *r)
         printf("  %-16s %10s\n", r->file[k].name,
                dg_show_bytes((double)r->file[k].bytes, bytes, sizeof bytes));
     }
+    char count[DG_N_EVENTS][32];
+    for (int k = 0; k < DG_N_EVENTS; k++) dg_show_count(r->events[k], count[k], sizeof count[k]);
+    if (r->events[DG_EVENT_VIEW] > 0)
+        printf("events: %s views, %s searches, %s into the cart, %s bought\n", count[DG_EVENT_VIEW],
+               count[DG_EVENT_SEARCH], count[DG_EVENT_CART], count[DG_EVENT_BUY]);
     if (r->ratings > 0)
         printf("ratings: mean %.3f; RMSE of the planted values %.4f, of those clipped %.4f\n",
                r->mean_rating, r->rmse_planted, r->rmse_planted_clipped);

@@ -2,7 +2,6 @@
 
 #include "base/text.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define FIELD(name) offsetof(dg_generate_options, name)
@@ -125,18 +124,6 @@ dg_status dg_generate_preset(const char *preset, dg_generate_options *out, dg_er
         const dg_option *o =
             dg_options_find(dg_generate_table, dg_generate_table_size, changes[k].key);
         st = dg_option_set(o, out, changes[k].value, err);
-    }
-    return st;
-}
-
-dg_status dg_generate_preset_flags(const char *preset, dg_strings *out, dg_err *err)
-{
-    dg_status st = check_name(preset, err);
-    for (size_t k = 0; k < sizeof changes / sizeof *changes && st == DG_OK; k++) {
-        char flag[80];
-        if (strcmp(changes[k].preset, preset) != 0) continue;
-        const int n = snprintf(flag, sizeof flag, "%s=%s", changes[k].key, changes[k].value);
-        st = dg_strings_add(out, flag, (size_t)n, err);
     }
     return st;
 }

@@ -34,10 +34,6 @@ extern const char *const dg_generate_presets[]; /* names, NULL-terminated; the f
  *  Errors DG_ERR_USAGE for an unknown name, with the nearest one. */
 dg_status dg_generate_preset(const char *preset, dg_generate_options *out, dg_err *err);
 
-/** What the preset changes, appended as "generate.users=20000" …: the flags it stands for. LOCAL.
- *  Errors DG_ERR_USAGE for an unknown name, with the nearest one; DG_ERR_NOMEM. */
-dg_status dg_generate_preset_flags(const char *preset, dg_strings *out, dg_err *err);
-
 /** Refuse sizes that do not go together. LOCAL. Errors DG_ERR_CONFIG naming the key. */
 dg_status dg_generate_check(const dg_generate_options *o, dg_err *err);
 

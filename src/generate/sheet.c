@@ -19,6 +19,7 @@ typedef struct writing {
     const dg_sheet *sheet;
     const char *path;
     int fd;
+    int64_t n_rows;                 /* of the whole file */
     int64_t next_unit, rows, bytes; /* of the whole file so far, same on every rank */
     int64_t *lengths;               /* (size,) of the wave's runs */
     dg_lines text;
@@ -29,15 +30,23 @@ static int64_t unit_rows(const dg_sheet *s, int64_t unit)
     return s->rows == NULL ? DG_SHEET_UNIT : s->rows[unit];
 }
 
-/* Deal the next units to the ranks, a run of about WAVE_ROWS rows each; yields this rank's run. */
+/* Rows of a run: WAVE_ROWS, or an even share of what is left; at least one, so that units without
+ * rows get done too. */
+static int64_t rows_of_run(const writing *w)
+{
+    const int64_t share = (w->n_rows - w->rows) / w->c->size + 1;
+    return share < WAVE_ROWS ? share : WAVE_ROWS;
+}
+
+/* Deal the next units to the ranks, a run each; yields this rank's. */
 static units deal_wave(writing *w)
 {
     units mine = {0, 0};
+    const int64_t enough = rows_of_run(w);
     for (int rank = 0; rank < w->c->size; rank++) {
         units run = {w->next_unit, w->next_unit};
         int64_t rows = 0;
-        while (run.end < w->sheet->n_units && rows < WAVE_ROWS)
-            rows += unit_rows(w->sheet, run.end++);
+        while (run.end < w->sheet->n_units && rows < enough) rows += unit_rows(w->sheet, run.end++);
         w->next_unit = run.end;
         w->rows += rows;
         if (rank == w->c->rank) mine = run;
@@ -130,9 +139,8 @@ dg_status dg_sheet_write(const dg_comm *c, const char *path, const dg_sheet *s, 
                          dg_err *err)
 {
     writing w = {.c = c, .sheet = s, .path = path, .fd = -1};
-    int64_t total = 0;
-    for (int64_t unit = 0; unit < s->n_units; unit++) total += unit_rows(s, unit);
-    dg_progress_begin(s->what, "rows", total);
+    for (int64_t unit = 0; unit < s->n_units; unit++) w.n_rows += unit_rows(s, unit);
+    dg_progress_begin(s->what, "rows", w.n_rows);
     dg_status st = open_everywhere(&w, err);
     if (st == DG_OK) st = write_waves(&w, err);
     dg_progress_end();

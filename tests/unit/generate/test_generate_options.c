@@ -40,32 +40,6 @@ START_TEST(the_first_preset_is_the_defaults)
 }
 END_TEST
 
-START_TEST(the_flags_of_a_preset_make_the_same_shop)
-{
-    for (size_t k = 0; dg_generate_presets[k] != NULL; k++) {
-        dg_strings flags = {0};
-        dg_generate_options built = {0};
-        const char *preset = dg_generate_presets[k];
-        ck_assert_int_eq(
-            dg_options_default(dg_generate_table, dg_generate_table_size, &built, &err), DG_OK);
-        ck_assert_int_eq(dg_generate_preset_flags(preset, &flags, &err), DG_OK);
-        for (int64_t f = 0; f < flags.n; f++) {
-            size_t n;
-            char flag[80] = "";
-            const char *at = dg_strings_at(&flags, f, &n);
-            memcpy(flag, at, n);
-            char *value = strchr(flag, '=');
-            *value++ = '\0';
-            const dg_option *o = dg_options_find(dg_generate_table, dg_generate_table_size, flag);
-            ck_assert_int_eq(dg_option_set(o, &built, value, &err), DG_OK);
-        }
-        ck_assert_int_eq(dg_generate_preset(preset, &options, &err), DG_OK);
-        ck_assert_same(&built, &options);
-        dg_strings_free(&flags);
-    }
-}
-END_TEST
-
 /* Sizes of MovieLens 20M: Harper and Konstan 2015, and the README of that data set. */
 START_TEST(ratings_20m_has_the_size_of_movielens_20m)
 {
@@ -114,6 +88,6 @@ START_TEST(the_planted_rank_has_the_name_users_know)
 END_TEST
 
 UNIT_MAIN("generate options", every_preset_fits_together, the_first_preset_is_the_defaults,
-          the_flags_of_a_preset_make_the_same_shop, ratings_20m_has_the_size_of_movielens_20m,
+          ratings_20m_has_the_size_of_movielens_20m,
           an_unknown_preset_is_refused_with_the_nearest_one, more_rows_than_pairs_are_refused,
           the_planted_rank_has_the_name_users_know)
