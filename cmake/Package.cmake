@@ -15,18 +15,13 @@ install(FILES cmake/package/daogouConfig.cmake.in RENAME daogouConfig.cmake
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/daogouConfigVersion.cmake
   DESTINATION ${DAOGOU_PACKAGE_DIR})
 
-# Headers that say "Internal to" are not for others, nor are those of folders outside the libraries.
-file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/src src/*.h)
-list(FILTER headers EXCLUDE REGEX "^(cli|serve)/")
-foreach(header IN LISTS headers)
-  file(STRINGS src/${header} internal REGEX "^(/| )\\*.*Internal to " LIMIT_COUNT 1)
-  if(NOT internal)
-    cmake_path(GET header PARENT_PATH folder)
-    install(FILES src/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/daogou/${folder})
-  endif()
-endforeach()
+install(CODE "
+  set(FROM ${PROJECT_SOURCE_DIR}/src)
+  set(TO \${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_INCLUDEDIR}/daogou)
+  include(${PROJECT_SOURCE_DIR}/cmake/Headers.cmake)")
 
 # Texts lie as in the source tree, so that their links hold.
 install(FILES LICENSE README.md CHANGELOG.md CONTRIBUTING.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY jobs DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.yaml")
+install(DIRECTORY tests/e2e/consumer DESTINATION ${CMAKE_INSTALL_DOCDIR}/tests/e2e)

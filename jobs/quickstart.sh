@@ -29,8 +29,11 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMP_NUM_THREADS
 ranks() { mpirun -n 2 --map-by :OVERSUBSCRIBE --bind-to none "$@"; }
 
 say "a small shop"
-[ -f runs/quickstart-data/truth.json ] ||
+if [ -f runs/quickstart-data/truth.json ]; then
+    echo "runs/quickstart-data is there already"
+else
     ranks "$daogou" generate --preset shop-small --out runs/quickstart-data
+fi
 
 say "prepare, train, evaluate, export on 2 ranks"
 ranks "$daogou" run jobs/quickstart.yaml
@@ -47,11 +50,18 @@ for _ in $(seq 100); do
     sleep 0.1
 done
 [ -n "$address" ] || { echo "quickstart: the serving node does not answer, see $log" >&2; exit 69; }
+cat "$log"
 
 say "what shopper 1 may like"
+echo "GET http://$address/v1/recommend/1?k=5"
 curl -fsS "http://$address/v1/recommend/1?k=5" | python3 -c '
 import json, sys
 for item in json.load(sys.stdin)["items"]:
     print("%8.4f  %s" % (item["score"], item["title"]))'
 stop_node
-say "done: runs/quickstart"
+say "done"
+cat <<'EOF'
+runs/quickstart has the model, its metrics and artifact.h5. To serve it until Ctrl-C:
+  build/release/daogou-serve --artifact runs/quickstart/artifact.h5
+For data of your own start from a job in jobs/; docs/guide.md explains its keys.
+EOF

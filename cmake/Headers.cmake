@@ -1,0 +1,11 @@
+# At install: puts the headers of FROM below TO, but not those of the programs' folders, nor those
+# that say "Internal to", which only their own folder includes.
+file(GLOB_RECURSE headers RELATIVE ${FROM} ${FROM}/*.h)
+list(FILTER headers EXCLUDE REGEX "^(cli|serve)/")
+foreach(header IN LISTS headers)
+  file(STRINGS ${FROM}/${header} internal REGEX "Internal to " LIMIT_COUNT 1)
+  if(NOT internal)
+    cmake_path(GET header PARENT_PATH folder)
+    file(INSTALL ${FROM}/${header} DESTINATION ${TO}/${folder})
+  endif()
+endforeach()
