@@ -50,9 +50,11 @@ dg_status dg_agree(const dg_comm *c, dg_status mine, dg_err *err)
     } own = {(int)mine, c->rank}, worst;
     dg_mpi(MPI_Allreduce(&own, &worst, 1, MPI_2INT, MPI_MAXLOC, c->comm), c, "error agreement");
     if (worst.code == DG_OK) return DG_OK;
+    int origin = err->rank >= 0 ? err->rank : c->rank; /* agreed on before, by all or by some */
+    dg_mpi(MPI_Bcast(&origin, 1, MPI_INT, worst.rank, c->comm), c, "error origin");
     dg_mpi(MPI_Bcast(err->text, sizeof err->text, MPI_CHAR, worst.rank, c->comm), c, "error text");
     dg_mpi(MPI_Bcast(err->hint, sizeof err->hint, MPI_CHAR, worst.rank, c->comm), c, "error hint");
-    err->rank = worst.rank;
+    err->rank = origin;
     return (dg_status)worst.code;
 }
 

@@ -60,6 +60,16 @@ START_TEST(the_lowest_rank_speaks_among_equals)
 }
 END_TEST
 
+START_TEST(agreeing_again_still_tells_the_first_rank)
+{
+    for (int bad = 0; bad < world.size; bad++) {
+        const dg_status st = report(world.rank == bad ? DG_ERR_DATA : DG_OK);
+        ck_assert_all(dg_agree(&world, st, &err) == DG_ERR_DATA);
+        ck_assert_all(tells_of(bad));
+    }
+}
+END_TEST
+
 START_TEST(a_missing_hint_wipes_the_hints_of_others)
 {
     const int bad = world.size - 1;
@@ -117,5 +127,6 @@ END_TEST
 
 MPI_MAIN("agree", all_well_is_well, one_bad_rank_fails_all_with_its_text_and_hint,
          the_worst_code_wins, the_lowest_rank_speaks_among_equals,
-         a_missing_hint_wipes_the_hints_of_others, arguments_that_differ_are_told,
-         integers_are_summed_maximised_and_gathered, broadcast_reaches_everyone_and_is_counted)
+         agreeing_again_still_tells_the_first_rank, a_missing_hint_wipes_the_hints_of_others,
+         arguments_that_differ_are_told, integers_are_summed_maximised_and_gathered,
+         broadcast_reaches_everyone_and_is_counted)
