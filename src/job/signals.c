@@ -19,6 +19,7 @@ void dg_signals_catch(void)
     sigaction(SIGUSR1, &action, NULL);
     action.sa_flags |= SA_RESETHAND; /* somebody who types it twice means it */
     sigaction(SIGINT, &action, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* a file over the limit is an error of the write */
 }
 
 bool dg_stop_requested(void) { return stop != 0; }

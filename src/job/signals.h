@@ -6,7 +6,8 @@
 #define DG_JOB_SIGNALS_H
 #include <stdbool.h>
 
-/** Catch them from now on. A second SIGINT ends the process as usual. LOCAL. */
+/** Catch them from now on. A second SIGINT ends the process as usual. A write beyond the limit on
+ *  file sizes fails from now on, instead of killing the process. LOCAL. */
 void dg_signals_catch(void);
 
 /** Was this process asked to stop? LOCAL: ranks may differ, so agree before acting on it. */

@@ -24,7 +24,13 @@ const char *dg_work_path(const dg_work *w, const char *name, char out[DG_WORK_PA
 
 static dg_status make_folders(const char *folder, dg_err *err)
 {
+    enum { LONGEST_NAME = 64 }; /* below the folder: "recommendations/part-0000.csv.tmp" */
     char path[DG_WORK_PATH];
+    if (folder[0] == '\0')
+        return DG_FAIL(err, DG_ERR_CANTCREATE, "the work folder has an empty name");
+    if (strlen(folder) + LONGEST_NAME > sizeof path)
+        return DG_FAIL(err, DG_ERR_CANTCREATE, "%.80s…: the work folder's path is too long",
+                       folder);
     snprintf(path, sizeof path, "%s", folder);
     for (char *slash = path + 1; slash != NULL; *slash++ = '/') {
         slash = strchr(slash, '/');
