@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "evaluate/evaluate.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static dg_status measure(dg_work *w, const dg_evaluate_options *o, dg_metrics *out, dg_err *err)
@@ -27,16 +28,18 @@ static dg_status write_metrics(const dg_work *w, const dg_metrics *m, const char
     if (w->comm->rank == 0) {
         dg_metrics_json(m, &text);
         *out = text.failed ? NULL : json_loadb(text.at, text.n, 0, NULL);
-        st = *out == NULL ? DG_FAIL(err, DG_ERR_INTERNAL, "metrics are not JSON") : DG_OK;
-        if (st == DG_OK) json_object_set_new(*out, "inputs", json_string(inputs));
+        if (*out == NULL)
+            st = text.failed ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for metrics")
+                             : DG_FAIL(err, DG_ERR_INTERNAL, "metrics are not JSON");
+        json_object_set_new(*out, "inputs", json_string(inputs));
     }
     dg_text_free(&text);
     st = dg_agree(w->comm, st, err);
     return st == DG_OK ? dg_work_write_json(w, "metrics.json", *out, err) : st;
 }
 
-/* Was metrics.json taken from these inputs? Rank 0 looks. COLLECTIVE. */
-static bool is_current(const dg_work *w, const char *inputs, json_t **metrics)
+/* Was metrics.json taken from these inputs? Rank 0 looks and has it. COLLECTIVE. */
+static bool load_current(const dg_work *w, const char *inputs, json_t **metrics)
 {
     char path[DG_WORK_PATH];
     int current = 0;
@@ -48,10 +51,7 @@ static bool is_current(const dg_work *w, const char *inputs, json_t **metrics)
         if (!current) json_decref(*metrics);
     }
     dg_bcast(w->comm, &current, sizeof current, 0);
-    if (current)
-        dg_log(DG_LOG_INFO, "skipped", "metrics.json is up to date");
-    else
-        *metrics = NULL;
+    if (!current) *metrics = NULL;
     return current != 0;
 }
 
@@ -80,10 +80,43 @@ dg_status dg_stage_evaluate(dg_work *w, dg_err *err)
     if (st != DG_OK) return st;
     o.part = w->data.n_test > 0 ? DG_PART_TEST : DG_PART_VALID;
     o.exclude_seen = w->job->evaluate.exclude_seen;
-    if (!is_current(w, inputs, &metrics)) {
+    if (load_current(w, inputs, &metrics)) {
+        dg_log(DG_LOG_INFO, "skipped", "metrics.json is up to date");
+    } else {
         st = measure(w, &o, &m, err);
         if (st == DG_OK) st = write_metrics(w, &m, inputs, &metrics, err);
     }
-    if (st == DG_OK) dg_work_record(w, "evaluate", started, metrics);
+    if (st == DG_OK)
+        dg_work_record(w, "evaluate", started, metrics);
+    else
+        json_decref(metrics);
+    return st;
+}
+
+/* Rank 0's text to all; n bytes and a NUL. */
+static dg_status share_text(const dg_comm *c, const char *text, char **out, dg_err *err)
+{
+    int64_t n = text == NULL ? 0 : (int64_t)strlen(text);
+    dg_bcast(c, &n, sizeof n, 0);
+    *out = dg_alloc((size_t)n + 1, 1);
+    dg_status st = *out == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for metrics") : DG_OK;
+    st = dg_agree(c, st, err);
+    if (st == DG_OK && c->rank == 0 && n > 0) memcpy(*out, text, (size_t)n);
+    if (st == DG_OK) dg_bcast(c, *out, (size_t)n, 0);
+    return st;
+}
+
+dg_status dg_stage_metrics(const dg_work *w, char **line, dg_err *err)
+{
+    char inputs[DG_HEX_SIZE];
+    json_t *metrics = NULL;
+    dg_evaluate_options o = {0};
+    *line = NULL;
+    dg_status st = dg_agree(w->comm, identify(w, &o, inputs, err), err);
+    if (st != DG_OK || !load_current(w, inputs, &metrics)) return st;
+    char *text = json_dumps(metrics, JSON_COMPACT | JSON_REAL_PRECISION(9)); /* NULL of NULL */
+    st = share_text(w->comm, text, line, err);
+    free(text);
+    json_decref(metrics);
     return st;
 }

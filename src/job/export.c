@@ -177,24 +177,15 @@ static void write_popularity(const dg_comm *c, dg_writer *w, const dg_dataset *d
     dg_free(order);
 }
 
-/* metrics.json as one line, for the model's card; nothing where it was not evaluated. */
-static void write_metrics(const dg_work *work, dg_writer *w)
-{
-    char path[DG_WORK_PATH], line[8192] = "";
-    if (work->comm->rank == 0) {
-        json_t *metrics = json_load_file(dg_work_path(work, "metrics.json", path), 0, NULL);
-        char *text =
-            metrics == NULL ? NULL : json_dumps(metrics, JSON_COMPACT | JSON_REAL_PRECISION(9));
-        if (text != NULL && strlen(text) < sizeof line) strcpy(line, text);
-        free(text);
-        json_decref(metrics);
-    }
-    dg_bcast(work->comm, line, sizeof line, 0);
-    if (line[0] != '\0') dg_writer_text(w, "metrics", line);
-}
+/* What the artifact says of itself, beside its arrays. */
+typedef struct dg_card {
+    char *config;  /* effective name, model and export sections */
+    char *metrics; /* one line of JSON, or NULL */
+    char inputs[DG_HEX_SIZE];
+} dg_card;
 
-static dg_status write_artifact(dg_work *work, const char *inputs, const char *config,
-                                const char *path, char content[DG_HEX_SIZE], dg_err *err)
+static dg_status write_artifact(dg_work *work, const dg_card *card, const char *path,
+                                char content[DG_HEX_SIZE], dg_err *err)
 {
     const dg_comm *c = work->comm;
     dg_dataset *d = &work->data;
@@ -203,19 +194,19 @@ static dg_status write_artifact(dg_work *work, const char *inputs, const char *c
     if (st != DG_OK) return st;
     int64_t titles = d->item_title.n;
     dg_max_int64(c, &titles, 1);
-    dg_writer_text(w, "inputs", inputs);
+    dg_writer_text(w, "inputs", card->inputs);
     dg_writer_text(w, "name", work->job->name);
     dg_writer_text(w, "algorithm", work->class->name);
     dg_writer_text(w, "dataset", d->content);
     dg_writer_text(w, "model", work->model_content);
-    dg_writer_text(w, "config", config);
+    dg_writer_text(w, "config", card->config);
     dg_writer_int(w, "n_users", d->users.begin[d->users.n]);
     dg_writer_int(w, "n_items", d->items.begin[d->items.n]);
     if (work->class->rates) {
         dg_writer_real(w, "clip_min", d->value_min);
         dg_writer_real(w, "clip_max", d->value_max);
     }
-    write_metrics(work, w);
+    if (card->metrics != NULL) dg_writer_text(w, "metrics", card->metrics);
     work->class->export(work->model, w);
     write_ids(c, w, "ids/user", &d->users, &d->user_id);
     write_ids(c, w, "ids/item", &d->items, &d->item_id);
@@ -225,33 +216,42 @@ static dg_status write_artifact(dg_work *work, const char *inputs, const char *c
     return dg_writer_commit(&w, content, err);
 }
 
-static dg_status export_if_needed(dg_work *w, const char *config, const char *inputs,
-                                  char content[DG_HEX_SIZE], dg_err *err)
+static dg_status export_if_needed(dg_work *w, const dg_card *card, char content[DG_HEX_SIZE],
+                                  dg_err *err)
 {
     char path[DG_WORK_PATH];
     dg_status st =
-        dg_work_is_current(w, "artifact.h5", format, ARTIFACT_VERSION, inputs, content, err);
+        dg_work_is_current(w, "artifact.h5", format, ARTIFACT_VERSION, card->inputs, content, err);
     if (st == DG_OK && content[0] == '\0')
-        st = write_artifact(w, inputs, config, dg_work_path(w, "artifact.h5", path), content, err);
+        st = write_artifact(w, card, dg_work_path(w, "artifact.h5", path), content, err);
     return st;
+}
+
+/* COLLECTIVE. */
+static dg_status make_card(dg_work *w, dg_card *card, dg_err *err)
+{
+    static const char *const sections[] = {"name", "model", "export", NULL};
+    dg_status st = dg_stage_metrics(w, &card->metrics, err);
+    if (st != DG_OK) return st;
+    st = dg_job_show(w->job, sections, &card->config, err);
+    if (st == DG_OK)
+        st = dg_work_inputs(card->inputs, err, w->model_content, w->data.content, card->config,
+                            card->metrics == NULL ? "" : card->metrics, NULL);
+    return dg_agree(w->comm, st, err);
 }
 
 dg_status dg_stage_export(dg_work *w, dg_err *err)
 {
-    static const char *const sections[] = {"name", "model", "export", NULL};
     const double started = dg_now();
-    char inputs[DG_HEX_SIZE] = "", content[DG_HEX_SIZE] = "", *config = NULL;
+    char content[DG_HEX_SIZE] = "";
+    dg_card card = {.inputs = ""};
     if (w->job->export.precision != DG_JOB_F32)
         return DG_FAIL(err, DG_ERR_CONFIG, "export.precision: this version writes f32 only");
     dg_status st = dg_work_model(w, err);
-    if (st == DG_OK) {
-        st = dg_job_show(w->job, sections, &config, err);
-        if (st == DG_OK)
-            st = dg_work_inputs(inputs, err, w->model_content, w->data.content, config, NULL);
-        st = dg_agree(w->comm, st, err);
-    }
-    if (st == DG_OK) st = export_if_needed(w, config, inputs, content, err);
-    dg_free(config);
+    if (st == DG_OK) st = make_card(w, &card, err);
+    if (st == DG_OK) st = export_if_needed(w, &card, content, err);
+    dg_free(card.config);
+    dg_free(card.metrics);
     if (st == DG_OK)
         dg_work_record(w, "export", started,
                        w->comm->rank == 0 ? json_pack("{s:s}", "content_digest", content) : NULL);

@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "comm/exchange.h"
 #include "evaluate/rank.h"
 #include "store/open.h"
 
@@ -191,21 +192,22 @@ static dg_status check_found(const dg_comm *c, const dg_strings *wanted, int64_t
 }
 
 /* Every rank's text to rank 0, in rank order. */
-static void collect(const dg_comm *c, const dg_text *mine, dg_text *out)
+static dg_status collect(const dg_comm *c, const dg_text *mine, dg_text *out, dg_err *err)
 {
-    for (int r = 0; r < c->size; r++) {
-        int64_t n = r == c->rank ? (int64_t)mine->n : 0;
-        dg_max_int64(c, &n, 1);
-        dg_text part = {0};
-        if (r == c->rank)
-            dg_text_bytes(&part, mine->at == NULL ? "" : mine->at, mine->n);
-        else
-            for (int64_t k = 0; k < n; k++) dg_text_bytes(&part, " ", 1);
-        dg_mpi(part.failed ? MPI_ERR_NO_MEM : MPI_SUCCESS, c, "collecting lists");
-        if (n > 0) dg_bcast(c, part.at, (size_t)n, r);
-        if (c->rank == 0) dg_text_bytes(out, part.at == NULL ? "" : part.at, (size_t)n);
-        dg_text_free(&part);
+    int64_t *count = dg_alloc(2 * (size_t)c->size, sizeof *count), n = 0;
+    void *all = NULL;
+    dg_status st = count == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for lists") : DG_OK;
+    st = dg_agree(c, st, err);
+    if (st == DG_OK) {
+        count[0] = (int64_t)mine->n;
+        st = dg_exchange(c, mine->at, 1, count, &all, count + c->size, err);
     }
+    for (int r = 0; r < c->size && st == DG_OK; r++) n += count[c->size + r];
+    if (st == DG_OK) dg_text_bytes(out, all, (size_t)n);
+    if (out->failed) st = DG_FAIL(err, DG_ERR_NOMEM, "out of memory for lists");
+    dg_free(count);
+    dg_free(all);
+    return dg_agree(c, st, err);
 }
 
 static dg_status list_own(dg_lister *l, const int64_t *row, int64_t n, dg_text *out, dg_err *err)
@@ -234,7 +236,7 @@ dg_status dg_recommend_some(dg_work *w, const dg_recommend_options *o, dg_text *
         st = check_found(w->comm, o->users, found, err); /* the same answer everywhere */
         if (st == DG_OK) st = dg_agree(w->comm, list_own(&l, row, n, &mine, err), err);
     }
-    if (st == DG_OK) collect(w->comm, &mine, out);
+    if (st == DG_OK) st = collect(w->comm, &mine, out, err);
     dg_text_free(&mine);
     dg_free(row);
     dg_free(found);

@@ -16,6 +16,11 @@ dg_status dg_stage_train(dg_work *w, dg_err *err);
 /** model.h5 × held-out data → metrics.json. Errors as dg_evaluate. */
 dg_status dg_stage_evaluate(dg_work *w, dg_err *err);
 
+/** What metrics.json says of the model at hand, as one line of JSON: dg_alloc'ed, the same on every
+ *  rank; NULL where it was not evaluated, or another model or in another way. Errors DG_ERR_NOMEM.
+ */
+dg_status dg_stage_metrics(const dg_work *w, char **line, dg_err *err);
+
 /** model.h5 and dataset.h5 → artifact.h5, all that serving reads. */
 dg_status dg_stage_export(dg_work *w, dg_err *err);
 

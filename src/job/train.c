@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "job/signals.h"
+#include "store/open.h"
 
 #include <math.h>
 #include <string.h>
@@ -114,14 +115,21 @@ static json_t *figures(const dg_work *w)
                      w->model_content);
 }
 
-/* The model of the same data and options is there already: load it instead. */
+/* The model of the same data and options is there already: load it instead. A whole one of another
+ * job is replaced as a matter of course, a damaged one with a warning. */
 static dg_status load_finished(dg_work *w, const dg_identity *id, bool *finished, dg_err *err)
 {
     char path[DG_WORK_PATH];
+    dg_container *whole = NULL;
     dg_work_path(w, "model.h5", path);
-    const dg_status st = dg_state_load(w->comm, w->class, w->model, &w->training, id,
-                                       "daogou-model", path, w->model_content, err);
+    dg_status st = dg_state_load(w->comm, w->class, w->model, &w->training, id, "daogou-model",
+                                 path, w->model_content, err);
     *finished = st == DG_OK;
+    if (st == DG_ERR_DATA)
+        st = dg_store_open(w->comm, path, "daogou-model", DG_MODEL_VERSION, &whole, err);
+    dg_container_close(&whole);
+    if (st != DG_OK && st != DG_ERR_NOINPUT)
+        dg_log(DG_LOG_WARN, "remake", "making model.h5 anew: %s", err->text);
     return st == DG_ERR_NOMEM ? st : DG_OK;
 }
 

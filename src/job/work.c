@@ -90,6 +90,7 @@ static dg_status open_local(dg_work *w, dg_err *err)
     if (st != DG_OK) return st;
     remove_temporaries(w->folder);
     remove_temporaries(dg_work_path(w, "checkpoints", path));
+    remove_temporaries(dg_work_path(w, "recommendations", path));
     w->record = new_record(w);
     return dg_log_open(dg_work_path(w, "log.jsonl", path), err);
 }
@@ -179,7 +180,8 @@ dg_status dg_work_is_current(const dg_work *w, const char *name, const char *for
     dg_work_path(w, name, path);
     content[0] = '\0';
     dg_status st = dg_store_open(w->comm, path, format, version, &f, err);
-    if (st == DG_ERR_DATA) dg_log(DG_LOG_WARN, "remake", "making %s anew: %s", name, err->text);
+    if (st != DG_OK && st != DG_ERR_NOINPUT)
+        dg_log(DG_LOG_WARN, "remake", "making %s anew: %s", name, err->text);
     if (st == DG_OK && dg_container_text(f, "/meta", "inputs", &found, err) == DG_OK &&
         strcmp(found, inputs) == 0) {
         snprintf(content, DG_HEX_SIZE, "%s", dg_container_content(f));
