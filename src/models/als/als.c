@@ -123,17 +123,26 @@ static dg_status create(const dg_comm *c, const dg_dataset *data, const void *op
 
 static int64_t sweeps(const void *options) { return ((const dg_als_options *)options)->iterations; }
 
-/* What solving rows against `features` needs; refreshes the Gram base. COLLECTIVE. */
-static dg_status prepare_side(dg_model *m, const dg_matrix *features, const dg_shards *shards,
-                              double reg, dg_als_side *out, dg_err *err)
+/* What solving the users, or the items, reads; without what their rows share. */
+static dg_als_side side_of(const dg_model *m, bool users)
 {
-    *out = (dg_als_side){.options = m->options,
-                         .features = features,
-                         .reg = reg,
+    const dg_als_options *o = m->options;
+    return (dg_als_side){.options = o,
+                         .features = users ? &m->items : &m->users,
+                         .observes = !users, /* once a sweep, after its last half */
+                         .reg = users ? o->reg_user : o->reg_item,
                          .mean = m->mean,
-                         .biases = m->options->loss == DG_ALS_RATINGS && m->options->biases};
+                         .biases = o->loss == DG_ALS_RATINGS && o->biases};
+}
+
+/* For exact solves: refreshes the Gram base. COLLECTIVE. */
+static dg_status prepare_exact(dg_model *m, bool users, dg_als_side *out, dg_err *err)
+{
+    const dg_dataset *d = m->data;
+    *out = side_of(m, users);
     if (!has_base(m)) return DG_OK;
-    const dg_status st = dg_als_gram(m->comm, shards, features, m->d, NULL, m->gram, err);
+    const dg_status st = dg_als_gram(m->comm, users ? &d->items : &d->users, out->features, m->d,
+                                     NULL, m->gram, err);
     if (st != DG_OK) return st;
     for (size_t k = 0; k < (size_t)m->d * (size_t)m->d; k++)
         m->base[k] = (float)(m->options->unobserved_weight * m->gram[k]);
@@ -141,30 +150,25 @@ static dg_status prepare_side(dg_model *m, const dg_matrix *features, const dg_s
     return DG_OK;
 }
 
-/* As prepare_side, but both sides are turned into the features' eigenbasis first. COLLECTIVE. */
+/* For CG: turns both sides into the features' eigenbasis. COLLECTIVE. */
 static dg_status prepare_in_basis(dg_model *m, bool users, dg_als_side *out, dg_err *err)
 {
     const dg_dataset *d = m->data;
-    dg_matrix *features = users ? &m->items : &m->users, *other = users ? &m->users : &m->items;
-    const dg_shards *shards = users ? &d->items : &d->users;
-    const dg_csr *entries = users ? &d->train_by_item : &d->train;
-    const dg_status st =
-        dg_als_basis_enter(m->comm, &m->basis, shards, features, entries, !has_base(m),
-                           users ? &d->users : &d->items, other, err);
+    const dg_status st = dg_als_basis_enter(
+        m->comm, &m->basis, users ? &d->items : &d->users, users ? &m->items : &m->users,
+        users ? &d->train_by_item : &d->train, !has_base(m), users ? &d->users : &d->items,
+        users ? &m->users : &m->items, err);
+    if (st != DG_OK) return st;
     for (int k = 0; k < m->d; k++) {
         const bool factor = k < m->basis.k; /* a bias is a feature of 1 for everybody */
         const double value = factor ? m->basis.value[k] : 0;
         m->diagonal[k] = (float)(m->options->unobserved_weight * fmax(value, 0));
         m->average[k] = factor ? m->basis.average[k] : 1;
     }
-    *out = (dg_als_side){.options = m->options,
-                         .features = features,
-                         .reg = users ? m->options->reg_user : m->options->reg_item,
-                         .mean = m->mean,
-                         .biases = m->options->loss == DG_ALS_RATINGS && m->options->biases,
-                         .diagonal = m->diagonal,
-                         .average = m->average};
-    return st;
+    *out = side_of(m, users);
+    out->diagonal = m->diagonal;
+    out->average = m->average;
+    return DG_OK;
 }
 
 /* Solve one side's rows. COLLECTIVE. */
@@ -172,16 +176,12 @@ static dg_status half_sweep(dg_model *m, bool users, dg_als_row_loss *loss, dg_e
 {
     const dg_dataset *d = m->data;
     dg_als_side side;
-    dg_status st = has_basis(m) ? prepare_in_basis(m, users, &side, err)
-                   : users
-                       ? prepare_side(m, &m->items, &d->items, m->options->reg_user, &side, err)
-                       : prepare_side(m, &m->users, &d->users, m->options->reg_item, &side, err);
-    side.observes = !users; /* after the items the loss of the entries is that of the sweep */
+    const dg_status st =
+        has_basis(m) ? prepare_in_basis(m, users, &side, err) : prepare_exact(m, users, &side, err);
     if (st != DG_OK) return st;
-    return users ? dg_als_solve_side(m->comm, &side, &d->users, &d->train, &m->users, loss, "users",
-                                     err)
-                 : dg_als_solve_side(m->comm, &side, &d->items, &d->train_by_item, &m->items, loss,
-                                     "items", err);
+    return dg_als_solve_side(m->comm, &side, users ? &d->users : &d->items,
+                             users ? &d->train : &d->train_by_item, users ? &m->users : &m->items,
+                             loss, users ? "users" : "items", err);
 }
 
 /* Sum over all pairs of score^2 = <W'W, H'H>. The users' Gram is in m->gram, or diagonal in the
@@ -363,8 +363,7 @@ static dg_status scorer(dg_model *m, dg_scorer *out, dg_err *err)
                  : dg_als_workspace_create(m->d, &s->workspace, err);
     }
     st = dg_agree(m->comm, st, err);
-    if (st == DG_OK)
-        st = prepare_side(m, &m->items, &m->data->items, m->options->reg_user, &s->side, err);
+    if (st == DG_OK) st = prepare_exact(m, true, &s->side, err);
     if (st != DG_OK) destroy_scorer(out);
     return st;
 }
