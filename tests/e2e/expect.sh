@@ -2,6 +2,8 @@
 # A check that fails says which and goes on; `finish` ends the script with the verdict.
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT # without it EXIT is not reached
+trap 'exit 143' TERM
 out=$scratch/out
 err=$scratch/err
 n_checks=0

@@ -7,6 +7,8 @@ make_artifact=$2
 dir=$(mktemp -d)
 server=
 trap 'test -z "$server" || kill "$server" 2>/dev/null || true; rm -rf "$dir"' EXIT
+trap 'exit 130' INT # without it EXIT is not reached
+trap 'exit 143' TERM
 
 fail() {
     echo "serve.sh: $*" >&2
