@@ -88,8 +88,11 @@ void dg_als__gather(const dg_als_side *s, dg_row row, int64_t first, int n, dg_a
         w->total += (float)n;
         return;
     }
+    dg_als_pair p = {0};
     for (int k = 0; k < n; k++) {
-        const dg_als_pair p = dg_als_pair_of(s->options, row.value[first + k]);
+        const float value = row.value[first + k];
+        /* Values repeat: most data has few, behaviour often only one. */
+        if (k == 0 || value != row.value[first + k - 1]) p = dg_als_pair_of(s->options, value);
         w->weight[k] = p.weight;
         w->pull[k] = p.pull;
         w->plain = w->plain && p.weight == 1;
