@@ -49,6 +49,15 @@ bool dg_als_wants_cg(const dg_als_options *o)
     return o->solver == DG_ALS_CG || (o->solver == DG_ALS_AUTO && o->n_factors > MOST_EXACT);
 }
 
+/* A row that one panel does not hold would be gathered anew at each step of CG; assembling its
+ * matrix takes one gathering and, with few factors, no more time. */
+static bool suits_cg(const dg_als_side *s, dg_row row, const dg_als_workspace *w)
+{
+    enum { ASSEMBLED_UP_TO = 128 }; /* factors */
+    if (s->diagonal == NULL) return false;
+    return row.n <= w->capacity || w->d > ASSEMBLED_UP_TO || s->options->solver == DG_ALS_CG;
+}
+
 bool dg_als_solve_row(const dg_als_side *s, dg_row row, dg_als_workspace *w, float *x,
                       dg_als_row_loss *loss)
 {
@@ -60,7 +69,7 @@ bool dg_als_solve_row(const dg_als_side *s, dg_row row, dg_als_workspace *w, flo
     }
     const double reg = row_reg(s, row);
     bool good = false;
-    if (s->diagonal != NULL) {
+    if (suits_cg(s, row, w)) {
         memcpy(w->x, x, d * sizeof *x);
         good = dg_als__cg(s, row, reg, w);
     }
