@@ -21,4 +21,4 @@ fi
 echo "installing:$missing"
 $root apt-get update -qq
 # shellcheck disable=SC2086 # a list of words
-$root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing
+$root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing >/dev/null
