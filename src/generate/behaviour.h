@@ -21,15 +21,22 @@ typedef struct dg_behaviour_sums {
     int64_t events[DG_N_EVENTS];
 } dg_behaviour_sums;
 
+enum { DG_EVENTS_PER_SESSION = 8, DG_START_TIME = 1704067200 /* 2024-01-01 UTC */ };
+
+typedef struct dg_session {
+    int64_t start; /* seconds since 1970 */
+    int64_t scene; /* -1: the shop has none */
+} dg_session;
+
 /* What makes one of the two files. Zero-initialise; free with dg_behaviour_free. */
 typedef struct dg_behaviour {
     const dg_shop *shop;
     dg_portions portions; /* rows of each shopper */
     dg_picker picker;
     dg_behaviour_sums sums;
-    float *taste, *mixed;        /* (n_factors,) of the shopper, and of the shopper in a scene */
-    float scale;                 /* of a scene's taste, to the size of a shopper's */
-    struct dg_session *sessions; /* room for those of one shopper */
+    float *taste, *mixed; /* (n_factors,) of the shopper, and of the shopper in a scene */
+    float scale;          /* of a scene's taste, to the size of a shopper's */
+    dg_session *sessions; /* room for those of one shopper */
 } dg_behaviour;
 
 /** Deal `rows` to the shoppers. COLLECTIVE; the shop is kept. Errors as dg_portions_find. */
@@ -51,12 +58,5 @@ dg_status dg_make_ratings(void *from, int64_t unit, dg_lines *out, dg_err *err);
  * perhaps into the cart, perhaps bought. LOCAL. Errors DG_ERR_NOMEM.
  */
 dg_status dg_make_events(void *from, int64_t unit, dg_lines *out, dg_err *err);
-
-/** Session of an event log; room for them is made by dg_behaviour_create. */
-enum { DG_EVENTS_PER_SESSION = 8, DG_START_TIME = 1704067200 /* 2024-01-01 UTC */ };
-typedef struct dg_session {
-    int64_t start; /* seconds since 1970 */
-    int64_t scene; /* -1: the shop has none */
-} dg_session;
 
 #endif

@@ -140,7 +140,7 @@ dg_status dg_make_shoppers(void *from, int64_t unit, dg_lines *out, dg_err *err)
     return st;
 }
 
-/* Few at night, most in the evening: twelve sessions drawn from these hours. */
+/* Few at night, most in the evening. */
 static int draw_hour(dg_rng *r)
 {
     static const int often[] = {1,  7,  8,  9,  10, 11, 12, 12, 13, 14, 15, 16,

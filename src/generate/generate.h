@@ -32,10 +32,10 @@ typedef struct dg_generate_report {
  *         truth_users.csv, truth_items.csv where asked for; truth.json. UTF-8, quoted where needed,
  *         ids from 1, times in seconds since 1970, prices in yuan.
  * Bytes   depend on the options alone, not on the number of ranks (on one instruction set).
- * Cost    about 1.5 us of processor time a rating; memory on each rank 4 n_factors + 44 bytes an
- * item, 16 bytes per 64 shoppers, and the text of 65,536 rows, whatever the number of rows. Errors
- * DG_ERR_CONFIG, DG_ERR_CANTCREATE, DG_ERR_IO (fault site "write"), DG_ERR_NOMEM; agreed. Files
- * appear under their names together, at the end; a failure leaves none of them.
+ * Cost    about 1.3 us of processor time a rating; on each rank 4 n_factors + 44 bytes an item,
+ *         16 bytes per 64 shoppers, and the text of 65,536 rows, whatever the number of rows.
+ * Errors  DG_ERR_CONFIG, DG_ERR_CANTCREATE, DG_ERR_IO (fault site "write"), DG_ERR_NOMEM; agreed.
+ *         Files appear under their names together, at the end; a failure leaves none of them.
  */
 dg_status dg_generate(const dg_comm *c, const dg_generate_options *o, const char *folder,
                       dg_generate_report *report, dg_err *err);
