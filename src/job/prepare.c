@@ -23,7 +23,7 @@ static dg_status to_source(const dg_job *job, const char *key, const dg_job_sour
     out->paths = from->path; /* borrowed */
     out->dialect = dg_dialect_default();
     out->dialect.format = from->format == DG_JOB_LISTS ? DG_FORMAT_LISTS : DG_FORMAT_CSV;
-    out->dialect.header = from->header;
+    out->dialect.header = from->header && from->format != DG_JOB_LISTS; /* lists have none */
     out->dialect.encoding = from->encoding == DG_JOB_LATIN1 ? DG_ENCODING_LATIN1 : DG_ENCODING_UTF8;
     out->columns[DG_ROLE_USER] = or_null(from->columns.user);
     out->columns[DG_ROLE_ITEM] = or_null(from->columns.item);
