@@ -3,7 +3,7 @@
 includes  includes and link lines point down the picture of docs/architecture.md
 format    every C file is as clang-format 14 writes it; skipped where that is not installed
 headers   a header says what it is for, and of each function whether it is COLLECTIVE or LOCAL
-texts     no text names a place of one machine
+texts     no text names a place of one machine; links of pages lead somewhere
 """
 import pathlib
 import re
@@ -116,6 +116,9 @@ def texts(source):
         for line, words in enumerate(text.splitlines(), 1):
             if of_one_machine.search(words):
                 bad.append(f"{name}:{line}: {words.strip()}")
+        for link in re.findall(r"\]\(([^)#:]+)[^):]*\)", text) if path.suffix == ".md" else []:
+            if not (path.parent / link).exists():
+                bad.append(f"{name}: link to {link}, which is not there")
     return bad
 
 
