@@ -14,9 +14,9 @@ typedef struct dg_work {
     const dg_scorer *scorer;
     const dg_evaluate_options *o;
     const dg_csr *targets;
-    const dg_csr *seen[DG_RANKER_SEEN];
+    const dg_csr *seen[DG_TILE_SEEN];
     int n_seen;
-    dg_ranker *ranker; /* NULL when nothing of lists is asked for */
+    dg_tile_ranker *ranker; /* NULL when nothing of lists is asked for */
     dg_tree *sums;     /* a leaf: (DG_METRIC_OF_LIST, n_k) of lists, then squares, then sizes of
                           the errors of values */
     double *of_list;   /* (DG_METRIC_OF_LIST, n_k) of one user */
@@ -81,7 +81,7 @@ static dg_status check_options(const dg_comm *c, const dg_evaluate_options *o, d
 static void add_list(dg_work *w, int64_t user, int i, double *leaf)
 {
     int n_list;
-    const dg_hit *list = dg_ranker_list(w->ranker, i, &n_list);
+    const dg_hit *list = dg_tile_ranker_list(w->ranker, i, &n_list);
     const int n_sums = DG_METRIC_OF_LIST * w->o->n_k;
     dg_metrics_of_list(list, n_list, dg_csr_row(w->targets, user), w->o->k, w->o->n_k, w->of_list);
     for (int s = 0; s < n_sums; s++) leaf[s] += w->of_list[s];
@@ -115,7 +115,7 @@ static dg_status judge_tile(dg_work *w, double *leaf, dg_err *err)
     dg_status st = DG_OK;
     if (w->n == 0) return st;
     if (w->ranker != NULL)
-        st = dg_ranker_rank(w->ranker, w->user, w->n, w->seen, w->n_seen, err);
+        st = dg_tile_ranker_rank(w->ranker, w->user, w->n, w->seen, w->n_seen, err);
     else
         st = w->scorer->load(w->scorer->self, w->user, w->n, err);
     for (int i = 0; st == DG_OK && i < w->n; i++) {
@@ -149,7 +149,7 @@ static dg_status prepare_work(const dg_comm *c, dg_work *w, dg_err *err)
     const size_t n_sums = (size_t)DG_METRIC_OF_LIST * (size_t)w->o->n_k;
     dg_status st = dg_tree_create(c, w->d->users.n, (int)n_sums + 2, &w->sums, err);
     if (st == DG_OK && ranks(w->o))
-        st = dg_ranker_create(w->scorer, longest(w->o), &w->ranker, err);
+        st = dg_tile_ranker_create(w->scorer, longest(w->o), &w->ranker, err);
     if (st != DG_OK) return st;
     w->of_list = dg_alloc(n_sums, sizeof *w->of_list);
     if (w->of_list == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for metrics");
@@ -204,7 +204,7 @@ static void summarise(const dg_comm *c, dg_work *w, dg_counts n, const double *s
 
 static void free_work(dg_work *w)
 {
-    dg_ranker_destroy(&w->ranker);
+    dg_tile_ranker_destroy(&w->ranker);
     dg_tree_destroy(&w->sums);
     dg_free(w->of_list);
     dg_free(w->earliest);

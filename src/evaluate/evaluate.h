@@ -17,10 +17,8 @@
 
 enum { DG_EVALUATE_K = 32, DG_EVALUATE_K_MAX = 100000 }; /* most k's at once, and the largest */
 
-typedef enum dg_part { DG_PART_VALID, DG_PART_TEST } dg_part;
-
 typedef struct dg_evaluate_options {
-    dg_part part;
+    dg_part part;              /* DG_PART_VALID or DG_PART_TEST */
     int n_k, k[DG_EVALUATE_K]; /* ascending, each > 0 */
     dg_metric_set metrics;     /* rmse and mae go without saying where the scorer rates, and are
                                   not defined elsewhere: asked for or not makes no difference */

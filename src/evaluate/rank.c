@@ -6,7 +6,7 @@
 
 enum { BLOCK = 2048 }; /* items scored at once: a tile of their scores stays in the cache */
 
-struct dg_ranker {
+struct dg_tile_ranker {
     const dg_scorer *scorer;
     int k;
     dg_hit *room;                 /* (DG_SCORER_TILE, k) */
@@ -18,20 +18,20 @@ struct dg_ranker {
     size_t end[DG_SCORER_TILE];
 };
 
-dg_status dg_ranker_create(const dg_scorer *scorer, int k, dg_ranker **out, dg_err *err)
+dg_status dg_tile_ranker_create(const dg_scorer *scorer, int k, dg_tile_ranker **out, dg_err *err)
 {
-    dg_ranker *r = *out = dg_alloc(1, sizeof *r);
+    dg_tile_ranker *r = *out = dg_alloc(1, sizeof *r);
     if (r == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for ranking");
     r->scorer = scorer;
     r->k = k < scorer->n_items ? k : (int)scorer->n_items;
     r->room = dg_alloc((size_t)DG_SCORER_TILE * (size_t)r->k, sizeof *r->room);
     r->score = dg_alloc((size_t)DG_SCORER_TILE * BLOCK, sizeof *r->score);
     if (r->room != NULL && r->score != NULL) return DG_OK;
-    dg_ranker_destroy(out);
+    dg_tile_ranker_destroy(out);
     return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for lists of %d items", k);
 }
 
-void dg_ranker_destroy(dg_ranker **r)
+void dg_tile_ranker_destroy(dg_tile_ranker **r)
 {
     if (*r == NULL) return;
     dg_free((*r)->room);
@@ -42,10 +42,10 @@ void dg_ranker_destroy(dg_ranker **r)
 }
 
 /* Append the union of a user's rows, ascending: always the smallest item not yet taken. */
-static dg_status add_seen(dg_ranker *r, int64_t user, const dg_csr *const *seen, int n_seen,
+static dg_status add_seen(dg_tile_ranker *r, int64_t user, const dg_csr *const *seen, int n_seen,
                           dg_err *err)
 {
-    dg_row row[DG_RANKER_SEEN];
+    dg_row row[DG_TILE_SEEN];
     int64_t total = 0;
     for (int p = 0; p < n_seen; p++) total += (row[p] = dg_csr_row(seen[p], user)).n;
     int32_t *grown =
@@ -65,8 +65,8 @@ static dg_status add_seen(dg_ranker *r, int64_t user, const dg_csr *const *seen,
     }
 }
 
-static dg_status start_tile(dg_ranker *r, const int64_t *user, int n, const dg_csr *const *seen,
-                            int n_seen, dg_err *err)
+static dg_status start_tile(dg_tile_ranker *r, const int64_t *user, int n,
+                            const dg_csr *const *seen, int n_seen, dg_err *err)
 {
     r->n_skip = 0;
     for (int i = 0; i < n; i++) {
@@ -87,8 +87,8 @@ static dg_status name_user(int64_t user, dg_status st, dg_err *err)
 }
 
 /* Offer one block of items, whose scores are there, to every user of the tile. */
-static dg_status offer_block(dg_ranker *r, const int64_t *user, int n, int32_t begin, int32_t end,
-                             dg_err *err)
+static dg_status offer_block(dg_tile_ranker *r, const int64_t *user, int n, int32_t begin,
+                             int32_t end, dg_err *err)
 {
     const int32_t length = end - begin;
     for (int i = 0; i < n; i++) {
@@ -101,8 +101,8 @@ static dg_status offer_block(dg_ranker *r, const int64_t *user, int n, int32_t b
     return DG_OK;
 }
 
-dg_status dg_ranker_rank(dg_ranker *r, const int64_t *user, int n, const dg_csr *const *seen,
-                         int n_seen, dg_err *err)
+dg_status dg_tile_ranker_rank(dg_tile_ranker *r, const int64_t *user, int n,
+                              const dg_csr *const *seen, int n_seen, dg_err *err)
 {
     const dg_scorer *s = r->scorer;
     dg_status st = start_tile(r, user, n, seen, n_seen, err);
@@ -115,7 +115,7 @@ dg_status dg_ranker_rank(dg_ranker *r, const int64_t *user, int n, const dg_csr 
     return st;
 }
 
-const dg_hit *dg_ranker_list(const dg_ranker *r, int i, int *n)
+const dg_hit *dg_tile_ranker_list(const dg_tile_ranker *r, int i, int *n)
 {
     *n = r->best[i].n;
     return r->best[i].hit;

@@ -6,33 +6,33 @@
 #include "ranking/topk.h"
 #include "sparse/csr.h"
 
-enum { DG_RANKER_SEEN = 4 }; /* most parts of a dataset that say what was seen */
+enum { DG_TILE_SEEN = 4 }; /* most parts of a dataset that say what was seen */
 
-typedef struct dg_ranker dg_ranker;
+typedef struct dg_tile_ranker dg_tile_ranker;
 
 /** Room to rank tiles for lists of k. The scorer is kept until destroy. LOCAL.
  *  Cost 8 min(k, n_items) DG_SCORER_TILE bytes and 512 kB. Errors DG_ERR_NOMEM, *out NULL. */
-dg_status dg_ranker_create(const dg_scorer *scorer, int k, dg_ranker **out, dg_err *err);
+dg_status dg_tile_ranker_create(const dg_scorer *scorer, int k, dg_tile_ranker **out, dg_err *err);
 
 /** LOCAL, NULL-safe. */
-void dg_ranker_destroy(dg_ranker **r);
+void dg_tile_ranker_destroy(dg_tile_ranker **r);
 
 /**
  * Load a tile of users into the scorer and rank all items for each. LOCAL.
  *
  * @param[in] user  (n,) global rows owned by this rank, n <= DG_SCORER_TILE
  * @param[in] seen  (n_seen,) parts of the dataset that hold these users; items in any of a user's
- *                  rows are left out of the user's list; n_seen <= DG_RANKER_SEEN, 0 leaves nothing
+ *                  rows are left out of the user's list; n_seen <= DG_TILE_SEEN, 0 leaves nothing
  * out
  *
  * Cost    n n_items scores; see dg_topk_push.
  * Errors  DG_ERR_NUMERIC "user row 5: the score of item 7 is nan"; DG_ERR_NOMEM; the scorer's.
  */
-dg_status dg_ranker_rank(dg_ranker *r, const int64_t *user, int n, const dg_csr *const *seen,
-                         int n_seen, dg_err *err);
+dg_status dg_tile_ranker_rank(dg_tile_ranker *r, const int64_t *user, int n,
+                              const dg_csr *const *seen, int n_seen, dg_err *err);
 
 /** The list of user number i of the tile, best first, valid until the next tile; shorter than k
  *  where fewer items are left. LOCAL, O(1). */
-const dg_hit *dg_ranker_list(const dg_ranker *r, int i, int *n);
+const dg_hit *dg_tile_ranker_list(const dg_tile_ranker *r, int i, int *n);
 
 #endif

@@ -8,7 +8,12 @@
 #define DG_RATINGS_HEADER "user,item,rating,time\n"
 #define DG_EVENTS_HEADER  "user,item,event,time,scene\n"
 
-typedef enum dg_event { DG_EVENT_VIEW, DG_EVENT_SEARCH, DG_EVENT_CART, DG_EVENT_BUY } dg_event;
+typedef enum dg_event_kind {
+    DG_EVENT_VIEW,
+    DG_EVENT_SEARCH,
+    DG_EVENT_CART,
+    DG_EVENT_BUY
+} dg_event_kind;
 enum { DG_N_EVENTS = 4, DG_FIXED = 1 << 20 /* fixed point, so that sums are exact */ };
 
 extern const char *const dg_event_names[DG_N_EVENTS];

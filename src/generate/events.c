@@ -43,7 +43,7 @@ static void draw_sessions(writing *w, int64_t n)
     qsort(w->b->sessions, (size_t)n, sizeof *w->b->sessions, by_start);
 }
 
-static void add_event(writing *w, int64_t item, dg_event kind)
+static void add_event(writing *w, int64_t item, dg_event_kind kind)
 {
     if (w->left == 0) return;
     w->left--;
@@ -63,7 +63,7 @@ static void add_event(writing *w, int64_t item, dg_event kind)
 static bool happens(writing *w, double share) { return dg_rng_uniform(&w->r) < share; }
 
 /* From a search to the till, or as far as the shopper likes the item. */
-static void add_funnel(writing *w, dg_pick pick)
+static void add_funnel(writing *w, dg_picked pick)
 {
     const double z = (double)pick.z;
     if (happens(w, 0.2)) add_event(w, pick.item, DG_EVENT_SEARCH);

@@ -8,7 +8,7 @@ enum { TRIES_PER_ITEM = 4 }; /* a try costs a fifth of an item's place in the ra
 
 struct dg_race { /* an item and when it arrives */
     double at;
-    dg_pick pick;
+    dg_picked pick;
 };
 
 dg_status dg_picker_create(const dg_shop *s, int64_t most, dg_picker *out, dg_err *err)
@@ -42,7 +42,7 @@ static bool is_seen(const dg_picker *p, int64_t item)
     return p->seen[item / 64] >> (item % 64) & 1;
 }
 
-static void take(dg_picker *p, dg_pick pick)
+static void take(dg_picker *p, dg_picked pick)
 {
     p->seen[pick.item / 64] |= UINT64_C(1) << (pick.item % 64);
     p->picked[p->n++] = pick;
@@ -87,6 +87,6 @@ void dg_picker_draw(dg_picker *p, const float *taste, dg_rng *r, int64_t n)
         const uint32_t item = dg_alias_draw(&s->popularity, r);
         if (is_seen(p, item)) continue;
         const float z = dg_shop_affinity(s, taste, item);
-        if (dg_rng_u32(r) * 0x1p-32 < liking(s, (double)z)) take(p, (dg_pick){(int32_t)item, z});
+        if (dg_rng_u32(r) * 0x1p-32 < liking(s, (double)z)) take(p, (dg_picked){(int32_t)item, z});
     }
 }

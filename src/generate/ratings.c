@@ -7,11 +7,11 @@
 enum { ROW_MAX = 4 * DG_LINES_NUMBER, HALVES_MIN = 1, HALVES_MAX = 10, PAUSE = 90 };
 
 /* Draw order favours what is liked and popular; the order in time must not. */
-static void shuffle(dg_pick *at, int64_t n, dg_rng *r)
+static void shuffle(dg_picked *at, int64_t n, dg_rng *r)
 {
     for (int64_t k = n - 1; k > 0; k--) {
         const int64_t other = dg_rng_below(r, (uint32_t)k + 1);
-        const dg_pick swap = at[k];
+        const dg_picked swap = at[k];
         at[k] = at[other];
         at[other] = swap;
     }
@@ -25,7 +25,7 @@ static double clip(double v, double low, double high)
 static int64_t fixed_square(double v) { return llrint(v * v * DG_FIXED); }
 
 /* A rating in half stars, and what it tells about the best any model can do. */
-static int rate(dg_behaviour *b, const dg_shopper *u, dg_pick pick, dg_rng *r)
+static int rate(dg_behaviour *b, const dg_shopper *u, dg_picked pick, dg_rng *r)
 {
     const double planted = dg_shop_stars(b->shop, u, pick.item, (double)pick.z);
     const double felt = planted + b->shop->options->noise * dg_rng_normal(r);
@@ -59,7 +59,7 @@ static void add_user(dg_behaviour *b, int64_t user, int64_t n, dg_lines *out)
     const int64_t span = o->days * 86400, end = DG_START_TIME + span - 1;
     int64_t time = DG_START_TIME + (int64_t)(dg_rng_uniform(&r) * (double)span * 0.9);
     for (int64_t k = 0; k < n; k++) {
-        const dg_pick pick = b->picker.picked[k];
+        const dg_picked pick = b->picker.picked[k];
         const int halves = rate(b, &u, pick, &r);
         time = later(time, end, n - k, &r);
         dg_lines_number(out, user + 1, ',');

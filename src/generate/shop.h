@@ -66,15 +66,15 @@ static inline double dg_shop_stars(const dg_shop *s, const dg_shopper *u, int64_
 double dg_sigmoid(double x);
 
 /* Draws a shopper's items. Zero-initialise; free with dg_picker_free. */
-typedef struct dg_pick {
+typedef struct dg_picked {
     int32_t item;
     float z;
-} dg_pick;
+} dg_picked;
 
 typedef struct dg_picker {
     const dg_shop *shop;
     uint64_t *seen;       /* one bit an item */
-    dg_pick *picked;      /* (most,) this shopper's items in drawing order */
+    dg_picked *picked;    /* (most,) this shopper's items in drawing order */
     struct dg_race *race; /* (items,) arrivals, see dg_picker_draw */
     int64_t n, most;
 } dg_picker;

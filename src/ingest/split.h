@@ -6,6 +6,7 @@
 #ifndef DG_INGEST_SPLIT_H
 #define DG_INGEST_SPLIT_H
 #include "ingest/event.h"
+#include "store/dataset.h"
 
 typedef enum dg_split_method {
     DG_SPLIT_RATIO,
@@ -16,10 +17,6 @@ typedef enum dg_split_method {
     DG_SPLIT_FILES,
     DG_SPLIT_NONE
 } dg_split_method;
-
-typedef enum dg_part { DG_PART_TRAIN, DG_PART_VALID, DG_PART_TEST, DG_PART_FOLD_IN } dg_part;
-
-enum { DG_PARTS = 4 };
 
 /* The rule as applied, all global numbers known. */
 typedef struct dg_split_rule {

@@ -18,7 +18,7 @@ typedef struct dg_lister {
     const dg_work *work;
     const dg_recommend_options *options;
     dg_scorer scorer;
-    dg_ranker *ranker;
+    dg_tile_ranker *ranker;
     dg_strings item_id; /* of all items */
 } dg_lister;
 
@@ -37,7 +37,7 @@ static dg_status load_item_ids(const dg_work *w, dg_strings *out, dg_err *err)
 
 static void close_lister(dg_lister *l)
 {
-    dg_ranker_destroy(&l->ranker);
+    dg_tile_ranker_destroy(&l->ranker);
     if (l->scorer.destroy != NULL) l->scorer.destroy(&l->scorer);
     dg_strings_free(&l->item_id);
 }
@@ -50,7 +50,7 @@ static dg_status open_lister(dg_work *w, const dg_recommend_options *o, dg_liste
     if (st != DG_OK) return st;
     st = load_item_ids(w, &l->item_id, err);
     if (st == DG_OK)
-        st = dg_agree(w->comm, dg_ranker_create(&l->scorer, o->k, &l->ranker, err), err);
+        st = dg_agree(w->comm, dg_tile_ranker_create(&l->scorer, o->k, &l->ranker, err), err);
     return st;
 }
 
@@ -74,7 +74,7 @@ static void add_list(dg_lister *l, int64_t user, int i, dg_text *out)
     const dg_dataset *d = &l->work->data;
     const char *id = dg_strings_at(&d->user_id, user - d->train.begin, &n_id);
     int n;
-    const dg_hit *hit = dg_ranker_list(l->ranker, i, &n);
+    const dg_hit *hit = dg_tile_ranker_list(l->ranker, i, &n);
     for (int r = 0; r < n; r++) {
         const char *item = dg_strings_at(&l->item_id, hit[r].index, &n_item);
         add_field(out, id, n_id);
@@ -90,7 +90,7 @@ static dg_status list_tile(dg_lister *l, const int64_t *user, int n, dg_text *ou
     const dg_dataset *d = &l->work->data;
     const dg_csr *const seen[] = {&d->train, &d->fold_in, &d->valid, &d->test};
     const dg_status st =
-        dg_ranker_rank(l->ranker, user, n, seen, l->options->exclude_seen ? 4 : 0, err);
+        dg_tile_ranker_rank(l->ranker, user, n, seen, l->options->exclude_seen ? 4 : 0, err);
     if (st != DG_OK) return st;
     for (int i = 0; i < n; i++) add_list(l, user[i], i, out);
     return out->failed ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for lists") : DG_OK;

@@ -7,17 +7,17 @@
 
 typedef struct dg_ranker dg_ranker;
 
-typedef enum dg_source {
+typedef enum dg_list_source {
     DG_SOURCE_USER,   /* the model's scores for this user */
     DG_SOURCE_ITEM,   /* cosine to this item */
     DG_SOURCE_POPULAR /* the most chosen goods; dg_list.reason says why */
-} dg_source;
+} dg_list_source;
 
 /* A ranked list. The caller gives hit (room for k) and may keep the struct on its stack. */
 typedef struct dg_list {
     dg_hit *hit; /* (n,) best first; for popular goods score is 0, see artifact popularity */
     int n;       /* fewer than k only when no more goods qualify */
-    dg_source source;
+    dg_list_source source;
     const char *reason; /* DG_SOURCE_POPULAR: unknown_user, no_profile, all_seen, no_vector; else
                            NULL */
     bool excludes_seen; /* goods the user has seen were left out */

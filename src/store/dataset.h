@@ -6,6 +6,11 @@
 #include "comm/shards.h"
 #include "sparse/csr.h"
 
+/* What a rating is for; fold_in is what is shown of users that are held out of training. */
+typedef enum dg_part { DG_PART_TRAIN, DG_PART_VALID, DG_PART_TEST, DG_PART_FOLD_IN } dg_part;
+
+enum { DG_PARTS = 4 };
+
 /* One rank's part: the rows of its own user shards and item shards. Row numbers are global.
  * Users and items that occur in any part, or only in the catalogue, have a row. */
 typedef struct dg_dataset {

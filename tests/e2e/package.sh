@@ -40,13 +40,16 @@ compile train daogou
 compile artifact daogou-artifact
 export LD_LIBRARY_PATH="$lib"
 
-# Every header stands on its own.
+# Every header stands on its own, and beside all others.
 mkdir alone
 (cd "$prefix/include/daogou" && find . -name '*.h') | sed 's,^\./,,' | while read -r header; do
     echo "#include \"$header\"" >"alone/$(echo "$header" | tr / -).c"
 done
 # shellcheck disable=SC2046,SC2086
 expect 0 "$cc" $flags -fsyntax-only $(pkg-config --cflags daogou) alone/*.c
+cat alone/*.c >together.c
+# shellcheck disable=SC2046,SC2086
+expect 0 "$cc" $flags -fsyntax-only $(pkg-config --cflags daogou) together.c
 # shellcheck disable=SC2046,SC2086
 expect 0 "$cc" $flags -fsyntax-only $(pkg-config --cflags daogou-artifact) \
     alone/base-*.c alone/sparse-*.c alone/ranking-*.c alone/artifact-*.c

@@ -94,7 +94,7 @@ END_TEST
 
 START_TEST(a_reset_forgets_the_last_shopper)
 {
-    dg_pick first[100];
+    dg_picked first[100];
     open_shop(200, 2);
     for (int round = 0; round < 2; round++) {
         dg_rng r = dg_rng_at(7, DG_RNG_TEST, 3);
