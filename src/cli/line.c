@@ -48,7 +48,9 @@ static void add_own(parse *p, const dg_command *c)
             if (*s == '_') *s = '-';
         struct argp_option *o = &p->option[p->n_options++];
         *o = (struct argp_option){.name = p->name[k], .key = KEY_OWN + (int)k, .doc = row->help};
-        if (row->type != DG_OPT_BOOL) o->arg = row->type == DG_OPT_INT ? "N" : "VALUE";
+        const bool is_switch = row->type == DG_OPT_BOOL; /* alone it means true */
+        o->arg = is_switch ? "true|false" : row->type == DG_OPT_INT ? "N" : "VALUE";
+        o->flags = is_switch ? OPTION_ARG_OPTIONAL : 0;
     }
 }
 
