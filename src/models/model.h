@@ -51,8 +51,9 @@ typedef struct dg_model_class {
     dg_status (*scorer)(dg_model *m, dg_scorer *out, dg_err *err);
 
     /** Write the arrays serving reads, factors/user and factors/item with score = offset + dot,
-     *  and attributes offset, n_cols, similar_cols (docs/formats.md). COLLECTIVE. */
-    void (*export)(const dg_model *m, dg_writer *w);
+     *  and attributes offset, n_cols, similar_cols (docs/formats.md). The scores are the scorer's:
+     *  held-out users are folded in. COLLECTIVE. */
+    void (*export)(dg_model *m, dg_writer *w);
 
     /** COLLECTIVE, NULL-safe. */
     void (*destroy)(dg_model **m);

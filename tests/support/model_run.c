@@ -55,8 +55,8 @@ dg_status run_save(const dg_comm *c, const dg_model_class *class, const dg_model
     return dg_writer_commit(&w, content, err);
 }
 
-dg_status run_export(const dg_comm *c, const dg_model_class *class, const dg_model *m,
-                     const char *path, dg_err *err)
+dg_status run_export(const dg_comm *c, const dg_model_class *class, dg_model *m, const char *path,
+                     dg_err *err)
 {
     dg_writer *w = NULL;
     const dg_status st = dg_writer_create(c, path, "daogou-artifact", 1, &w, err);

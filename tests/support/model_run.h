@@ -16,8 +16,8 @@ dg_status run_save(const dg_comm *c, const dg_model_class *class, const dg_model
                    const char *path, char content[DG_HEX_SIZE], dg_err *err);
 
 /** Write what serving reads. COLLECTIVE. */
-dg_status run_export(const dg_comm *c, const dg_model_class *class, const dg_model *m,
-                     const char *path, dg_err *err);
+dg_status run_export(const dg_comm *c, const dg_model_class *class, dg_model *m, const char *path,
+                     dg_err *err);
 
 /** Replace the state by a file's. COLLECTIVE. */
 dg_status run_load(const dg_comm *c, const dg_model_class *class, dg_model *m, const char *path,

@@ -221,18 +221,24 @@ static dg_status shard_rows(const dg_model *m, const dg_shards *s, int64_t **out
     return DG_OK;
 }
 
-static void write_matrix(const dg_model *m, dg_writer *w, const char *array, const dg_shards *s,
-                         const dg_matrix *x)
+/* A side's rows of this rank, (own rows, n_cols). */
+static void write_side(const dg_model *m, dg_writer *w, const char *array, const dg_shards *s,
+                       int n_cols, const float *own)
 {
     int64_t *rows = NULL;
     dg_err err = {.text = ""};
     const dg_status st = dg_agree(m->comm, shard_rows(m, s, &rows, &err), &err);
     if (st == DG_OK)
-        dg_writer_array(w, array,
-                        &(dg_piece){DG_F32, x->n_cols, s->n, rows, dg_matrix_row(x, x->own.begin)});
+        dg_writer_array(w, array, &(dg_piece){DG_F32, n_cols, s->n, rows, own});
     else
         dg_writer_fail(w, st, &err);
     dg_free(rows);
+}
+
+static void write_matrix(const dg_model *m, dg_writer *w, const char *array, const dg_shards *s,
+                         const dg_matrix *x)
+{
+    write_side(m, w, array, s, x->n_cols, dg_matrix_row(x, x->own.begin));
 }
 
 static void save(const dg_model *m, dg_writer *w)
@@ -368,17 +374,33 @@ static dg_status scorer(dg_model *m, dg_scorer *out, dg_err *err)
     return st;
 }
 
+/* Own users' rows as scoring sees them: those of held-out users are folded in. COLLECTIVE. */
+static dg_status fold_users(dg_model *m, float **out, dg_err *err)
+{
+    dg_scorer fold;
+    dg_status st = scorer(m, &fold, err);
+    if (st != DG_OK) return st;
+    const int64_t first = m->users.own.begin, n = m->users.own.end - first;
+    *out = dg_alloc((size_t)n * (size_t)m->d, sizeof **out);
+    if (*out == NULL) st = DG_FAIL(err, DG_ERR_NOMEM, "out of memory exporting factors");
+    for (int64_t r = 0; r < n && st == DG_OK; r++)
+        if (!user_row(fold.self, first + r, *out + r * m->d))
+            st = DG_FAIL(err, DG_ERR_NUMERIC, "user row %lld: its history cannot be folded in",
+                         (long long)(first + r));
+    fold.destroy(&fold);
+    return dg_agree(m->comm, st, err);
+}
+
 /* With biases a row becomes [factors, own bias, 1] for users and [factors, 1, own bias] for items,
  * so that serving needs nothing but a dot product and the mean. */
-static dg_status widen(const dg_model *m, const dg_matrix *x, int bias_at, int one_at, float **out,
-                       dg_err *err)
+static dg_status widen(const dg_model *m, const float *own, int64_t rows, int bias_at, int one_at,
+                       float **out, dg_err *err)
 {
-    const int64_t rows = x->own.end - x->own.begin;
     const int d = m->d;
     *out = dg_alloc((size_t)rows * (size_t)(d + 1), sizeof **out);
     if (*out == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory exporting factors");
     for (int64_t r = 0; r < rows; r++) {
-        const float *from = dg_matrix_row(x, x->own.begin + r);
+        const float *from = own + r * d;
         float *to = *out + r * (d + 1);
         memcpy(to, from, (size_t)(d - 1) * sizeof *to);
         to[bias_at] = from[d - 1];
@@ -387,36 +409,41 @@ static dg_status widen(const dg_model *m, const dg_matrix *x, int bias_at, int o
     return DG_OK;
 }
 
-static void export_side(const dg_model *m, dg_writer *w, const char *array, const dg_shards *s,
-                        const dg_matrix *x, int bias_at, int one_at)
+static void export_side(const dg_model *m, dg_writer *w, const char *array, const dg_matrix *x,
+                        const dg_shards *s, const float *own, int bias_at, int one_at)
 {
-    int64_t *rows = NULL;
+    const bool biases = m->options->loss == DG_ALS_RATINGS && m->options->biases;
     float *wide = NULL;
     dg_err err = {.text = ""};
-    dg_status st = shard_rows(m, s, &rows, &err);
-    if (st == DG_OK) st = widen(m, x, bias_at, one_at, &wide, &err);
+    dg_status st = DG_OK;
+    if (biases) st = widen(m, own, x->own.end - x->own.begin, bias_at, one_at, &wide, &err);
     st = dg_agree(m->comm, st, &err);
     if (st == DG_OK)
-        dg_writer_array(w, array, &(dg_piece){DG_F32, m->d + 1, s->n, rows, wide});
+        write_side(m, w, array, s, m->d + biases, biases ? wide : own);
     else
         dg_writer_fail(w, st, &err);
-    dg_free(rows);
     dg_free(wide);
 }
 
-static void export(const dg_model *m, dg_writer *w)
+static void export(dg_model *m, dg_writer *w)
 {
     const bool biases = m->options->loss == DG_ALS_RATINGS && m->options->biases;
+    float *folded = NULL;
+    dg_err err = {.text = ""};
+    const dg_status st = m->data->n_fold_in > 0 ? fold_users(m, &folded, &err) : DG_OK;
     dg_writer_int(w, "n_cols", m->d + biases);
     dg_writer_int(w, "similar_cols", m->options->n_factors);
     dg_writer_real(w, "offset", m->mean);
-    if (!biases) {
-        write_matrix(m, w, "factors/user", &m->data->users, &m->users);
-        write_matrix(m, w, "factors/item", &m->data->items, &m->items);
-        return;
+    if (st == DG_OK) {
+        const float *users = dg_matrix_row(&m->users, m->users.own.begin);
+        const float *items = dg_matrix_row(&m->items, m->items.own.begin);
+        export_side(m, w, "factors/user", &m->users, &m->data->users,
+                    folded == NULL ? users : folded, m->d - 1, m->d);
+        export_side(m, w, "factors/item", &m->items, &m->data->items, items, m->d, m->d - 1);
+    } else {
+        dg_writer_fail(w, st, &err);
     }
-    export_side(m, w, "factors/user", &m->data->users, &m->users, m->d - 1, m->d);
-    export_side(m, w, "factors/item", &m->data->items, &m->items, m->d, m->d - 1);
+    dg_free(folded);
 }
 
 const dg_model_class dg_ials_class = {
