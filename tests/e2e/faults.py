@@ -1,0 +1,80 @@
+"""faults.py - whatever fails on whichever rank: all end soon, one tells, and the next run succeeds."""
+import random
+import shutil
+import unittest
+
+import harness
+from harness import Case, run, write
+
+EXIT = {"alloc": 71, "read": 74, "write": 74, "fsync": 74}
+SOON = 20  # seconds, of which a run needs one
+draw = random.Random(5)
+whole = {}
+
+
+def setUpModule():
+    write("ratings.csv", harness.ratings_csv())
+    write("items.csv", "item,title\n" + "".join(f"item {k},Thing {k}\n" for k in range(32)))
+    write("job.yaml", harness.job_yaml(algorithm="als").replace(
+        "prepare:", "  items: {path: items.csv, columns: {item: item, title: title}}\nprepare:"))
+    ended = run("run", "job.yaml", "--work", "whole")
+    assert ended.code == 0, ended
+    whole.update(Case().digests("whole"))
+
+
+def cases():
+    """(site, rank, nth visit, ranks)"""
+    if not harness.long_form:
+        yield from (("alloc", 0, 90, 2), ("alloc", 1, 400, 2), ("alloc", 2, 700, 3), ("alloc", 1, 930, 2),
+                    ("read", 1, 2, 2), ("read", 0, 3, 3), ("write", 1, 30, 2), ("write", 2, 50, 3),
+                    ("write", 0, 80, 2), ("fsync", 1, 2, 2), ("fsync", 0, 4, 3), ("fsync", 2, 3, 3))
+        return
+    for np in (2, 3):
+        for rank in range(np):
+            for first in range(1, 1200, 24):  # one of every 24 in a row
+                yield "alloc", rank, first + draw.randrange(24), np
+            for site, visits in (("read", 12), ("write", 90), ("fsync", 13)):
+                for nth in range(1, visits + 1, 1 if visits < 20 else 4):
+                    yield site, rank, nth, np
+
+
+class Faults(Case):
+    def test_a_fault_ends_all_ranks_and_leaves_nothing_in_the_way(self):
+        failed = dict.fromkeys(EXIT, 0)
+        for turn, (site, rank, nth, np) in enumerate(cases()):
+            with self.subTest(site, rank=rank, nth=nth, np=np):
+                ended = run("run", "job.yaml", "--work", "work", np=np, limit=SOON,
+                            env={"DAOGOU_FAULT": f"{site}:{rank}:{nth}"})
+                failed[site] += ended.code != 0
+                if ended.code != 0:
+                    self.assertEqual(ended.code, EXIT[site], ended)
+                    self.assert_one_sentence(ended, "run", rf" \(rank {rank}\)$")
+                self.assert_nothing_half_written("work")
+                if ended.code != 0 and (turn % 4 == 0 or harness.long_form):
+                    ended = self.succeeds("run", "job.yaml", "--work", "work", np=0)
+                if ended.code == 0:  # what can be done without is done without, to the same bits
+                    self.assertEqual(self.digests("work"), whole)
+                shutil.rmtree("work", ignore_errors=True)
+        for site, n in failed.items():
+            self.assertGreater(n, 1, f"{site} hardly ever failed: too few visits?")
+
+
+class Recommend(Case):
+    def test_lists_fail_as_one_and_are_made_whole_later(self):
+        for site, rank, nth, np in (("alloc", 1, 200, 2), ("write", 1, 3, 2), ("read", 0, 2, 3),
+                                    *((("alloc", r, n, 3) for r in range(3) for n in range(1, 400, 9))
+                                      if harness.long_form else ())):
+            with self.subTest(site, rank=rank, nth=nth, np=np):
+                ended = run("recommend", "job.yaml", "--work", "whole", np=np, limit=SOON,
+                            env={"DAOGOU_FAULT": f"{site}:{rank}:{nth}"})
+                if ended.code != 0:
+                    self.assertEqual(ended.code, EXIT[site], ended)
+                    self.assert_one_sentence(ended, "recommend", rf" \(rank {rank}\)$")
+                self.assert_nothing_half_written("whole")
+        self.succeeds("recommend", "job.yaml", "--work", "whole", np=2)
+        together = [f for f in harness.files_below("whole") if f.startswith("recommendations/")]
+        self.assertEqual(len(together), 64)
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,256 @@
+"""resume.py - killed, stopped and damaged runs go on to the same model, on any number of ranks."""
+import glob
+import json
+import os
+import random
+import shutil
+import signal
+import time
+
+import harness
+from harness import Case, finish, ranks_of, run, start, write
+
+SWEEPS = 24
+JOB = """name: {algorithm}
+seed: 7
+data:
+  ratings: {{path: shop/ratings.csv, columns: {{user: user, item: item, value: rating, time: time}}}}
+  items: {{path: shop/goods.csv, columns: {{item: item, title: title}}}}
+prepare: {{split: {{method: ratio, test: 0.2}}}}
+model: {{algorithm: {algorithm}, factors: 12, iterations: {sweeps}}}
+evaluate: {{k: [10], metrics: [recall, ndcg]}}
+checkpoint: {{every: 1, keep: 3}}
+"""
+ALGORITHMS = ("als", "ials")
+whole = {}  # algorithm: digests of a run that nothing disturbed
+draw = random.Random(int(os.environ.get("DAOGOU_TEST_SEED", "1")))
+
+
+def checkpoints(work):
+    return sorted(glob.glob(f"{work}/checkpoints/ckpt-*.h5"))
+
+
+def setUpModule():
+    ended = run("generate", "--out", "shop", "-q", "--ratings", "5000", "--events", "1000")
+    assert ended.code == 0, ended
+    for algorithm in ALGORITHMS:
+        write(f"{algorithm}.yaml", JOB.format(algorithm=algorithm, sweeps=SWEEPS))
+        ended = run("run", f"{algorithm}.yaml", "--work", f"whole-{algorithm}")
+        assert ended.code == 0, ended
+        whole[algorithm] = Case().digests(f"whole-{algorithm}")
+
+
+class SameEverywhere(Case):
+    def test_any_number_of_ranks_makes_the_same_files(self):
+        for algorithm in ALGORITHMS:
+            for np in (2, 3, 4) if harness.long_form else ((2, 4) if algorithm == "als" else (3,)):
+                with self.subTest(algorithm, np=np):
+                    work = f"ranks-{algorithm}-{np}"
+                    self.succeeds("run", f"{algorithm}.yaml", "--work", work, np=np)
+                    self.assertEqual(self.digests(work), whole[algorithm])
+
+
+class Killed(Case):
+    def goes_on(self, algorithm, work, np, *says):
+        """Run it again, on np ranks: it ends with the model of a run that nothing disturbed."""
+        ended = self.succeeds("run", f"{algorithm}.yaml", "--work", work, np=np)
+        for line in says:
+            self.assertIn(line, ended.lines, ended)
+        self.assertEqual(self.digests(work), whole[algorithm])
+        self.assert_nothing_half_written(work)
+        return ended
+
+    def test_a_rank_killed_at_a_named_place(self):
+        # Visits of write.kill on a rank: about 40 for the dataset, 6 for each checkpoint.
+        cases = [("als", "sweep.kill:1:7", 2, 3), ("ials", "write.kill:2:60", 3, 2),
+                 ("als", "rename.kill:0:9", 2, 0)]
+        if harness.long_form:
+            cases = [(algorithm, f"{site}:{rank}:{nth}", np, 1 + (np + nth + rank) % 4)
+                     for algorithm in ALGORITHMS for np in (2, 3) for rank in range(np)
+                     for site, visits in (("sweep.kill", (1, 2, SWEEPS)),
+                                          ("write.kill", (1, 30, 50, 90, 150)),
+                                          ("rename.kill", (1, 2, 3, SWEEPS, SWEEPS + 1, SWEEPS + 2)))
+                     for nth in visits if site != "rename.kill" or rank == 0]
+        for algorithm, fault, np, again in cases:
+            with self.subTest(algorithm, fault=fault, np=np, again=again):
+                work = f"kill-{algorithm}-{fault}-{np}"
+                ended = run("run", f"{algorithm}.yaml", "--work", work, np=np,
+                            env={"DAOGOU_FAULT": fault})
+                self.assertEqual(ended.code, 128 + signal.SIGKILL, ended)
+                self.goes_on(algorithm, work, again)
+                shutil.rmtree(work)
+
+    def test_any_rank_killed_at_any_time(self):
+        for turn in range(12 if harness.long_form else 1):
+            algorithm, np = ALGORITHMS[turn % 2], 2 + draw.randrange(2)
+            work, sweep = f"any-{turn}", draw.randrange(2, SWEEPS - 6)
+            process = start("run", f"{algorithm}.yaml", "--work", work, np=np)
+            with self.subTest(algorithm, np=np, sweep=sweep):
+                until = time.monotonic() + 30
+                while not checkpoints(work)[-1:] >= [f"{work}/checkpoints/ckpt-{sweep:06}.h5"]:
+                    if process.poll() is not None or time.monotonic() > until:
+                        break
+                    time.sleep(0.002)
+                ranks = ranks_of(process)
+                if ranks:  # a quick machine may be done already
+                    os.kill(draw.choice(ranks), signal.SIGKILL)
+                ended = finish(process)
+                self.assertIn(ended.code, (0, 128 + signal.SIGKILL), ended)
+                self.goes_on(algorithm, work, 1 + draw.randrange(4))
+
+
+class DamagedCheckpoints(Case):
+    @classmethod
+    def setUpClass(cls):
+        ended = run("run", "als.yaml", "--work", "stopped", np=2,
+                    env={"DAOGOU_FAULT": "sweep.kill:0:9"})
+        assert len(checkpoints("stopped")) == 3, ended
+
+    def copy(self, name):
+        shutil.copytree("stopped", name)
+        return checkpoints(name)
+
+    def resumes(self, work, np, *says):
+        ended = self.succeeds("run", "als.yaml", "--work", work, np=np)
+        for line in says:
+            self.assertIn(line, ended.lines, ended)
+        self.assertEqual(self.digests(work), whole["als"])
+        return ended
+
+    def test_the_one_before_is_used_and_why_is_told(self):
+        newest = self.copy("flipped")[-1]
+        self.assertTrue(newest.endswith("ckpt-000008.h5"), newest)
+        self.flip(newest)
+        self.resumes("flipped", 3, f"warning: passing over a checkpoint: {newest}: file is damaged: its "
+                     "bytes do not match its digest", "resuming after sweep 7")
+
+    def test_truncated_ones_are_passed_over_until_a_whole_one(self):
+        paths = self.copy("truncated")
+        sizes = [os.path.getsize(p) for p in paths]
+        os.truncate(paths[2], 100)
+        os.truncate(paths[1], sizes[1] - 1)
+        self.resumes("truncated", 0, f"warning: passing over a checkpoint: {paths[2]}: not a Daogou file "
+                     "(only 100 bytes)", f"warning: passing over a checkpoint: {paths[1]}: file is "
+                     f"truncated or grown: {sizes[1] - 1} bytes, made with {sizes[1]}",
+                     "resuming after sweep 6")
+
+    def test_no_whole_one_means_from_the_start(self):
+        for path in self.copy("none"):
+            self.flip(path, 0.9)
+        ended = self.resumes("none", 2)
+        self.assertTrue(any(line.startswith("sweep  1 of") for line in ended.lines), ended)
+
+    def test_an_old_half_written_one_is_removed(self):
+        self.copy("half")
+        write("half/checkpoints/ckpt-000009.h5.tmp", b"\0" * 999)
+        write("half/model.h5.tmp", b"\0" * 999)
+        self.resumes("half", 0, "resuming after sweep 8")
+        self.assert_nothing_half_written("half")
+
+    def test_one_that_is_named_must_be_whole_and_fit(self):
+        paths = self.copy("named")
+        self.flip(paths[0])
+        other = "shop/other.csv"
+        shutil.copy("shop/ratings.csv", other)
+        with open(other, "a") as f:
+            f.write("1,300,5,1600000000\n")
+        for what, code, says, np, *flags in (
+            (paths[0], 65, rf"{paths[0]}: file is damaged", 2),
+            ("whole-als/dataset.h5", 65, "daogou-dataset", 0),
+            ("whole-als/model.h5", 65, "daogou-model", 0),
+            (paths[1], 65, "made with other model options or seed", 0, "--set", "model.factors=13"),
+            (paths[1], 65, "made with other data", 0, "--set", "seed=8"),
+            (paths[1], 65, "made with other data", 0, "--set", f"data.ratings.path={other}"),
+            (paths[1], 65, "made with another algorithm", 0, "--set", "model.algorithm=ials"),
+            ("nowhere.h5", 66, "nowhere.h5: cannot open: No such file", 0),
+            (".", 65, "is a folder", 0),
+        ):
+            with self.subTest(what, flags=flags):
+                work = "named-data" if "data.ratings" in str(flags) or "seed" in str(flags) else "named"
+                self.fails(code, says, "run", "als.yaml", "--work", work, "--resume", what, *flags, np=np)
+                self.assertFalse(os.path.exists(f"{work}/model.h5"))
+        ended = self.succeeds("run", "als.yaml", "--work", "named", "--resume", paths[1])
+        self.assertIn("resuming after sweep 7", ended.lines)
+        self.assertEqual(self.digests("named"), whole["als"])
+
+
+class Signals(Case):
+    def stopped(self, work, np, target, number):
+        """Start, signal after some sweeps, and see it end."""
+        process = start("run", "ials.yaml", "--work", work, np=np)
+        until = time.monotonic() + 30
+        while len(checkpoints(work)) < 2 and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.002)
+        victim = process.pid if target == "launcher" else draw.choice(ranks_of(process) or [process.pid])
+        os.kill(victim, number)
+        return finish(process)
+
+    def test_a_rank_asked_to_stop_saves_and_leaves_with_75(self):
+        cases = [(3, "rank", signal.SIGTERM), (2, "launcher", signal.SIGUSR1),
+                 (0, "rank", signal.SIGINT), (2, "rank", signal.SIGUSR1), (0, "rank", signal.SIGTERM)]
+        for k, (np, target, number) in enumerate(cases if harness.long_form else cases[:3]):
+            with self.subTest(np=np, target=target, number=number):
+                work = f"signal-{k}"
+                ended = self.stopped(work, np, target, number)
+                self.assertEqual(ended.code, 75, ended)
+                told = [line for line in ended.lines if line.startswith("daogou run: ")]
+                self.assertEqual(len(told), 1, ended)
+                self.assertRegex(told[0], rf"stopped by a signal after sweep \d+ of {SWEEPS}, saved")
+                self.assertFalse(os.path.exists(f"{work}/model.h5"))
+                self.assert_nothing_half_written(work)
+                ended = self.succeeds("run", "ials.yaml", "--work", work, np=(2, 0, 3, 0, 2)[k])
+                sweep = told[0].split("sweep ")[1].split()[0]
+                self.assertIn(f"resuming after sweep {sweep}", ended.lines)
+                self.assertEqual(self.digests(work), whole["ials"])
+
+    def test_a_launcher_that_is_terminated_leaves_something_to_resume(self):
+        # Open MPI ends with 1, and may kill before a checkpoint: the one before is there.
+        ended = self.stopped("terminated", 2, "launcher", signal.SIGTERM)
+        self.assertNotEqual(ended.code, 0, ended)
+        ended = self.succeeds("run", "ials.yaml", "--work", "terminated", np=2)
+        self.assertEqual(self.digests("terminated"), whole["ials"])
+        self.assert_nothing_half_written("terminated")
+
+
+class Skipped(Case):
+    FILES = ("dataset.h5", "model.h5", "metrics.json", "artifact.h5")
+
+    def made(self, *flags, np=0):
+        """Which files a run makes anew; the others it says are up to date."""
+        before = {name: os.stat(f"skip/{name}").st_mtime_ns for name in self.FILES}
+        ended = self.succeeds("run", "skip.yaml", "--work", "skip", *flags, np=np)
+        kept = [n for n in self.FILES if before[n] == os.stat(f"skip/{n}").st_mtime_ns]
+        said = [n for n in self.FILES if f"{n} is up to date" in ended.lines]
+        self.assertEqual(said, kept, ended)
+        return [n for n in self.FILES if n not in kept]
+
+    def test_only_what_depends_on_a_change_is_made_anew(self):
+        shutil.copytree("shop", "changing")
+        write("skip.yaml", JOB.format(algorithm="ials", sweeps=2).replace("shop/", "changing/"))
+        self.succeeds("run", "skip.yaml", "--work", "skip")
+        self.assertEqual(self.made(np=3), [])
+        os.utime("changing/ratings.csv", (1, 1))
+        os.utime("changing/goods.csv")
+        self.assertEqual(self.made(), [])
+        self.assertEqual(self.made("--set", "checkpoint.every=2"), [])
+        all_after = [*self.FILES]
+        self.assertEqual(self.made("--set", "evaluate.k=[5]"), all_after[2:])
+        with open("skip/metrics.json") as f:
+            self.assertIn("recall@5", json.load(f))
+        with open("skip/artifact.h5", "rb") as f:
+            self.assertIn(b"recall@5", f.read())
+        self.assertEqual(self.made("--set", "evaluate.k=[5]", "--set", "name=other"), all_after[3:])
+        self.assertEqual(self.made("--set", "model.regularization=0.01"), all_after[1:])
+        self.assertEqual(self.made("--set", "prepare.min_user=2"), all_after)
+        self.assertEqual(self.made(), all_after)
+        with open("changing/goods.csv", "a") as f:
+            f.write("999,one more,x,y,1.00,z\n")
+        self.assertEqual(self.made(np=2), all_after)
+        os.remove("skip/metrics.json")
+        write("skip/metrics.json", "{ this is not JSON")
+        self.assertEqual(self.made(), ["metrics.json"])
+        self.assertEqual(self.made("--resume", "none"), ["model.h5"])
+
+
+if __name__ == "__main__":
+    harness.main()
