@@ -30,6 +30,7 @@ refuses() {
 
 # start ARGUMENTS...: run in the background, wait for the line that tells the address
 start() {
+    : >"$dir/server.err" # else the address of the server before could be read
     "$serve" --artifact "$dir/a.h5" "$@" 2>"$dir/server.err" &
     server=$!
     tries=0
