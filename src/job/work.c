@@ -9,10 +9,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <omp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,6 +53,17 @@ static dg_status make_folders(const char *folder, dg_err *err)
     return DG_OK;
 }
 
+/* Two runs in one folder would write into each other's half-written files. The lock ends with the
+ * process, however it ends; a file system that cannot lock is trusted. */
+static dg_status lock_folder(dg_work *w, dg_err *err)
+{
+    w->lock = open(w->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (w->lock < 0 || flock(w->lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return DG_OK;
+    const dg_status st =
+        DG_FAIL(err, DG_ERR_UNAVAILABLE, "%s: another run works in this folder", w->folder);
+    return dg_err_hint(err, st, "wait for it, or choose another folder with --work");
+}
+
 /* What a killed run left half-written; nothing reads these names. */
 static void remove_temporaries(const char *folder)
 {
@@ -87,6 +100,7 @@ static dg_status open_local(dg_work *w, dg_err *err)
     char path[DG_WORK_PATH];
     if (w->comm->rank != 0) return DG_OK;
     dg_status st = make_folders(w->folder, err);
+    if (st == DG_OK) st = lock_folder(w, err);
     if (st != DG_OK) return st;
     remove_temporaries(w->folder);
     remove_temporaries(dg_work_path(w, "checkpoints", path));
@@ -98,7 +112,7 @@ static dg_status open_local(dg_work *w, dg_err *err)
 dg_status dg_work_open(const dg_comm *c, const dg_job *job, const char *folder, const char *resume,
                        dg_work *out, dg_err *err)
 {
-    *out = (dg_work){.comm = c, .job = job, .resume = resume, .started = dg_now()};
+    *out = (dg_work){.comm = c, .job = job, .resume = resume, .started = dg_now(), .lock = -1};
     out->folder = dg_strdup(folder);
     if (job->model.table != NULL) out->class = dg_model_find(job->model.table->name);
     dg_status st = out->folder == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory") : DG_OK;
@@ -116,7 +130,8 @@ void dg_work_close(dg_work *w)
     json_decref(w->record);
     dg_free(w->folder);
     dg_log_close();
-    *w = (dg_work){0};
+    if (w->lock >= 0) close(w->lock);
+    *w = (dg_work){.lock = -1};
 }
 
 dg_status dg_work_data(dg_work *w, dg_err *err)

@@ -18,13 +18,15 @@ typedef struct dg_work {
     dg_training training;
     char model_content[DG_HEX_SIZE];
     json_t *record; /* rank 0: what becomes run.json; NULL elsewhere */
+    int lock;       /* rank 0: descriptor of the locked folder; -1 elsewhere */
     double started;
 } dg_work;
 
 enum { DG_WORK_PATH = 4096 };
 
-/** Make the folder (and those above it), open its log, remove half-written files of a killed run.
- *  COLLECTIVE; all arguments are borrowed until dg_work_close. Errors DG_ERR_CANTCREATE, agreed. */
+/** Make the folder (and those above it), lock it, open its log, remove half-written files of a
+ *  killed run. COLLECTIVE; all arguments are borrowed until dg_work_close. Errors, agreed:
+ *  DG_ERR_CANTCREATE; DG_ERR_UNAVAILABLE another run works in the folder. */
 dg_status dg_work_open(const dg_comm *c, const dg_job *job, const char *folder, const char *resume,
                        dg_work *out, dg_err *err);
 
