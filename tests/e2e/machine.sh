@@ -7,6 +7,7 @@ source=$2
 shift 2
 . "$source/tests/e2e/expect.sh"
 cd "$scratch" || exit 1
+export TMPDIR="$scratch"
 unset OPENBLAS_CORETYPE DAOGOU_BLAS_REPLACED
 
 core() { sed -n 's/.*BLAS core \(.*\)$/\1/p' "$err"; }
