@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* An id with its hash, as the order of ids compares them. */
@@ -125,7 +126,7 @@ static dg_status read_meta(dg_artifact *a, dg_err *err)
     dg_status st = read_texts(a, err);
     if (st == DG_OK) st = read_count(a, "n_users", 0, INT32_MAX, &a->n_users, err);
     if (st == DG_OK) st = read_count(a, "n_items", 1, INT32_MAX, &a->n_items, err);
-    if (st == DG_OK) st = read_count(a, "n_cols", 1, 1 << 20, &n_cols, err);
+    if (st == DG_OK) st = read_count(a, "n_cols", 0, 1 << 20, &n_cols, err);
     if (st == DG_OK) st = read_count(a, "similar_cols", 0, n_cols, &similar_cols, err);
     if (st == DG_OK) st = read_real(a, "offset", &a->offset, err);
     if (st == DG_OK) st = read_clip(a, err);
@@ -210,6 +211,46 @@ static dg_status map_factors(dg_artifact *a, dg_err *err)
     return DG_OK;
 }
 
+/* A sparse matrix GROUP/{ptr,index,value} of n_rows x n_cols. */
+static dg_status map_links(const dg_artifact *a, const char *group, int64_t n_rows, int64_t n_cols,
+                           dg_links *out, dg_err *err)
+{
+    char ptr[64], index[64], value[64];
+    const void *at;
+    snprintf(ptr, sizeof ptr, "%s/ptr", group);
+    snprintf(index, sizeof index, "%s/index", group);
+    snprintf(value, sizeof value, "%s/value", group);
+    dg_status st = map_cut(a, ptr, index, DG_I32, n_rows, &out->ptr, &at, err);
+    if (st != DG_OK) return st;
+    out->index = at;
+    st = map_array(a, value, DG_F32, out->ptr[n_rows], 1, &at, err);
+    if (st != DG_OK) return st;
+    out->value = at;
+    for (int64_t r = 0; r < n_rows; r++) {
+        int32_t before = -1;
+        for (int64_t p = out->ptr[r]; p < out->ptr[r + 1]; p++) {
+            if (out->index[p] <= before || out->index[p] >= n_cols)
+                return wrong(a, index, p, "is not a column above the one before", err);
+            if (!isfinite(out->value[p])) return wrong(a, value, p, "is not finite", err);
+            before = out->index[p];
+        }
+    }
+    return DG_OK;
+}
+
+/* Profiles, and the weights of items or of users. */
+static dg_status map_weights(dg_artifact *a, dg_err *err)
+{
+    const bool of_users = dg_container_has(a->file, "weights/user/ptr");
+    if (of_users && dg_container_has(a->file, "weights/item/ptr"))
+        return DG_FAIL(err, DG_ERR_DATA, "%s: weights: of both items and users", a->path);
+    const int64_t n = of_users ? a->n_users : a->n_items;
+    const dg_status st = map_links(a, "profile", a->n_users, a->n_items, &a->profile, err);
+    if (st != DG_OK) return st;
+    return map_links(a, of_users ? "weights/user" : "weights/item", n, n,
+                     of_users ? &a->user_weights : &a->item_weights, err);
+}
+
 static dg_status map_history(dg_artifact *a, dg_err *err)
 {
     const void *at;
@@ -260,7 +301,7 @@ static dg_status map_all(dg_artifact *a, dg_err *err)
     if (st == DG_OK && dg_container_has(a->file, "titles/item/offsets"))
         st = map_names(a, a->n_items, "titles/item/offsets", "titles/item/bytes", &a->item_title,
                        err);
-    if (st == DG_OK) st = map_factors(a, err);
+    if (st == DG_OK) st = a->n_cols > 0 ? map_factors(a, err) : map_weights(a, err);
     if (st == DG_OK) st = map_history(a, err);
     return st == DG_OK ? map_popularity(a, err) : st;
 }

@@ -1,8 +1,11 @@
 /* artifact.h - a model as the serving node sees it: one artifact.h5, mapped, checked, read-only.
  *
- * The layout (docs/formats.md) is made by `daogou export`. A score is
+ * The layout (docs/formats.md) is made by `daogou export`. Models of factors score
  *     score(u, i) = offset + dot(user_factor[u], item_factor[i])
- * with biases already folded into columns of their own, behind the first similar_cols ones. */
+ * with biases already folded into columns of their own, behind the first similar_cols ones. Models
+ * of weights score by a product of two sparse matrices, one of them the users' profiles:
+ *     score(u, i) = offset + sum over j of profile[u, j] * item_weights[j, i], or
+ *     score(u, i) = offset + sum over v of user_weights[u, v] * profile[v, i] */
 #ifndef DG_ARTIFACT_ARTIFACT_H
 #define DG_ARTIFACT_ARTIFACT_H
 #include "base/status.h"
@@ -22,6 +25,13 @@ typedef struct dg_names {
                                NULL for titles */
 } dg_names;
 
+/* A sparse matrix in place in the file; row r is entries [ptr[r], ptr[r+1]). */
+typedef struct dg_links {
+    const int64_t *ptr;   /* (n_rows+1,) NULL where the artifact has no such matrix */
+    const int32_t *index; /* columns, ascending in a row */
+    const float *value;   /* finite */
+} dg_links;
+
 typedef struct dg_artifact {
     char *path;
     char *name, *algorithm, *config; /* never NULL */
@@ -30,15 +40,19 @@ typedef struct dg_artifact {
     char *content;                   /* content digest, hexadecimal */
 
     int64_t n_users, n_items; /* items >= 1 */
-    int32_t n_cols;           /* of a factor row, >= 1 */
+    int32_t n_cols;           /* of a factor row; 0 for a model of weights */
     int32_t similar_cols;     /* leading columns that carry taste; 0 when the model has none */
     double offset;            /* finite; added to every score */
     bool clipped;             /* scores are ratings within [clip_min, clip_max] */
     double clip_min, clip_max;
 
     dg_names user_id, item_id, item_title;
-    const float *user_factor;    /* (n_users, n_cols) as trained: not checked to be finite */
+    const float *user_factor;    /* (n_users, n_cols) as trained: not checked to be finite; NULL
+                                    for a model of weights */
     const float *item_factor;    /* (n_items, n_cols) likewise */
+    dg_links profile;            /* (n_users, n_items) of models of weights: what they read */
+    dg_links item_weights;       /* (n_items, n_items) one of these two, if so */
+    dg_links user_weights;       /* (n_users, n_users) */
     const int64_t *history_ptr;  /* (n_users+1,) */
     const int32_t *history_item; /* items user u has seen, ascending: [ptr[u], ptr[u+1]) */
     const int64_t *popularity;   /* (n_items,) times each item was chosen, >= 0 */

@@ -50,7 +50,7 @@ typedef struct dg_model_class {
      *  Errors DG_ERR_NOMEM; agreed. */
     dg_status (*scorer)(dg_model *m, dg_scorer *out, dg_err *err);
 
-    /** Write the arrays serving reads, factors/user and factors/item with score = offset + dot,
+    /** Write the arrays serving reads: factors with score = offset + dot, or profiles and weights;
      *  and attributes offset, n_cols, similar_cols (docs/formats.md). The scores are the scorer's:
      *  held-out users are folded in. COLLECTIVE. */
     void (*export)(dg_model *m, dg_writer *w);

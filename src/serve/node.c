@@ -57,14 +57,19 @@ static dg_reply borrow(int http, const char *body, size_t n)
     return (dg_reply){http, body, n, NULL};
 }
 
-/* Takes the text over. */
-static dg_reply reply_text(int http, dg_text *t)
+static dg_reply reply_no_memory(void)
 {
     static const char none[] =
         "{\"error\":{\"code\":\"out_of_memory\",\"message\":\"out of memory\"}}";
+    return borrow(500, none, sizeof none - 1);
+}
+
+/* Takes the text over. */
+static dg_reply reply_text(int http, dg_text *t)
+{
     if (!t->failed) return (dg_reply){http, t->at, t->n, t->at};
     dg_text_free(t);
-    return borrow(500, none, sizeof none - 1);
+    return reply_no_memory();
 }
 
 dg_reply dg_reply_refusal(const dg_refusal *no)
@@ -107,9 +112,11 @@ static void add_list(dg_text *t, const dg_artifact *a, const dg_list *list)
     dg_text_add(t, "]}");
 }
 
-static dg_reply refuse_numbers(const dg_node *node, const dg_err *err)
+/* What kept the ranker from a list. */
+static dg_reply refuse_ranking(const dg_node *node, dg_status status, const dg_err *err)
 {
     dg_refusal no;
+    if (status == DG_ERR_NOMEM) return reply_no_memory();
     dg_refuse(&no, 500, "not_finite", "the model \"%s\" cannot rank here: %s", node->artifact->name,
               err->text);
     return dg_reply_refusal(&no);
@@ -123,9 +130,9 @@ static dg_reply recommend(const dg_node *node, const dg_request *request)
     dg_text t = {0};
     dg_err err;
     const int64_t user = dg_names_find(&a->user_id, request->id, request->n_id);
-    if (dg_ranker_recommend(node->ranker, user, request->k, request->exclude_seen, &list, &err) !=
-        DG_OK)
-        return refuse_numbers(node, &err);
+    const dg_status st =
+        dg_ranker_recommend(node->ranker, user, request->k, request->exclude_seen, &list, &err);
+    if (st != DG_OK) return refuse_ranking(node, st, &err);
     dg_text_add(&t, "{\"user\":");
     add_string(&t, request->id, request->n_id);
     add_member(&t, "model", a->name);
@@ -148,8 +155,8 @@ static dg_reply similar(const dg_node *node, const dg_request *request)
                   (int)request->n_id, request->id);
         return dg_reply_refusal(&no);
     }
-    if (dg_ranker_similar(node->ranker, (int32_t)item, request->k, &list, &err) != DG_OK)
-        return refuse_numbers(node, &err);
+    const dg_status st = dg_ranker_similar(node->ranker, (int32_t)item, request->k, &list, &err);
+    if (st != DG_OK) return refuse_ranking(node, st, &err);
     dg_text_add(&t, "{\"item\":");
     add_string(&t, request->id, request->n_id);
     if (a->item_title.n > 0) {

@@ -14,31 +14,38 @@ struct dg_ranker {
     float *inverse_norm; /* (n_items,) over the taste columns; 0 for a zero vector */
 };
 
-dg_status dg_ranker_create(const dg_artifact *a, dg_ranker **out, dg_err *err)
+static bool has_factors(const dg_artifact *a) { return a->n_cols > 0; }
+
+static dg_status measure_items(dg_ranker *r, dg_err *err)
 {
-    *out = NULL;
-    dg_ranker *r = dg_alloc(1, sizeof *r);
-    if (r == NULL || (r->inverse_norm = dg_alloc((size_t)a->n_items, sizeof(float))) == NULL) {
-        dg_ranker_destroy(&r);
-        return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory for item norms", a->path);
-    }
-    r->a = a;
+    const dg_artifact *a = r->a;
     for (int64_t i = 0; i < a->n_items; i++) {
         const float *row = a->item_factor + i * a->n_cols;
         double squares = 0;
         float spoiled = 0; /* x * 0 is 0 for finite x only */
         for (int32_t c = 0; c < a->similar_cols; c++) squares += (double)row[c] * row[c];
         for (int32_t c = 0; c < a->n_cols; c++) spoiled += row[c] * 0.0f;
-        if (spoiled != 0.0f) {
-            dg_ranker_destroy(&r);
+        if (spoiled != 0.0f)
             return DG_FAIL(err, DG_ERR_DATA,
                            "%s: factors/item: row %" PRId64 " holds a number that is not finite",
                            a->path, i);
-        }
         r->inverse_norm[i] = squares > 0 ? (float)(1 / sqrt(squares)) : 0;
     }
-    *out = r;
     return DG_OK;
+}
+
+dg_status dg_ranker_create(const dg_artifact *a, dg_ranker **out, dg_err *err)
+{
+    const size_t n_norms = has_factors(a) ? (size_t)a->n_items : 0;
+    dg_ranker *r = *out = dg_alloc(1, sizeof *r);
+    if (r == NULL || (r->inverse_norm = dg_alloc(n_norms, sizeof(float))) == NULL) {
+        dg_ranker_destroy(out);
+        return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory for item norms", a->path);
+    }
+    r->a = a;
+    const dg_status st = has_factors(a) ? measure_items(r, err) : DG_OK;
+    if (st != DG_OK) dg_ranker_destroy(out);
+    return st;
 }
 
 void dg_ranker_destroy(dg_ranker **r)
@@ -85,6 +92,7 @@ static void take_popular(const dg_artifact *a, items skip, int k, const char *re
 /* Has the model learned a taste for this user? Without taste columns any value counts. */
 static bool has_profile(const dg_artifact *a, int64_t user)
 {
+    if (!has_factors(a)) return true; /* the scores will tell */
     const float *row = a->user_factor + user * a->n_cols;
     const int32_t n = a->similar_cols > 0 ? a->similar_cols : a->n_cols;
     for (int32_t c = 0; c < n; c++)
@@ -92,8 +100,8 @@ static bool has_profile(const dg_artifact *a, int64_t user)
     return false;
 }
 
-static dg_status rank_for_user(const dg_artifact *a, int64_t user, items skip, int k, dg_list *list,
-                               dg_err *err)
+static dg_status rank_by_factors(const dg_artifact *a, int64_t user, items skip, int k,
+                                 dg_list *list, dg_err *err)
 {
     const float *query = a->user_factor + user * a->n_cols;
     const float offset = (float)a->offset;
@@ -111,20 +119,64 @@ static dg_status rank_for_user(const dg_artifact *a, int64_t user, items skip, i
     return DG_OK;
 }
 
+/* score += value * row, over the rows of `named` that the user's row of `naming` names. */
+static void add_weights(const dg_links *naming, const dg_links *named, int64_t user, float *score)
+{
+    for (int64_t p = naming->ptr[user]; p < naming->ptr[user + 1]; p++) {
+        const float value = naming->value[p];
+        const int64_t row = naming->index[p];
+        for (int64_t q = named->ptr[row]; q < named->ptr[row + 1]; q++)
+            score[named->index[q]] += value * named->value[q];
+    }
+}
+
+/* Take the goods of score 0 out of a list, keeping the order. */
+static void drop_unlinked(dg_list *list)
+{
+    int kept = 0;
+    for (int place = 0; place < list->n; place++)
+        if (list->hit[place].score != 0) list->hit[kept++] = list->hit[place];
+    list->n = kept;
+}
+
+/* *linked tells whether any good at all, seen or not, has weights from this user. */
+static dg_status rank_by_weights(const dg_artifact *a, int64_t user, items skip, int k,
+                                 dg_list *list, bool *linked, dg_err *err)
+{
+    float *score = dg_alloc((size_t)a->n_items, sizeof *score);
+    if (score == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory for scores", a->path);
+    if (a->user_weights.ptr != NULL)
+        add_weights(&a->user_weights, &a->profile, user, score);
+    else
+        add_weights(&a->profile, &a->item_weights, user, score);
+    *linked = false;
+    for (int64_t i = 0; i < a->n_items && !*linked; i++) *linked = score[i] != 0;
+    dg_topk best = dg_topk_start(list->hit, k);
+    const dg_status st = dg_topk_push(&best, score, 0, (int32_t)a->n_items, skip.at, skip.n, err);
+    dg_free(score);
+    if (st != DG_OK) return st;
+    list->n = dg_topk_finish(&best);
+    drop_unlinked(list);
+    for (int place = 0; place < list->n; place++) list->hit[place].score += (float)a->offset;
+    return DG_OK;
+}
+
 dg_status dg_ranker_recommend(const dg_ranker *r, int64_t user, int k, bool exclude_seen,
                               dg_list *list, dg_err *err)
 {
     const items nothing = {NULL, 0}, skip = exclude_seen ? seen_by(r->a, user) : nothing;
     const bool known = user >= 0;
+    bool profiled = known && has_profile(r->a, user);
+    dg_status st = DG_OK;
     list->source = DG_SOURCE_USER;
     list->reason = NULL;
     list->excludes_seen = exclude_seen;
-    if (known && has_profile(r->a, user)) {
-        const dg_status st = rank_for_user(r->a, user, skip, k, list, err);
-        if (st != DG_OK) return st;
-    } else {
-        take_popular(r->a, skip, k, known ? "no_profile" : "unknown_user", list);
-    }
+    if (profiled && has_factors(r->a))
+        st = rank_by_factors(r->a, user, skip, k, list, err);
+    else if (profiled)
+        st = rank_by_weights(r->a, user, skip, k, list, &profiled, err);
+    if (st != DG_OK) return st;
+    if (!profiled) take_popular(r->a, skip, k, known ? "no_profile" : "unknown_user", list);
     if (list->n == 0) { /* all seen: a shop shows known goods rather than an empty shelf */
         take_popular(r->a, nothing, k, "all_seen", list);
         list->excludes_seen = false;
@@ -132,7 +184,8 @@ dg_status dg_ranker_recommend(const dg_ranker *r, int64_t user, int k, bool excl
     return DG_OK;
 }
 
-dg_status dg_ranker_similar(const dg_ranker *r, int32_t item, int k, dg_list *list, dg_err *err)
+static dg_status similar_by_cosine(const dg_ranker *r, int32_t item, int k, dg_list *list,
+                                   dg_err *err)
 {
     static const float no_neighbour = -2; /* below every cosine, so such goods end up last */
     const dg_artifact *a = r->a;
@@ -151,11 +204,35 @@ dg_status dg_ranker_similar(const dg_ranker *r, int32_t item, int k, dg_list *li
         const dg_status st = dg_topk_push(&best, cosine, (int32_t)first, n, &item, 1, err);
         if (st != DG_OK) return st;
     }
+    list->n = dg_topk_finish(&best);
+    while (list->n > 0 && list->hit[list->n - 1].score == no_neighbour) list->n--;
+    return DG_OK;
+}
+
+/* What the item speaks for most; a weight of 0 or less is no closeness. */
+static dg_status similar_by_weight(const dg_artifact *a, int32_t item, int k, dg_list *list,
+                                   dg_err *err)
+{
+    const dg_links *w = &a->item_weights;
+    dg_topk best = dg_topk_start(list->hit, k);
+    list->n = 0;
+    if (w->ptr == NULL) return DG_OK; /* a model of users' weights */
+    for (int64_t p = w->ptr[item]; p < w->ptr[item + 1]; p++) {
+        if (w->value[p] <= 0 || w->index[p] == item) continue;
+        const dg_status st = dg_topk_push(&best, &w->value[p], w->index[p], 1, NULL, 0, err);
+        if (st != DG_OK) return st;
+    }
+    list->n = dg_topk_finish(&best);
+    return DG_OK;
+}
+
+dg_status dg_ranker_similar(const dg_ranker *r, int32_t item, int k, dg_list *list, dg_err *err)
+{
     list->source = DG_SOURCE_ITEM;
     list->reason = NULL;
     list->excludes_seen = false;
-    list->n = dg_topk_finish(&best);
-    while (list->n > 0 && list->hit[list->n - 1].score == no_neighbour) list->n--;
-    if (list->n == 0) take_popular(a, (items){&item, 1}, k, "no_vector", list);
-    return DG_OK;
+    const dg_status st = has_factors(r->a) ? similar_by_cosine(r, item, k, list, err)
+                                           : similar_by_weight(r->a, item, k, list, err);
+    if (st == DG_OK && list->n == 0) take_popular(r->a, (items){&item, 1}, k, "no_vector", list);
+    return st;
 }

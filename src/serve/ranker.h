@@ -9,7 +9,7 @@ typedef struct dg_ranker dg_ranker;
 
 typedef enum dg_list_source {
     DG_SOURCE_USER,   /* the model's scores for this user */
-    DG_SOURCE_ITEM,   /* cosine to this item */
+    DG_SOURCE_ITEM,   /* closeness to this item */
     DG_SOURCE_POPULAR /* the most chosen goods; dg_list.reason says why */
 } dg_list_source;
 
@@ -24,10 +24,10 @@ typedef struct dg_list {
 } dg_list;
 
 /**
- * Prepare for ranking: norms of the item rows. LOCAL.
+ * Prepare for ranking: for factors, norms of the item rows. LOCAL.
  *
  * @param[in]  a  borrowed until destroy
- * Cost    one pass over the item factors, 4 bytes per item.
+ * Cost    for factors one pass over the item rows, 4 bytes per item.
  * Errors  DG_ERR_DATA an item factor is not finite, as every answer would fail on it; DG_ERR_NOMEM.
  */
 dg_status dg_ranker_create(const dg_artifact *a, dg_ranker **out, dg_err *err);
@@ -36,27 +36,29 @@ dg_status dg_ranker_create(const dg_artifact *a, dg_ranker **out, dg_err *err);
 void dg_ranker_destroy(dg_ranker **r);
 
 /**
- * The k goods for a user. LOCAL, thread-safe, allocates nothing.
+ * The k goods for a user. LOCAL, thread-safe.
  *
  * The list is never empty: an unknown user (row -1), and one without a profile (the model learned
- * nothing: a zero row), get popular goods; so does a user who has seen every good, and then, as
- * the only case, the list holds seen goods although they were to be excluded.
+ * nothing: a zero row, or no weights to any good), get popular goods; so does a user who has seen
+ * every good, and then, as the only case, the list holds seen goods although they were to be
+ * excluded. By weights, goods of score 0 are not listed: nothing speaks for or against them.
  *
  * @param[in]  user  row, or -1
  * @param[in]  k     1 or more
- * Cost    one pass over the item factors.
- * Errors  DG_ERR_NUMERIC a score is not finite.
+ * Cost    factors: one pass over the item rows, no memory. Weights: the rows that the user's row
+ *         names, and 4 bytes an item.
+ * Errors  DG_ERR_NUMERIC a score is not finite; DG_ERR_NOMEM.
  */
 dg_status dg_ranker_recommend(const dg_ranker *r, int64_t user, int k, bool exclude_seen,
                               dg_list *list, dg_err *err);
 
 /**
- * The k goods closest to an item by cosine over the taste columns, itself left out. LOCAL,
- * thread-safe, allocates nothing. Goods without a vector are never neighbours; popular goods stand
- * in when the item has no vector or no neighbour.
+ * The k goods closest to an item, itself left out: by cosine over the taste columns, or by the
+ * item's weights above 0. LOCAL, thread-safe, allocates nothing. Goods without a vector are never
+ * neighbours; popular goods stand in when the item has no vector or no neighbour.
  *
  * @param[in]  item  row
- * Cost    one pass over the item factors.
+ * Cost    one pass over the item factors, or over the item's weights.
  * Errors  DG_ERR_NUMERIC a product overflows.
  */
 dg_status dg_ranker_similar(const dg_ranker *r, int32_t item, int k, dg_list *list, dg_err *err);

@@ -157,6 +157,52 @@ made_artifact *make_artifact(int64_t n_users, int64_t n_items, int64_t n_cols, u
     return m;
 }
 
+/* A sparse matrix with values in steps of 1/8; no entries in row `bare_row` and column `bare`. */
+static void add_links(made_artifact *m, const char *const path[3], int64_t n_rows, int64_t n_cols,
+                      int64_t bare_row, int64_t bare, dg_rng *rng)
+{
+    int64_t *ptr = add_part(m, path[0], DG_I64, n_rows + 1, 1)->at;
+    bool *linked = dg_alloc((size_t)(n_rows * n_cols), sizeof *linked);
+    for (int64_t r = 0; r < n_rows; r++) {
+        ptr[r + 1] = ptr[r];
+        for (int64_t c = 0; c < n_cols; c++) {
+            linked[r * n_cols + c] = r != bare_row && c != bare && dg_rng_below(rng, 4) == 0;
+            ptr[r + 1] += linked[r * n_cols + c];
+        }
+    }
+    int32_t *index = add_part(m, path[1], DG_I32, ptr[n_rows], 1)->at;
+    float *value = add_part(m, path[2], DG_F32, ptr[n_rows], 1)->at;
+    for (int64_t k = 0; k < n_rows * n_cols; k++) {
+        if (!linked[k]) continue;
+        *index++ = (int32_t)(k % n_cols);
+        *value++ = (float)((int)dg_rng_below(rng, 17) - 6) / 8;
+    }
+    dg_free(linked);
+}
+
+made_artifact *make_weights_artifact(int64_t n_users, int64_t n_items, const char *side,
+                                     uint64_t seed)
+{
+    static const char *const of[][3] = {
+        {"weights/item/ptr", "weights/item/index", "weights/item/value"},
+        {"weights/user/ptr", "weights/user/index", "weights/user/value"},
+        {"profile/ptr", "profile/index", "profile/value"}};
+    const bool users = strcmp(side, "user") == 0;
+    const int64_t n = users ? n_users : n_items;
+    made_artifact *m = make_artifact(n_users, n_items, 3, seed);
+    dg_rng rng = dg_rng_at(seed, DG_RNG_TEST, 1);
+    for (int k = 0; k < PARTS; k++) {
+        if (m->part[k].array == NULL || strncmp(m->part[k].array, "factors/", 8) != 0) continue;
+        dg_free(m->part[k].at);
+        m->part[k] = (made_part){0};
+    }
+    m->n_cols = m->similar_cols = 0;
+    m->algorithm = users ? "user-knn" : "ease";
+    add_links(m, of[users], n, n, users ? 0 : n - 1, -1, &rng);
+    add_links(m, of[2], n_users, n_items, 0, n_items - 1, &rng);
+    return m;
+}
+
 void free_artifact(made_artifact **m)
 {
     for (int k = 0; k < PARTS; k++) dg_free((*m)->part[k].at);

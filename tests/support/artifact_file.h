@@ -7,7 +7,7 @@
 #define TESTS_ARTIFACT_FILE_H
 #include "artifact/container.h"
 
-enum { PARTS = 14 };
+enum { PARTS = 18 };
 
 typedef struct made_part {
     const char *array; /* path; NULL: leave it out */
@@ -32,6 +32,13 @@ typedef struct made_artifact {
  * history nor profile; user 1 (if any) has seen every item; the last item has no taste vector.
  */
 made_artifact *make_artifact(int64_t n_users, int64_t n_items, int64_t n_cols, uint64_t seed);
+
+/**
+ * The same with sparse weights of `side`, "item" or "user", and profiles instead of factors. User 0
+ * has no profile; the last item is in no profile and has no weights.
+ */
+made_artifact *make_weights_artifact(int64_t n_users, int64_t n_items, const char *side,
+                                     uint64_t seed);
 
 /** The array at a path, to be spoiled. */
 made_part *made_array(made_artifact *m, const char *array);

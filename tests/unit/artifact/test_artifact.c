@@ -78,6 +78,26 @@ START_TEST(what_may_be_missing_may_be_missing)
 }
 END_TEST
 
+START_TEST(a_file_of_weights_shows_what_was_written)
+{
+    for (int users = 0; users < 2; users++) {
+        made_artifact *m = make_weights_artifact(7, 11, users ? "user" : "item", 1);
+        dg_artifact *a = open_whole(m);
+        const dg_links *w = users ? &a->user_weights : &a->item_weights;
+        const int64_t n = users ? 7 : 11;
+        const made_part *value = made_array(m, users ? "weights/user/value" : "weights/item/value");
+        ck_assert(a->n_cols == 0 && a->user_factor == NULL && a->item_factor == NULL);
+        ck_assert_ptr_null((users ? &a->item_weights : &a->user_weights)->ptr);
+        ck_assert(w->ptr[n] == value->n_rows && value->n_rows > 0);
+        ck_assert_mem_eq(w->value, value->at, (size_t)value->n_rows * sizeof(float));
+        ck_assert_mem_eq(a->profile.ptr, made_array(m, "profile/ptr")->at, 8 * sizeof(int64_t));
+        ck_assert_mem_eq(a->profile.index, made_array(m, "profile/index")->at,
+                         (size_t)a->profile.ptr[7] * sizeof(int32_t));
+        close_all(m, a);
+    }
+}
+END_TEST
+
 START_TEST(a_model_without_users_or_history_is_served)
 {
     made_artifact *m = make_artifact(0, 5, 3, 3);
@@ -277,6 +297,55 @@ START_TEST(inconsistent_content_is_refused_by_place)
 }
 END_TEST
 
+static void no_weights(made_artifact *m) { made_array(m, "weights/item/ptr")->array = NULL; }
+static void no_profiles(made_artifact *m) { made_array(m, "profile/value")->array = NULL; }
+static void also_cols(made_artifact *m) { m->n_cols = 1; }
+static void both(made_artifact *m) { made_array(m, "profile/ptr")->array = "weights/user/ptr"; }
+static void turning(made_artifact *m) { set_i64(m, "weights/item/ptr", 1, -1); }
+static void alien(made_artifact *m) { set_i32(m, "weights/item/index", 0, 8); }
+static void double_good(made_artifact *m) { set_i32(m, "profile/index", 1, 0); }
+static void fewer_values(made_artifact *m) { made_array(m, "profile/value")->n_rows--; }
+static void infinite(made_artifact *m)
+{
+    ((float *)made_array(m, "weights/item/value")->at)[3] = INFINITY;
+}
+
+START_TEST(inconsistent_weights_are_refused_by_place)
+{
+    const struct {
+        void (*spoil)(made_artifact *m);
+        const char *text;
+    } cases[] = {{no_weights, "weights/item/ptr"},
+                 {no_profiles, "profile/value"},
+                 {also_cols, "factors/user"},
+                 {both, "weights: of both items and users"},
+                 {turning, "weights/item/ptr: row 1 goes back"},
+                 {alien, "weights/item/index: row 0"},
+                 {double_good, "profile/index: row 1"},
+                 {fewer_values, "profile/value has shape"},
+                 {infinite, "weights/item/value: row 3 is not finite"}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        made_artifact *m = make_weights_artifact(6, 8, "item", 8);
+        cases[k].spoil(m);
+        write_artifact(m, file_path());
+        refused(file_path(), DG_ERR_DATA, cases[k].text);
+        free_artifact(&m);
+    }
+    scratch_remove();
+}
+END_TEST
+
+static double use_links(const dg_links *links, int64_t n_rows, int64_t n_cols)
+{
+    double sum = 0;
+    if (links->ptr == NULL) return sum;
+    for (int64_t p = 0; p < links->ptr[n_rows]; p++) {
+        ck_assert(links->index[p] >= 0 && links->index[p] < n_cols);
+        sum += (double)links->value[p];
+    }
+    return sum;
+}
+
 /* Touch all that an opened artifact promises to be safe; the sanitizers look on. */
 static double use(const dg_artifact *a)
 {
@@ -291,6 +360,9 @@ static double use(const dg_artifact *a)
         }
     for (int64_t p = 0; p < a->history_ptr[a->n_users]; p++) sum += (double)a->history_item[p];
     for (int64_t i = 0; i < a->n_items; i++) sum += (double)a->popularity[a->popular[i]];
+    sum += use_links(&a->profile, a->n_users, a->n_items);
+    sum += use_links(&a->item_weights, a->n_items, a->n_items);
+    sum += use_links(&a->user_weights, a->n_users, a->n_users);
     for (int64_t k = 0; k < a->n_users * a->n_cols; k++) sum += (double)a->user_factor[k];
     for (int64_t k = 0; k < a->n_items * a->n_cols; k++) sum += (double)a->item_factor[k];
     return sum;
@@ -313,17 +385,20 @@ static void mutate(made_artifact *m, dg_rng *rng)
     const int64_t row = dg_rng_below(rng, (uint32_t)(p->n_rows * p->n_cols));
     if (p->type == DG_I64) ((int64_t *)p->at)[row] = value;
     if (p->type == DG_I32) ((int32_t *)p->at)[row] = (int32_t)value;
+    if (p->type == DG_F32) ((float *)p->at)[row] = value == 1 ? NAN : (float)value;
     if (p->type == DG_U8) ((uint8_t *)p->at)[row] = (uint8_t)value;
 }
 
 START_TEST(mutated_content_is_refused_or_harmless)
 {
     dg_rng rng = dg_rng_at(9, DG_RNG_TEST, 0);
-    int opened = 0, rounds = 200;
+    int opened = 0, rounds = 300;
     for (int k = 0; k < rounds; k++) {
         dg_artifact *a;
         dg_err err;
-        made_artifact *m = make_artifact(6, 8, 5, 9);
+        static const char *const sides[] = {"item", "user"};
+        made_artifact *m =
+            k % 3 < 2 ? make_weights_artifact(6, 8, sides[k % 3], 9) : make_artifact(6, 8, 5, 9);
         for (uint32_t times = 1 + dg_rng_below(&rng, 2); times > 0; times--) mutate(m, &rng);
         write_artifact(m, file_path());
         if (dg_artifact_open(file_path(), &a, &err) == DG_OK) {
@@ -365,7 +440,8 @@ START_TEST(every_failing_allocation_is_survived)
 }
 END_TEST
 
-UNIT_MAIN("artifact", a_whole_file_shows_what_was_written, what_may_be_missing_may_be_missing,
+UNIT_MAIN("artifact", a_whole_file_shows_what_was_written, a_file_of_weights_shows_what_was_written,
+          inconsistent_weights_are_refused_by_place, what_may_be_missing_may_be_missing,
           a_model_without_users_or_history_is_served, every_id_is_found_and_no_other,
           every_truncation_is_refused, a_flipped_bit_anywhere_is_refused,
           other_files_are_named_for_what_they_are, inconsistent_content_is_refused_by_place,

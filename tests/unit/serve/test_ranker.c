@@ -1,5 +1,6 @@
 /* The scan and the ranker against slow references, ties and fallbacks included. */
 #include "artifact_file.h"
+#include "base/fault.h"
 #include "base/memory.h"
 #include "base/rng.h"
 #include "scratch.h"
@@ -308,10 +309,104 @@ START_TEST(an_item_factor_that_is_not_finite_is_refused_at_once)
 }
 END_TEST
 
-UNIT_MAIN("ranker", the_scan_is_the_dot_product_at_every_shape,
-          a_row_has_the_same_bits_wherever_it_stands, every_user_gets_the_reference_list,
-          equal_scores_stand_in_item_order, those_the_model_cannot_know_get_popular_goods,
-          popular_goods_a_user_has_seen_are_left_out,
+/* Products of steps of 1/64: float sums are exact. Goods of score 0 are not listed. */
+static int reference_by_weights(int64_t user, bool exclude, scored *out)
+{
+    static double score[1000];
+    const bool users = a->user_weights.ptr != NULL;
+    const dg_links *naming = users ? &a->user_weights : &a->profile;
+    const dg_links *named = users ? &a->profile : &a->item_weights;
+    int n = 0;
+    memset(score, 0, sizeof score);
+    for (int64_t p = naming->ptr[user]; p < naming->ptr[user + 1]; p++)
+        for (int64_t q = named->ptr[naming->index[p]]; q < named->ptr[naming->index[p] + 1]; q++)
+            score[named->index[q]] += (double)naming->value[p] * (double)named->value[q];
+    for (int32_t i = 0; i < a->n_items; i++)
+        if (score[i] != 0 && !(exclude && has_seen(a, user, i)))
+            out[n++] = (scored){score[i] + a->offset, i};
+    qsort(out, (size_t)n, sizeof *out, best_first);
+    return n;
+}
+
+START_TEST(weights_give_the_reference_list)
+{
+    enum { USERS = 20, ITEMS = 300 };
+    static scored want[ITEMS];
+    for (int side = 0; side < 2; side++) {
+        open_fixture(make_weights_artifact(USERS, ITEMS, side ? "user" : "item", 13));
+        for (int64_t u = 2; u < USERS; u++)
+            for (int exclude = 0; exclude < 2; exclude++) {
+                const int n = reference_by_weights(u, exclude, want);
+                ck_assert_int_eq(dg_ranker_recommend(ranker, u, 10, exclude, &list, &err), DG_OK);
+                same_items(want, n, 10);
+                for (int place = 0; place < list.n; place++)
+                    ck_assert(hit[place].score == (float)want[place].score);
+                ck_assert(list.source == DG_SOURCE_USER && list.excludes_seen == exclude);
+            }
+        close_fixture();
+    }
+}
+END_TEST
+
+START_TEST(by_weights_the_fallbacks_are_the_same)
+{
+    open_fixture(make_weights_artifact(5, 40, "item", 14));
+    ck_assert_int_eq(dg_ranker_recommend(ranker, -1, 5, true, &list, &err), DG_OK);
+    ck_assert_str_eq(list.reason, "unknown_user");
+    ck_assert_int_eq(dg_ranker_recommend(ranker, 0, 5, true, &list, &err), DG_OK);
+    ck_assert_str_eq(list.reason, "no_profile");
+    ck_assert_int_eq(list.n, 5);
+    ck_assert_int_eq(dg_ranker_recommend(ranker, 1, 5, true, &list, &err), DG_OK);
+    ck_assert_str_eq(list.reason, "all_seen");
+    ck_assert_int_eq(dg_ranker_similar(ranker, 39, 5, &list, &err), DG_OK); /* no weights */
+    ck_assert_str_eq(list.reason, "no_vector");
+    close_fixture();
+}
+END_TEST
+
+START_TEST(neighbours_by_weight_are_the_best_of_the_row)
+{
+    enum { ITEMS = 80, K = 9 };
+    open_fixture(make_weights_artifact(3, ITEMS, "item", 15));
+    for (int32_t i = 0; i < ITEMS - 1; i++) {
+        const dg_links *w = &a->item_weights;
+        scored want[ITEMS];
+        int n = 0;
+        for (int64_t p = w->ptr[i]; p < w->ptr[i + 1]; p++)
+            if (w->value[p] > 0 && w->index[p] != i)
+                want[n++] = (scored){(double)w->value[p], w->index[p]};
+        qsort(want, (size_t)n, sizeof *want, best_first);
+        ck_assert_int_eq(dg_ranker_similar(ranker, i, K, &list, &err), DG_OK);
+        ck_assert(list.source == DG_SOURCE_ITEM && n > 0);
+        same_items(want, n, K);
+    }
+    close_fixture();
+    open_fixture(make_weights_artifact(3, ITEMS, "user", 15));
+    ck_assert_int_eq(dg_ranker_similar(ranker, 1, K, &list, &err), DG_OK);
+    ck_assert_str_eq(list.reason, "no_vector");
+    close_fixture();
+}
+END_TEST
+
+START_TEST(without_memory_for_scores_there_is_an_error_and_no_list)
+{
+    open_fixture(make_weights_artifact(4, 40, "item", 16));
+    setenv("DAOGOU_FAULT", "alloc:0:1", 1);
+    dg_fault_reload();
+    ck_assert_int_eq(dg_ranker_recommend(ranker, 2, 5, true, &list, &err), DG_ERR_NOMEM);
+    unsetenv("DAOGOU_FAULT");
+    dg_fault_reload();
+    ck_assert_int_eq(dg_ranker_recommend(ranker, 2, 5, true, &list, &err), DG_OK);
+    close_fixture();
+}
+END_TEST
+
+UNIT_MAIN("ranker", weights_give_the_reference_list, by_weights_the_fallbacks_are_the_same,
+          neighbours_by_weight_are_the_best_of_the_row,
+          without_memory_for_scores_there_is_an_error_and_no_list,
+          the_scan_is_the_dot_product_at_every_shape, a_row_has_the_same_bits_wherever_it_stands,
+          every_user_gets_the_reference_list, equal_scores_stand_in_item_order,
+          those_the_model_cannot_know_get_popular_goods, popular_goods_a_user_has_seen_are_left_out,
           a_user_who_has_seen_all_gets_popular_goods_all_the_same,
           neighbours_are_the_reference_by_cosine, an_item_without_a_vector_is_nobodys_neighbour,
           without_taste_columns_neighbours_are_popular_goods,
