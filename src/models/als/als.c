@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/rng.h"
+#include "base/spent.h"
 #include "comm/tree.h"
 #include "dense/scores.h"
 #include "models/als/basis.h"
@@ -143,6 +144,8 @@ static dg_status prepare_exact(dg_model *m, bool users, dg_als_side *out, dg_err
     if (!has_base(m)) return DG_OK;
     const dg_status st = dg_als_gram(m->comm, users ? &d->items : &d->users, out->features, m->d,
                                      NULL, m->gram, err);
+    const int64_t n_own = out->features->own.end - out->features->own.begin;
+    dg_spent_lap(DG_PHASE_SHARED, n_own, n_own * m->d * (m->d + 1), 0);
     if (st != DG_OK) return st;
     for (size_t k = 0; k < (size_t)m->d * (size_t)m->d; k++)
         m->base[k] = (float)(m->options->unobserved_weight * m->gram[k]);
@@ -190,8 +193,10 @@ static dg_status add_unobserved(dg_model *m, double counted_unseen, dg_loss *los
 {
     const dg_status st =
         dg_als_gram(m->comm, &m->data->items, &m->items, m->d, NULL, m->other, err);
+    const int64_t n_own = m->items.own.end - m->items.own.begin;
     const size_t d = (size_t)m->d;
     double dot = 0;
+    dg_spent_lap(DG_PHASE_SHARED, n_own, n_own * m->d * (m->d + 1), 0);
     if (has_basis(m))
         for (size_t k = 0; k < d; k++) dot += m->basis.value[k] * m->other[k * d + k];
     else
@@ -203,12 +208,15 @@ static dg_status add_unobserved(dg_model *m, double counted_unseen, dg_loss *los
 static dg_status sweep(dg_model *m, dg_loss *loss, dg_err *err)
 {
     dg_als_row_loss of_users, of_items;
+    dg_spent_mark();
     dg_status st = half_sweep(m, true, &of_users, err);
     if (st == DG_OK) st = half_sweep(m, false, &of_items, err);
     if (st != DG_OK) return st;
     *loss = (dg_loss){.observed = of_items.observed,
                       .regularization = of_users.regularization + of_items.regularization};
-    return has_base(m) ? add_unobserved(m, of_items.counted_unseen, loss, err) : DG_OK;
+    if (has_base(m)) st = add_unobserved(m, of_items.counted_unseen, loss, err);
+    dg_spent_flush();
+    return st;
 }
 
 /* Rows of each own shard. */

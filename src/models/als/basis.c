@@ -1,6 +1,7 @@
 #include "models/als/basis.h"
 
 #include "base/memory.h"
+#include "base/spent.h"
 #include "dense/blas.h"
 #include "models/als/gram.h"
 
@@ -55,6 +56,7 @@ static dg_status decompose(const dg_comm *c, dg_als_basis *b, dg_err *err)
 static void rotate_own(const dg_comm *c, const dg_als_basis *b, const dg_shards *shards,
                        dg_matrix *m)
 {
+    const int64_t n_own = m->own.end - m->own.begin;
     const dg_run run = dg_shards_run(shards->n, c->rank, c->size);
     for (int s = run.begin; s < run.end; s++)
         for (int64_t r = shards->begin[s]; r < shards->begin[s + 1]; r += ROWS) {
@@ -65,21 +67,27 @@ static void rotate_own(const dg_comm *c, const dg_als_basis *b, const dg_shards 
                 memcpy(dg_matrix_row(m, r + i), b->block + (size_t)i * (size_t)b->k,
                        (size_t)b->k * sizeof(float));
         }
+    dg_spent_lap(DG_PHASE_ROTATE, n_own, 2 * n_own * b->k * b->k, 0);
 }
 
 dg_status dg_als_basis_enter(const dg_comm *c, dg_als_basis *b, const dg_shards *shards,
                              dg_matrix *features, const dg_csr *entries, bool weighted,
                              const dg_shards *other_shards, dg_matrix *other, dg_err *err)
 {
+    const int64_t k3 = (int64_t)b->k * b->k * b->k, n_own = features->own.end - features->own.begin;
     int64_t n_entries = dg_csr_count(entries);
     dg_status st = dg_als_gram(c, shards, features, b->k, weighted ? entries : NULL, b->gram, err);
+    dg_spent_lap(DG_PHASE_SHARED, n_own, n_own * b->k * (b->k + 1), 0);
     if (st == DG_OK) st = decompose(c, b, err);
+    dg_spent_lap(DG_PHASE_EIGEN, 0, c->rank == 0 ? 9 * k3 : 0, 0);
     if (st != DG_OK) return st;
     rotate_own(c, b, shards, features);
     dg_matrix_publish(features);
+    dg_spent_lap(DG_PHASE_EXCHANGE, n_own, 0, 0);
     rotate_own(c, b, other_shards, other);
     double *squares = b->gram; /* its vectors are in `rotation` by now */
     st = dg_als_squares(c, shards, features, b->k, entries, squares, err);
+    dg_spent_lap(DG_PHASE_SHARED, n_own, 2 * n_own * b->k, 0);
     dg_sum_int64(c, &n_entries, 1);
     for (int k = 0; k < b->k && st == DG_OK; k++)
         b->average[k] = n_entries > 0 ? (float)(squares[k] / (double)n_entries) : 0;

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/spent.h"
 #include "comm/tree.h"
 #include "dense/blas.h"
 #include "models/als/system.h"
@@ -40,6 +41,7 @@ static dg_als_row_loss measure(const dg_als_side *s, dg_row row, double reg, dg_
         }
     }
     for (int j = 0; j < w->d; j++) loss.regularization += reg * w->x[j] * w->x[j];
+    dg_spent_lap(DG_PHASE_LOSS, 1, s->observes ? 2 * row.n * w->d : 0, 0);
     return loss;
 }
 
@@ -92,7 +94,8 @@ typedef struct dg_half {
 /* One thread's share of the own rows; which thread solves a row changes nothing. */
 static void solve_share(dg_half *h, dg_als_workspace *w)
 {
-#pragma omp for schedule(dynamic, 16)
+    dg_spent_mark();
+#pragma omp for schedule(dynamic, 16) nowait
     for (int64_t r = h->ratings->begin; r < h->ratings->end; r++) {
         dg_als_row_loss *loss = h->loss == NULL ? NULL : h->loss + (r - h->ratings->begin);
         float *x = dg_matrix_row(h->solution, r);
@@ -102,6 +105,7 @@ static void solve_share(dg_half *h, dg_als_workspace *w)
         }
         if ((r & 63) == 0 && omp_get_thread_num() == 0) dg_progress(r - h->ratings->begin, NULL);
     }
+    dg_spent_flush();
 }
 
 static dg_status solve_own(dg_half *h, const char *what, dg_err *err)
@@ -170,8 +174,11 @@ dg_status dg_als_solve_side(const dg_comm *c, const dg_als_side *s, const dg_sha
     if (st == DG_OK) st = solve_own(&h, what, err);
     dg_progress_end();
     st = dg_agree(c, st, err);
+    dg_spent_lap(DG_PHASE_WAIT, 0, 0, 0);
     if (st == DG_OK) dg_matrix_publish(solution);
+    dg_spent_lap(DG_PHASE_EXCHANGE, ratings->end - ratings->begin, 0, 0);
     if (st == DG_OK && loss != NULL) st = sum_loss(c, shards, &h, loss, err);
+    dg_spent_lap(DG_PHASE_LOSS, 0, 0, 0);
     dg_free(h.loss);
     return st;
 }

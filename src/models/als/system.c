@@ -1,6 +1,7 @@
 #include "models/als/system.h"
 
 #include "base/memory.h"
+#include "base/spent.h"
 #include "dense/blas.h"
 #include "models/als/weights.h"
 
@@ -86,10 +87,9 @@ void dg_als__gather(const dg_als_side *s, dg_row row, int64_t first, int n, dg_a
     if (s->options->loss == DG_ALS_RATINGS) {
         target_ratings(s, row.value + first, n, w);
         w->total += (float)n;
-        return;
     }
     dg_als_pair p = {0};
-    for (int k = 0; k < n; k++) {
+    for (int k = 0; k < n && s->options->loss != DG_ALS_RATINGS; k++) {
         const float value = row.value[first + k];
         /* Values repeat: most data has few, behaviour often only one. */
         if (k == 0 || value != row.value[first + k - 1]) p = dg_als_pair_of(s->options, value);
@@ -98,6 +98,7 @@ void dg_als__gather(const dg_als_side *s, dg_row row, int64_t first, int n, dg_a
         w->plain = w->plain && p.weight == 1;
         w->total += p.weight;
     }
+    dg_spent_lap(DG_PHASE_GATHER, n, 0, (int64_t)n * w->d * (int64_t)sizeof(float));
 }
 
 /* Add the panel to the matrix and the right side. */
@@ -113,6 +114,7 @@ static void accumulate(int n, dg_als_workspace *w)
     w->kernels->gram(n, w->width, left, w->panel, w->matrix);
     memset(w->direction, 0, (size_t)w->width * sizeof(float)); /* x = 0: only the pulls count */
     w->kernels->apply(n, w->width, w->panel, NULL, w->pull, w->direction, w->b);
+    dg_spent_lap(DG_PHASE_GRAM, n, (int64_t)n * w->d * (w->d + 1), 0);
 }
 
 static void start_matrix(const dg_als_side *s, double reg, dg_als_workspace *w)
@@ -150,7 +152,10 @@ bool dg_als__cholesky(const dg_als_side *s, dg_row row, double reg, dg_als_works
         dg_als__gather(s, row, first, n, w);
         accumulate(n, w);
     }
-    return factor(w);
+    const int64_t d = w->d;
+    const bool good = factor(w);
+    dg_spent_lap(DG_PHASE_FACTOR, 1, d * d * d / 3 + 2 * d * d, 0);
+    return good;
 }
 
 /* out += pull part - (entries' part of the matrix) x; gathers again where one panel is not enough.
@@ -163,6 +168,7 @@ static void apply_entries(const dg_als_side *s, dg_row row, bool gathered, bool 
         if (!gathered || row.n > w->capacity) dg_als__gather(s, row, first, n, w);
         w->kernels->apply(n, w->width, w->panel, w->plain ? NULL : w->weight,
                           pulls ? w->pull : NULL, x, out);
+        dg_spent_lap(DG_PHASE_CG, 0, 4 * (int64_t)n * w->d, 0);
     }
 }
 
@@ -217,5 +223,6 @@ bool dg_als__cg(const dg_als_side *s, dg_row row, double reg, dg_als_workspace *
         rz = w->kernels->dot(w->width, r, q);
         for (int k = 0; k < w->width; k++) p[k] = q[k] + rz / before * p[k];
     }
+    dg_spent_lap(DG_PHASE_CG, 1, 0, 0);
     return isfinite(rz); /* else the loop may have ended before it began */
 }
