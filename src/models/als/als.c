@@ -42,7 +42,6 @@ static void start_items(dg_model *m, uint64_t seed)
         float *row = dg_matrix_row(&m->items, r);
         for (int64_t k = 0; k < n_factors; k++) row[k] = (float)(std * dg_rng_normal(&rng));
     }
-    dg_matrix_publish(&m->items);
 }
 
 /* Mean of all training values, summed in the shards' fixed order. */
@@ -136,11 +135,12 @@ static dg_als_side side_of(const dg_model *m, bool users)
                          .biases = o->loss == DG_ALS_RATINGS && o->biases};
 }
 
-/* For exact solves: refreshes the Gram base. COLLECTIVE. */
+/* For exact solves: publishes the features and refreshes the Gram base. COLLECTIVE. */
 static dg_status prepare_exact(dg_model *m, bool users, dg_als_side *out, dg_err *err)
 {
     const dg_dataset *d = m->data;
     *out = side_of(m, users);
+    dg_matrix_publish(users ? &m->items : &m->users);
     if (!has_base(m)) return DG_OK;
     const dg_status st = dg_als_gram(m->comm, users ? &d->items : &d->users, out->features, m->d,
                                      NULL, m->gram, err);
@@ -153,7 +153,7 @@ static dg_status prepare_exact(dg_model *m, bool users, dg_als_side *out, dg_err
     return DG_OK;
 }
 
-/* For CG: turns both sides into the features' eigenbasis. COLLECTIVE. */
+/* For CG: turns both sides into the features' eigenbasis and publishes the features. COLLECTIVE. */
 static dg_status prepare_in_basis(dg_model *m, bool users, dg_als_side *out, dg_err *err)
 {
     const dg_dataset *d = m->data;
@@ -281,7 +281,6 @@ static dg_status load_matrix(dg_model *m, const dg_container *f, const char *arr
     if (st == DG_OK && own > 0)
         memcpy(dg_matrix_row(x, x->own.begin), rows,
                (size_t)own * (size_t)x->n_cols * sizeof *rows);
-    if (st == DG_OK) dg_matrix_publish(x);
     dg_free(rows);
     return st;
 }

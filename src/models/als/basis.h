@@ -24,8 +24,8 @@ dg_status dg_als_basis_create(int k, dg_als_basis *out, dg_err *err);
 void dg_als_basis_free(dg_als_basis *b);
 
 /**
- * Rotate the first k columns of `features`, whose rows are published, and of `other`, whose own
- * rows alone are (they are about to be replaced). COLLECTIVE.
+ * Rotate the first k columns of the own rows of `features`, which are then published, and of
+ * `other`, which are not: they are about to be replaced. COLLECTIVE.
  *
  * @param[in] entries   ratings of the features' own rows: row lengths weigh the average
  * @param[in] weighted  weigh the Gram by row lengths too (ratings have no Gram of their own)

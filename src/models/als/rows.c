@@ -175,8 +175,6 @@ dg_status dg_als_solve_side(const dg_comm *c, const dg_als_side *s, const dg_sha
     dg_progress_end();
     st = dg_agree(c, st, err);
     dg_spent_lap(DG_PHASE_WAIT, 0, 0, 0);
-    if (st == DG_OK) dg_matrix_publish(solution);
-    dg_spent_lap(DG_PHASE_EXCHANGE, ratings->end - ratings->begin, 0, 0);
     if (st == DG_OK && loss != NULL) st = sum_loss(c, shards, &h, loss, err);
     dg_spent_lap(DG_PHASE_LOSS, 0, 0, 0);
     dg_free(h.loss);

@@ -56,7 +56,8 @@ bool dg_als_solve_row(const dg_als_side *s, dg_row row, dg_als_workspace *w, flo
                       dg_als_row_loss *loss);
 
 /**
- * Solve all own rows of one side into `solution`, publish them, and sum the loss. COLLECTIVE.
+ * Solve all own rows of one side into `solution` and sum the loss. COLLECTIVE. The features must be
+ * published; the solution is not: that is done once, when it is about to be read.
  *
  * @param[in]  shards  of the rows being solved
  * @param[out] loss    sums over all rows, same bits for any ranks and threads; may be NULL
