@@ -141,6 +141,7 @@ static dg_status prepare_exact(dg_model *m, bool users, dg_als_side *out, dg_err
     const dg_dataset *d = m->data;
     *out = side_of(m, users);
     dg_matrix_publish(users ? &m->items : &m->users);
+    dg_spent_lap(DG_PHASE_EXCHANGE, out->features->own.end - out->features->own.begin, 0, 0);
     if (!has_base(m)) return DG_OK;
     const dg_status st = dg_als_gram(m->comm, users ? &d->items : &d->users, out->features, m->d,
                                      NULL, m->gram, err);
