@@ -7,6 +7,7 @@
  * variants differ from each other by rounding. */
 #ifndef DG_DENSE_PANEL_H
 #define DG_DENSE_PANEL_H
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { DG_PANEL_ALIGN = 16 }; /* floats */
@@ -35,6 +36,18 @@ typedef struct dg_panel_kernels {
      * diagonal block). left is the panel itself, or its rows times their weights. n width^2 useful
      * flops. */
     void (*gram)(int n, int width, const float *left, const float *panel, float *gram);
+
+    /**
+     * Solve a x = b for symmetric positive definite a, by Cholesky. k^3/3 flops.
+     * @param[in,out] a  (k, stride) its lower triangle is read, all of its rows are overwritten;
+     *                   64-byte aligned, stride a multiple of 16, at least dg_panel_width(k)
+     * @param[in,out] b  (dg_panel_width(k),) k of right side; the solution afterwards, then zeros
+     * Returns false where a is not positive definite or not finite; a and b are then of no use.
+     * What is not finite in b stays so. The backward error is that of the textbook's algorithm,
+     * about k roundings of the diagonal: divisions are true divisions, nothing is inverted.
+     * Source  Golub, Van Loan: Matrix Computations, 4.2 (gaxpy Cholesky, by blocks).
+     */
+    bool (*cholesky_solve)(int k, int stride, float *a, float *b);
 } dg_panel_kernels;
 
 /** The variant for this processor; DAOGOU_KERNELS=avx512|avx2|portable picks a lower one. LOCAL. */

@@ -4,18 +4,11 @@
  * instruction set. GCC's vector extensions keep this plain C; contraction to fused multiply-add is
  * on for these files only, as each variant has bits of its own anyway. Internal to dense/. */
 #include "dense/panel.h"
+#include "dense/small_kernels.h"
+#include "dense/vectors.h"
 
 #include <stddef.h>
 #include <string.h>
-
-typedef float V __attribute__((vector_size(4 * LANES), aligned(4 * LANES), may_alias));
-
-#define JOIN2(a, b) a##b
-#define JOIN(a, b)  JOIN2(a, b)
-
-static inline V load(const float *p) { return *(const V *)p; }
-static inline void store(float *p, V v) { *(V *)p = v; }
-static inline V spread(float x) { return x - (V){0}; }
 
 /* Sum of the lanes, halves folded onto each other: the same tree for every call. */
 static inline float lanes_sum(V v)
@@ -28,8 +21,6 @@ static inline float lanes_sum(V v)
 }
 
 enum { ROWS = 4 }; /* rows in flight, to hide the latency of a dot product */
-
-typedef int I __attribute__((vector_size(4 * LANES)));
 
 /* Sums of the lanes of four vectors at once: halves of two vectors are folded into one, twice, then
  * each vector's remaining lanes onto each other. Three shuffles a sum instead of a trip to memory.
@@ -218,4 +209,5 @@ const dg_panel_kernels JOIN(dg_panel_, VARIANT) = {
     .dot = JOIN(dot_, VARIANT),
     .score = JOIN(score_, VARIANT),
     .gram = JOIN(gram_, VARIANT),
+    .cholesky_solve = JOIN(cholesky_solve_, VARIANT),
 };
