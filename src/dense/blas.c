@@ -8,6 +8,8 @@
 
 /* LAPACK inside OpenBLAS; Debian ships no C header for it. */
 void spotrf_(const char *uplo, const int *n, float *a, const int *lda, int *info);
+void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info);
+void dpotri_(const char *uplo, const int *n, double *a, const int *lda, int *info);
 void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const int *lda, double *w,
              double *work, const int *lwork, int *iwork, const int *liwork, int *info);
 void spotrs_(const char *uplo, const int *n, const int *nrhs, const float *a, const int *lda,
@@ -63,6 +65,21 @@ dg_status dg_eigen(int k, double *a, double *value, dg_err *err)
 void dg_rotate(int n, int k, const float *rows, int stride, const float *q, float *out)
 {
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, k, k, 1, rows, stride, q, k, 0, out, k);
+}
+
+void dg_blas_threads(int n) { openblas_set_num_threads(n); }
+
+int dg_cholesky_double(int n, int stride, double *a)
+{
+    int info = 0;
+    dpotrf_("L", &n, a, &stride, &info);
+    return info;
+}
+
+void dg_cholesky_invert_double(int n, int stride, double *a)
+{
+    int info = 0; /* a factor with a positive diagonal has an inverse */
+    dpotri_("L", &n, a, &stride, &info);
 }
 
 const char *dg_blas_core(void) { return openblas_get_corename(); }

@@ -1,5 +1,6 @@
 /* blas.h - the only door to BLAS and LAPACK. One thread per call, from before main: rows and tiles
- * are the parallelism here, and threaded BLAS inside threaded rows is 10 to 30 times slower. */
+ * are the parallelism here, and threaded BLAS inside threaded rows is 10 to 30 times slower. Only
+ * linalg/ asks for more, around one large matrix. */
 #ifndef DG_DENSE_BLAS_H
 #define DG_DENSE_BLAS_H
 #include "base/status.h"
@@ -34,6 +35,22 @@ dg_status dg_eigen(int k, double *a, double *value, dg_err *err);
 
 /** out (n, k) = rows (n, k) * q (k, k)^T, all row-major with the given row strides. LOCAL. */
 void dg_rotate(int n, int k, const float *rows, int stride, const float *q, float *out);
+
+/** Threads of each BLAS call from now on, in the whole process; back to 1 when done. LOCAL, not
+ *  thread-safe. */
+void dg_blas_threads(int n);
+
+/**
+ * Cholesky factor of a large positive definite matrix in place. LOCAL. n^3/3 flops.
+ * @param[in,out] a  column j is a + j stride; its lower triangle is read and replaced
+ * Returns 0, or k where the leading minor of order k is not positive.
+ * Source  LAPACK dpotrf.
+ */
+int dg_cholesky_double(int n, int stride, double *a);
+
+/** Inverse of the matrix whose factor dg_cholesky_double left, lower triangle, in place. LOCAL.
+ *  2 n^3/3 flops. Source LAPACK dpotri. */
+void dg_cholesky_invert_double(int n, int stride, double *a);
 
 /** Core BLAS computes on ("SkylakeX"). LOCAL. */
 const char *dg_blas_core(void);
