@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "base/stop.h"
 #include "base/strings.h"
 #include "base/text.h"
 #include "base/version.h"
@@ -21,7 +22,6 @@
 /* A job: parse it, run its stages. */
 #include "job/config.h"
 #include "job/recommend.h"
-#include "job/signals.h"
 #include "job/stages.h"
 #include "job/tables.h"
 #include "job/work.h"

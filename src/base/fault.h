@@ -1,7 +1,8 @@
 /* fault.h - named places that fail on demand, so that tests can sweep every failure.
  *
  * DAOGOU_FAULT=site:rank:nth makes the nth visit (from 1) of `site` on `rank` fail, once.
- * A site whose name ends in ".kill" kills the process there with SIGKILL instead.
+ * A site whose name ends in ".kill" kills the process there with SIGKILL instead, one that ends in
+ * ".hang" never comes back.
  * Sites: dg_fault_sites(); docs/operations.md lists what each one stands for. */
 #ifndef DG_BASE_FAULT_H
 #define DG_BASE_FAULT_H

@@ -1,10 +1,10 @@
 #include "base/fault.h"
+#include "base/stop.h"
 #include "base/version.h"
 #include "cli/blas_core.h"
 #include "cli/job_input.h"
 #include "cli/line.h"
 #include "dense/blas.h"
-#include "job/signals.h"
 
 #include <omp.h>
 #include <stdio.h>
@@ -93,7 +93,7 @@ static int run_with_peers(dg_cli *cli, int *argc, char ***argv)
     dg_comm_init(&world, MPI_COMM_WORLD);
     dg_fault_rank(world.rank);
     dg_log_setup(world.rank, cli->level);
-    dg_signals_catch();
+    dg_stop_catch(world.rank == 0);
     share_processors(&world);
     log_start();
     cli->comm = &world;

@@ -1,5 +1,7 @@
 #include "comm/comm.h"
 
+#include "base/stop.h"
+
 #include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -43,8 +45,17 @@ int dg_comm_node_size(const dg_comm *c)
 
 void dg_comm_free(dg_comm *c) { MPI_Comm_free(&c->comm); }
 
+/* Any place where all may fail together is a place to stop, once work may be left (base/stop.h). */
+static dg_status or_stopped(dg_status mine, dg_err *err)
+{
+    if (mine != DG_OK || !dg_stop_now()) return mine;
+    mine = DG_FAIL(err, DG_ERR_AGAIN, "stopped by %s", dg_stop_name(dg_stop_asked()));
+    return dg_err_hint(err, mine, "run the same command again: what was finished is kept");
+}
+
 dg_status dg_agree(const dg_comm *c, dg_status mine, dg_err *err)
 {
+    mine = or_stopped(mine, err);
     struct {
         int code, rank;
     } own = {(int)mine, c->rank}, worst;

@@ -30,7 +30,8 @@ void dg_mpi(int code, const dg_comm *c, const char *what);
 /**
  * Make one rank's failure everybody's: the worst status wins, the lowest rank among equals, and
  * its text, hint and rank replace `err` everywhere. An error agreed on once keeps the rank it came
- * from when it is agreed on again. COLLECTIVE.
+ * from when it is agreed on again. A rank that is to stop (dg_stop_now) fails with DG_ERR_AGAIN.
+ * COLLECTIVE.
  * Cost  one small all-reduce; broadcasts of the record on failure only.
  */
 dg_status dg_agree(const dg_comm *c, dg_status mine, dg_err *err);

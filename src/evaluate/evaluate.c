@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/stop.h"
 #include "comm/tree.h"
 #include "evaluate/rank.h"
 
@@ -163,7 +164,7 @@ static dg_status judge_local(const dg_comm *c, dg_work *w, dg_err *err)
 {
     const dg_run run = dg_shards_run(w->d->users.n, c->rank, c->size);
     dg_status st = prepare_work(c, w, err);
-    for (int s = run.begin; st == DG_OK && s < run.end; s++)
+    for (int s = run.begin; st == DG_OK && s < run.end && !dg_stop_now(); s++)
         st = judge_shard(w, w->d->users.begin[s], w->d->users.begin[s + 1], err);
     return st;
 }

@@ -174,7 +174,7 @@ dg_status dg_checkpoint_resume(const dg_comm *c, const dg_model_class *class, dg
             *found = true;
             return DG_OK;
         }
-        if (st == DG_ERR_NOMEM) return st;
+        if (st == DG_ERR_NOMEM || st == DG_ERR_AGAIN) return st;
         dg_log(DG_LOG_WARN, "checkpoint-skipped", "passing over a checkpoint: %s", err->text);
     }
     return DG_OK;

@@ -4,7 +4,8 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "job/signals.h"
+#include "base/stop.h"
+#include "job/walltime.h"
 #include "store/open.h"
 
 #include <math.h>
@@ -12,19 +13,30 @@
 
 static double total(dg_loss l) { return l.observed + l.unobserved + l.regularization; }
 
+/* How far the state is safe, and what it takes to bring it further. */
+typedef struct dg_pace {
+    int64_t saved;      /* sweep of the newest checkpoint; the state before the first needs none */
+    double since;       /* when that was */
+    double sweep_takes; /* seconds of the last one; 0: not known yet */
+    double save_takes;
+} dg_pace;
+
 /* What all ranks do after a sweep, agreed in one reduction. */
 typedef struct dg_pause {
-    bool stop;       /* somebody was asked to stop */
+    int64_t stop;    /* why to: DG_STOP_… */
     bool checkpoint; /* it is time for one */
 } dg_pause;
 
-static dg_pause agree_pause(const dg_work *w, int64_t sweep, double since)
+static dg_pause agree_pause(const dg_work *w, const dg_pace *p)
 {
     const int64_t every = w->job->checkpoint.every;
     const double minutes = w->job->checkpoint.minutes;
-    int64_t wish[2] = {dg_stop_requested(), minutes > 0 && dg_now() - since > 60 * minutes};
+    int64_t stop = dg_stop_asked();
+    if (stop == DG_STOP_NO && dg_walltime_too_short(p->sweep_takes + p->save_takes))
+        stop = DG_STOP_CLOCK;
+    int64_t wish[2] = {stop, minutes > 0 && dg_now() - p->since > 60 * minutes};
     dg_max_int64(w->comm, wish, 2);
-    return (dg_pause){wish[0] != 0, wish[1] != 0 || (every > 0 && sweep % every == 0)};
+    return (dg_pause){wish[0], wish[1] != 0 || (every > 0 && w->training.sweep % every == 0)};
 }
 
 static dg_status resume(dg_work *w, const dg_identity *id, dg_err *err)
@@ -60,46 +72,65 @@ static void log_sweep(const dg_work *w, int64_t n_sweeps, dg_loss loss, double s
                   dg_show_seconds(seconds, spent, sizeof spent));
 }
 
-static dg_status one_sweep(dg_work *w, int64_t n_sweeps, dg_err *err)
+/* A sweep is left where it stands only when the state before it is on disk. */
+static dg_status one_sweep(dg_work *w, int64_t n_sweeps, dg_pace *p, dg_err *err)
 {
     const double started = dg_now();
     dg_loss loss;
+    dg_stop_allow(p->saved == w->training.sweep);
     dg_status st = w->class->sweep(w->model, &loss, err);
+    dg_stop_allow(false);
     if (st != DG_OK) return st;
     dg_fault("sweep.kill");
+    dg_fault("sweep.hang");
     if (!isfinite(total(loss)))
         return DG_FAIL(err, DG_ERR_NUMERIC, "the loss after sweep %lld is not finite",
                        (long long)w->training.sweep + 1);
     st = dg_agree(w->comm, dg_training_add(&w->training, loss, err), err);
-    if (st == DG_OK) log_sweep(w, n_sweeps, loss, dg_now() - started);
+    p->sweep_takes = dg_now() - started;
+    if (st == DG_OK) log_sweep(w, n_sweeps, loss, p->sweep_takes);
     return st;
 }
 
-static dg_status save_checkpoint(dg_work *w, const dg_identity *id, double *since, dg_err *err)
+static dg_status save_checkpoint(dg_work *w, const dg_identity *id, dg_pace *p, dg_err *err)
 {
     char folder[DG_WORK_PATH];
-    *since = dg_now();
-    return dg_checkpoint_write(w->comm, w->class, w->model, &w->training, id,
-                               dg_work_path(w, "checkpoints", folder), w->job->checkpoint.keep,
-                               err);
+    p->since = dg_now();
+    const dg_status st =
+        dg_checkpoint_write(w->comm, w->class, w->model, &w->training, id,
+                            dg_work_path(w, "checkpoints", folder), w->job->checkpoint.keep, err);
+    if (st == DG_OK) p->saved = w->training.sweep;
+    p->save_takes = dg_now() - p->since;
+    return st;
+}
+
+/* The text of an end that the next run goes on from. */
+static dg_status say_stopped(const dg_work *w, int64_t n_sweeps, const char *why, dg_err *err)
+{
+    const dg_status st = DG_FAIL(err, DG_ERR_AGAIN, "%s after sweep %lld of %lld, saved", why,
+                                 (long long)w->training.sweep, (long long)n_sweeps);
+    return dg_err_hint(err, st, "run the same command again to go on from there");
 }
 
 static dg_status all_sweeps(dg_work *w, const dg_identity *id, dg_err *err)
 {
     const int64_t n = w->class->sweeps(w->job->model.options);
-    double since = dg_now();
+    dg_stop_allow(false);
+    dg_pace pace = {.saved = w->training.sweep, .since = dg_now()};
     dg_status st = DG_OK;
     while (w->training.sweep < n && st == DG_OK) {
-        st = one_sweep(w, n, err);
-        if (st != DG_OK) break;
-        const dg_pause pause = agree_pause(w, w->training.sweep, since);
-        const bool last = w->training.sweep == n;
-        if (pause.stop || (pause.checkpoint && !last)) st = save_checkpoint(w, id, &since, err);
-        if (st == DG_OK && pause.stop && !last) {
-            st = DG_FAIL(err, DG_ERR_AGAIN, "stopped by a signal after sweep %lld of %lld, saved",
-                         (long long)w->training.sweep, (long long)n);
-            dg_err_hint(err, st, "run the same command again to go on from there");
+        char why[64];
+        st = one_sweep(w, n, &pace, err);
+        if (st == DG_ERR_AGAIN) {
+            snprintf(why, sizeof why, "%.60s", err->text); /* "stopped by …", as agreed */
+            return say_stopped(w, n, why, err);
         }
+        if (st != DG_OK) break;
+        const dg_pause pause = agree_pause(w, &pace);
+        const bool last = w->training.sweep == n;
+        if (pause.stop || (pause.checkpoint && !last)) st = save_checkpoint(w, id, &pace, err);
+        snprintf(why, sizeof why, "stopped by %s", dg_stop_name(pause.stop));
+        if (st == DG_OK && pause.stop && !last) st = say_stopped(w, n, why, err);
     }
     return st;
 }
@@ -128,9 +159,9 @@ static dg_status load_finished(dg_work *w, const dg_identity *id, bool *finished
     if (st == DG_ERR_DATA)
         st = dg_store_open(w->comm, path, "daogou-model", DG_MODEL_VERSION, &whole, err);
     dg_container_close(&whole);
-    if (st != DG_OK && st != DG_ERR_NOINPUT)
+    if (st != DG_OK && st != DG_ERR_NOINPUT && st != DG_ERR_AGAIN)
         dg_log(DG_LOG_WARN, "remake", "making model.h5 anew: %s", err->text);
-    return st == DG_ERR_NOMEM ? st : DG_OK;
+    return st == DG_ERR_NOMEM || st == DG_ERR_AGAIN ? st : DG_OK;
 }
 
 static dg_status train(dg_work *w, const dg_identity *id, dg_err *err)
@@ -163,6 +194,7 @@ dg_status dg_stage_train(dg_work *w, dg_err *err)
         st = w->class->create(w->comm, &w->data, w->job->model.options, (uint64_t)w->job->seed,
                               &w->model, err);
     if (st == DG_OK) st = train(w, &id, err);
+    dg_stop_allow(true);
     if (st == DG_OK)
         dg_work_record(w, "train", started, figures(w));
     else

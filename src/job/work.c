@@ -3,8 +3,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/stop.h"
 #include "base/version.h"
 #include "dense/blas.h"
+#include "job/walltime.h"
 #include "store/open.h"
 
 #include <dirent.h>
@@ -118,12 +120,15 @@ dg_status dg_work_open(const dg_comm *c, const dg_job *job, const char *folder, 
     dg_status st = out->folder == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory") : DG_OK;
     if (st == DG_OK) st = open_local(out, err);
     st = dg_agree(c, st, err);
+    if (st == DG_OK) dg_walltime_heed(c);
+    dg_stop_allow(st == DG_OK); /* but for training, nothing is lost by leaving */
     if (st != DG_OK) dg_work_close(out);
     return st;
 }
 
 void dg_work_close(dg_work *w)
 {
+    dg_stop_allow(false);
     if (w->class != NULL) w->class->destroy(&w->model);
     dg_dataset_free(&w->data);
     dg_training_free(&w->training);
@@ -195,7 +200,7 @@ dg_status dg_work_is_current(const dg_work *w, const char *name, const char *for
     dg_work_path(w, name, path);
     content[0] = '\0';
     dg_status st = dg_store_open(w->comm, path, format, version, &f, err);
-    if (st != DG_OK && st != DG_ERR_NOINPUT)
+    if (st != DG_OK && st != DG_ERR_NOINPUT && st != DG_ERR_AGAIN)
         dg_log(DG_LOG_WARN, "remake", "making %s anew: %s", name, err->text);
     if (st == DG_OK && dg_container_text(f, "/meta", "inputs", &found, err) == DG_OK &&
         strcmp(found, inputs) == 0) {
@@ -205,7 +210,9 @@ dg_status dg_work_is_current(const dg_work *w, const char *name, const char *for
     dg_free(found);
     dg_container_close(&f);
     dg_bcast(w->comm, content, DG_HEX_SIZE, 0);
-    return st == DG_ERR_NOMEM ? st : DG_OK; /* whatever else is wrong with it, it is made anew */
+    return st == DG_ERR_NOMEM || st == DG_ERR_AGAIN
+               ? st
+               : DG_OK; /* whatever else is wrong with it, it is made anew */
 }
 
 void dg_work_record(dg_work *w, const char *stage, double started, json_t *fields)
@@ -250,6 +257,7 @@ dg_status dg_work_write_json(const dg_work *w, const char *name, const json_t *j
 dg_status dg_work_finish(dg_work *w, dg_err *err)
 {
     char now[32];
+    dg_stop_allow(false); /* all is done */
     if (w->record != NULL) {
         json_object_set_new(w->record, "finished", json_string(dg_iso_time(now, sizeof now)));
         json_object_set_new(w->record, "seconds", json_real(dg_now() - w->started));

@@ -198,13 +198,64 @@ class Signals(Case):
                 self.assertEqual(ended.code, 75, ended)
                 told = [line for line in ended.lines if line.startswith("daogou run: ")]
                 self.assertEqual(len(told), 1, ended)
-                self.assertRegex(told[0], rf"stopped by a signal after sweep \d+ of {SWEEPS}, ")
+                self.assertRegex(told[0], rf"stopped by {number.name} after sweep \d+ of {SWEEPS}, ")
                 self.assertFalse(os.path.exists(f"{work}/model.h5"))
                 self.assert_nothing_half_written(work)
                 ended = self.succeeds("run", "ials.yaml", "--work", work, np=(2, 0, 3, 0, 2)[k])
                 sweep = told[0].split("sweep ")[1].split()[0]
                 self.assertIn(f"resuming after sweep {sweep}", ended.lines)
                 self.assertEqual(self.digests(work), whole["ials"])
+
+    def test_a_sweep_is_left_where_it_stands_once_the_one_before_is_saved(self):
+        # Exact solves of rows longer than they need to be: one sweep takes seconds.
+        slow = ("--set", "model.factors=300", "--set", "model.solver=cholesky", "--set",
+                "model.iterations=2")
+        process = start("run", "ials.yaml", "--work", "slow", *slow)
+        until = time.monotonic() + 30
+        while not os.path.exists("slow/dataset.h5") and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        ended = finish(process)
+        self.assertEqual(ended.code, 75, ended)
+        self.assertRegex(ended.err, "stopped by SIGTERM after sweep [01] of 2, saved")
+
+    def test_every_stage_can_be_stopped_and_goes_on(self):
+        process = start("run", "ials.yaml", "--work", "early")
+        until = time.monotonic() + 30
+        while not os.path.exists("early/log.jsonl") and time.monotonic() < until:
+            time.sleep(0.001)
+        process.send_signal(signal.SIGINT)
+        ended = finish(process)
+        self.assertEqual(ended.code, 75, ended)
+        self.assert_one_sentence(ended, "run", "stopped by SIGINT")
+        self.succeeds("run", "ials.yaml", "--work", "early", np=2)
+        self.assertEqual(self.digests("early"), whole["ials"])
+
+    def test_a_second_signal_ends_a_run_at_once(self):
+        # A hanging rank cannot come to a safe point; the launcher ends the others.
+        process = start("run", "ials.yaml", "--work", "twice", np=2,
+                        env={"DAOGOU_FAULT": "sweep.hang:1:3"})
+        until = time.monotonic() + 30
+        while len(checkpoints("twice")) < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(1)  # now it hangs in the third
+        for _ in range(2):
+            os.kill(process.pid, signal.SIGUSR1)
+            time.sleep(1.2)
+        ended = finish(process, 30)
+        self.assertEqual(ended.code, 75, ended)
+        self.assertEqual(ended.err.count("stopped at once by a second signal"), 1, ended)
+        self.succeeds("run", "ials.yaml", "--work", "twice")
+        self.assertEqual(self.digests("twice"), whole["ials"])
+
+    def test_the_end_of_the_jobs_time_needs_no_signal(self):
+        long = ("--set", "model.iterations=100000", "--set", "checkpoint.every=0")
+        ends = {"SLURM_JOB_END_TIME": str(int(time.time()) + 6)}
+        ended = run("run", "als.yaml", "--work", "walltime", *long, np=2, env=ends)
+        self.assertEqual(ended.code, 75, ended)
+        self.assert_one_sentence(ended, "run", "stopped by the end of the job's time after sweep ")
+        self.assertEqual(len(checkpoints("walltime")), 1)
 
     def test_a_launcher_that_is_terminated_leaves_something_to_resume(self):
         # Open MPI ends with 1, and may kill before a checkpoint: the one before is there.

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/spent.h"
+#include "base/stop.h"
 #include "comm/tree.h"
 #include "dense/blas.h"
 #include "models/als/system.h"
@@ -97,6 +98,7 @@ static void solve_share(dg_half *h, dg_als_workspace *w)
     dg_spent_mark();
 #pragma omp for schedule(dynamic, 16) nowait
     for (int64_t r = h->ratings->begin; r < h->ratings->end; r++) {
+        if (dg_stop_now()) continue; /* the half is given up where ranks agree after it */
         dg_als_row_loss *loss = h->loss == NULL ? NULL : h->loss + (r - h->ratings->begin);
         float *x = dg_matrix_row(h->solution, r);
         if (!dg_als_solve_row(h->side, dg_csr_row(h->ratings, r), w, x, loss)) {
