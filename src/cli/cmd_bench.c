@@ -70,16 +70,17 @@ static dg_status time_sweeps(dg_work *w, json_t *sweeps, double *best, dg_err *e
     *best = 0;
     for (int64_t k = 0; k < n && st == DG_OK; k++) {
         const double started = dg_now();
-        const int64_t sent = dg_comm_bytes_sent();
+        const dg_traffic before = dg_comm_traffic();
         dg_loss loss;
         st = w->class->sweep(w->model, &loss, err);
         const double seconds = dg_now() - started;
         if (st != DG_OK) break;
+        const dg_traffic moved = dg_traffic_since(dg_comm_traffic(), before);
         if (*best == 0 || seconds < *best) *best = seconds;
         const double total = loss.observed + loss.unobserved + loss.regularization;
         json_array_append_new(sweeps,
                               json_pack("{s:f, s:f, s:I}", "seconds", seconds, "loss", total,
-                                        "bytes_sent", (json_int_t)(dg_comm_bytes_sent() - sent)));
+                                        "bytes_sent", (json_int_t)dg_traffic_sent(&moved)));
         dg_log(DG_LOG_INFO, "bench", "sweep %lld: %.3f s, loss %.8g", (long long)k + 1, seconds,
                total);
     }

@@ -6,11 +6,43 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static int64_t bytes_sent;
+static dg_traffic traffic;
 
-void dg_comm__count(int64_t bytes) { bytes_sent += bytes; }
+void dg_comm__count(dg_traffic_kind kind, int64_t sent, int64_t received)
+{
+    traffic.sent[kind] += sent;
+    traffic.received[kind] += received;
+}
 
-int64_t dg_comm_bytes_sent(void) { return bytes_sent; }
+dg_traffic dg_comm_traffic(void) { return traffic; }
+
+dg_traffic dg_traffic_since(dg_traffic a, dg_traffic b)
+{
+    for (int k = 0; k < DG_TRAFFIC_KINDS; k++) {
+        a.sent[k] -= b.sent[k];
+        a.received[k] -= b.received[k];
+    }
+    return a;
+}
+
+void dg_traffic_sum(const dg_comm *c, dg_traffic *t)
+{
+    dg_sum_int64(c, t->sent, DG_TRAFFIC_KINDS);
+    dg_sum_int64(c, t->received, DG_TRAFFIC_KINDS);
+}
+
+int64_t dg_traffic_sent(const dg_traffic *t)
+{
+    int64_t n = 0;
+    for (int k = 0; k < DG_TRAFFIC_KINDS; k++) n += t->sent[k];
+    return n;
+}
+
+/* Every rank brings n bytes to an all-reduce and takes n from it. */
+static void count_reduction(const dg_comm *c, int64_t n)
+{
+    if (c->size > 1) dg_comm__count(DG_TRAFFIC_REST, n, n);
+}
 
 void dg_mpi(int code, const dg_comm *c, const char *what)
 {
@@ -60,6 +92,7 @@ dg_status dg_agree(const dg_comm *c, dg_status mine, dg_err *err)
         int code, rank;
     } own = {(int)mine, c->rank}, worst;
     dg_mpi(MPI_Allreduce(&own, &worst, 1, MPI_2INT, MPI_MAXLOC, c->comm), c, "error agreement");
+    count_reduction(c, sizeof own);
     if (worst.code == DG_OK) return DG_OK;
     int origin = err->rank >= 0 ? err->rank : c->rank; /* agreed on before, by all or by some */
     dg_mpi(MPI_Bcast(&origin, 1, MPI_INT, worst.rank, c->comm), c, "error origin");
@@ -81,34 +114,44 @@ dg_status dg_agree_same(const dg_comm *c, const char *what, int64_t value, dg_er
 void dg_sum_int64(const dg_comm *c, int64_t *v, int n)
 {
     dg_mpi(MPI_Allreduce(MPI_IN_PLACE, v, n, MPI_INT64_T, MPI_SUM, c->comm), c, "sum");
-    if (c->size > 1) dg_comm__count((int64_t)sizeof *v * n);
+    count_reduction(c, (int64_t)sizeof *v * n);
 }
 
 void dg_max_int64(const dg_comm *c, int64_t *v, int n)
 {
     dg_mpi(MPI_Allreduce(MPI_IN_PLACE, v, n, MPI_INT64_T, MPI_MAX, c->comm), c, "maximum");
-    if (c->size > 1) dg_comm__count((int64_t)sizeof *v * n);
+    count_reduction(c, (int64_t)sizeof *v * n);
 }
 
 int64_t dg_prefix_int64(const dg_comm *c, int64_t v)
 {
     int64_t before = 0;
     dg_mpi(MPI_Exscan(&v, &before, 1, MPI_INT64_T, MPI_SUM, c->comm), c, "prefix sum");
+    count_reduction(c, sizeof v);
     return c->rank == 0 ? 0 : before;
 }
 
 void dg_gather_int64(const dg_comm *c, const int64_t *mine, int n, int64_t *all)
 {
     dg_mpi(MPI_Allgather(mine, n, MPI_INT64_T, all, n, MPI_INT64_T, c->comm), c, "gather");
-    dg_comm__count((int64_t)sizeof *mine * n * (c->size - 1));
+    const int64_t bytes = (int64_t)sizeof *mine * n * (c->size - 1);
+    dg_comm__count(DG_TRAFFIC_REST, bytes, bytes);
 }
 
-void dg_bcast(const dg_comm *c, void *bytes, size_t n, int root)
+void dg_comm__bcast(const dg_comm *c, void *bytes, size_t n, int root, dg_traffic_kind kind)
 {
     const size_t step = (size_t)1 << 30; /* MPI counts are int */
     for (size_t at = 0; at < n; at += step) {
         const size_t part = n - at < step ? n - at : step;
         dg_mpi(MPI_Bcast((char *)bytes + at, (int)part, MPI_BYTE, root, c->comm), c, "broadcast");
     }
-    if (c->rank == root && c->size > 1) dg_comm__count((int64_t)n);
+    if (c->rank == root)
+        dg_comm__count(kind, (int64_t)n * (c->size - 1), 0);
+    else
+        dg_comm__count(kind, 0, (int64_t)n);
+}
+
+void dg_bcast(const dg_comm *c, void *bytes, size_t n, int root)
+{
+    dg_comm__bcast(c, bytes, n, root, DG_TRAFFIC_SUMS);
 }

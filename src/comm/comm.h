@@ -21,7 +21,7 @@ void dg_comm_init(dg_comm *c, MPI_Comm outer);
 /** COLLECTIVE. */
 void dg_comm_free(dg_comm *c);
 
-/** Ranks that share this rank's node. COLLECTIVE. */
+/** Ranks that share this rank's node, never a pretended one (node.h). COLLECTIVE. */
 int dg_comm_node_size(const dg_comm *c);
 
 /** Stop the whole job when an MPI call did not succeed; every MPI call goes through it. LOCAL. */
@@ -54,10 +54,37 @@ void dg_gather_int64(const dg_comm *c, const int64_t *mine, int n, int64_t *all)
 /** Broadcast any number of bytes from `root`. COLLECTIVE. */
 void dg_bcast(const dg_comm *c, void *bytes, size_t n, int root);
 
-/** Bytes this rank has sent to other ranks so far, by the operations of comm/. LOCAL. */
-int64_t dg_comm_bytes_sent(void);
+/* What travels between ranks, by what it is. The first two are the same for every run of the same
+ * job on the same ranks and nodes; docs/performance.md has their formulas. */
+typedef enum dg_traffic_kind {
+    DG_TRAFFIC_ROWS, /* factor rows, between nodes */
+    DG_TRAFFIC_SUMS, /* ordered sums (tree.h) and broadcasts */
+    DG_TRAFFIC_REST, /* sums of integers, agreement, exchange of records */
+    DG_TRAFFIC_KINDS
+} dg_traffic_kind;
 
-/** Count bytes sent by a collective of comm/ (for its own modules). LOCAL. */
-void dg_comm__count(int64_t bytes);
+/* Payload bytes of this rank: each byte that one rank has and another must get counts once as sent
+ * and once as received, whichever way the MPI library takes. Over all ranks sent = received. */
+typedef struct dg_traffic {
+    int64_t sent[DG_TRAFFIC_KINDS], received[DG_TRAFFIC_KINDS];
+} dg_traffic;
+
+/** Bytes of this rank so far. Everything that comm/ moves is counted, here alone. LOCAL. */
+dg_traffic dg_comm_traffic(void);
+
+/** a - b. LOCAL. */
+dg_traffic dg_traffic_since(dg_traffic a, dg_traffic b);
+
+/** Sum of all ranks' traffic, in place. COLLECTIVE. */
+void dg_traffic_sum(const dg_comm *c, dg_traffic *t);
+
+/** All kinds together. LOCAL. */
+int64_t dg_traffic_sent(const dg_traffic *t);
+
+/** Count what an operation of comm/ moved (for its own modules). LOCAL. */
+void dg_comm__count(dg_traffic_kind kind, int64_t sent, int64_t received);
+
+/** dg_bcast of a given kind (for comm's own modules). COLLECTIVE. */
+void dg_comm__bcast(const dg_comm *c, void *bytes, size_t n, int root, dg_traffic_kind kind);
 
 #endif

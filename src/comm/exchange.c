@@ -47,19 +47,21 @@ static void swap_records(const dg_comm *c, const char *send, size_t record,
     int used = 0;
     for (int r = 0; r < c->size; r++) {
         const size_t n = (size_t)recv_count[r] * record;
-        if (r == c->rank)
+        if (r == c->rank) {
             own_place = recv;
-        else
+        } else {
             used += post(c, false, recv, n, r, request + used);
+            dg_comm__count(DG_TRAFFIC_REST, 0, (int64_t)n);
+        }
         recv += n;
     }
     for (int r = 0; r < c->size; r++) {
         const size_t n = (size_t)send_count[r] * record;
-        if (r == c->rank)
+        if (r == c->rank) {
             own = send;
-        else {
+        } else {
             used += post(c, true, (char *)(uintptr_t)send, n, r, request + used);
-            dg_comm__count((int64_t)n);
+            dg_comm__count(DG_TRAFFIC_REST, (int64_t)n, 0);
         }
         send += n;
     }

@@ -217,14 +217,15 @@ dg_status dg_work_is_current(const dg_work *w, const char *name, const char *for
 
 void dg_work_record(dg_work *w, const char *stage, double started, json_t *fields)
 {
-    int64_t peak = (int64_t)dg_peak_rss(), total = peak, sent = dg_comm_bytes_sent();
+    int64_t peak = (int64_t)dg_peak_rss(), total = peak;
+    dg_traffic traffic = dg_comm_traffic();
     dg_max_int64(w->comm, &peak, 1);
     dg_sum_int64(w->comm, &total, 1);
-    dg_sum_int64(w->comm, &sent, 1);
+    dg_traffic_sum(w->comm, &traffic);
     if (w->record == NULL) return;
     if (fields == NULL) fields = json_object();
     json_object_set_new(fields, "seconds", json_real(dg_now() - started));
-    json_object_set_new(fields, "bytes_sent", json_integer(sent));
+    json_object_set_new(fields, "bytes_sent", json_integer(dg_traffic_sent(&traffic)));
     json_object_set_new(fields, "peak_bytes_of_a_rank", json_integer(peak));
     json_object_set_new(fields, "peak_bytes_of_all_ranks", json_integer(total));
     json_object_set_new(w->record, stage, fields);

@@ -1,5 +1,7 @@
-#include "comm/comm.h"
+#include "comm/exchange.h"
+#include "comm/tree.h"
 
+#include "base/memory.h"
 #include "mpi_main.h"
 
 #include <stdio.h>
@@ -115,13 +117,45 @@ START_TEST(broadcast_reaches_everyone_and_is_counted)
     for (int root = 0; root < world.size; root++) {
         char bytes[1000];
         memset(bytes, world.rank == root ? 'x' : '.', sizeof bytes);
-        const int64_t before = dg_comm_bytes_sent();
+        const dg_traffic before = dg_comm_traffic();
         dg_bcast(&world, bytes, sizeof bytes, root);
-        const bool sender = world.rank == root && world.size > 1;
+        const dg_traffic moved = dg_traffic_since(dg_comm_traffic(), before);
+        const bool sender = world.rank == root;
         ck_assert_all(bytes[0] == 'x' && memcmp(bytes, bytes + 1, sizeof bytes - 1) == 0);
-        ck_assert_all((dg_comm_bytes_sent() > before) == sender);
+        ck_assert_all(moved.sent[DG_TRAFFIC_SUMS] == (sender ? 1000 * (world.size - 1) : 0));
+        ck_assert_all(moved.received[DG_TRAFFIC_SUMS] == (sender ? 0 : 1000));
+        ck_assert_all(dg_traffic_sent(&moved) == moved.sent[DG_TRAFFIC_SUMS]);
         dg_bcast(&world, NULL, 0, root);
     }
+}
+END_TEST
+
+START_TEST(what_is_sent_is_received)
+{
+    const int64_t counts[4] = {1, 2, 3, 4};
+    int64_t all[16], arrived[4], one = 1;
+    char records[10] = {0};
+    void *recv = NULL;
+    dg_tree *tree = NULL;
+    double sum[3];
+    const dg_traffic before = dg_comm_traffic();
+    dg_gather_int64(&world, counts, 4, all);
+    dg_sum_int64(&world, &one, 1);
+    ck_assert_all(dg_exchange(&world, records, 1, counts, &recv, arrived, &err) == DG_OK);
+    ck_assert_all(dg_tree_create(&world, 64, 3, &tree, &err) == DG_OK);
+    const dg_run run = dg_shards_run(64, world.rank, world.size);
+    for (int s = run.begin; s < run.end; s++) {
+        dg_tree_leaf(tree)[0] = s;
+        dg_tree_push(tree);
+    }
+    dg_tree_sum(tree, sum);
+    dg_traffic moved = dg_traffic_since(dg_comm_traffic(), before);
+    dg_traffic_sum(&world, &moved);
+    for (int k = 0; k < DG_TRAFFIC_KINDS; k++)
+        ck_assert_all(moved.sent[k] == moved.received[k] &&
+                      (moved.sent[k] > 0) == (world.size > 1 && k != DG_TRAFFIC_ROWS));
+    dg_tree_destroy(&tree);
+    dg_free(recv);
 }
 END_TEST
 
@@ -129,4 +163,4 @@ MPI_MAIN("agree", all_well_is_well, one_bad_rank_fails_all_with_its_text_and_hin
          the_worst_code_wins, the_lowest_rank_speaks_among_equals,
          agreeing_again_still_tells_the_first_rank, a_missing_hint_wipes_the_hints_of_others,
          arguments_that_differ_are_told, integers_are_summed_maximised_and_gathered,
-         broadcast_reaches_everyone_and_is_counted)
+         broadcast_reaches_everyone_and_is_counted, what_is_sent_is_received)

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static dg_err err;
 
@@ -63,6 +64,47 @@ START_TEST(published_rows_are_seen_everywhere)
 }
 END_TEST
 
+/* Every rank its own node: all rows but the own ones travel, once. */
+START_TEST(pretended_nodes_send_each_other_their_rows)
+{
+    dg_shards s = uneven(500);
+    dg_matrix m;
+    setenv("DAOGOU_NODE_SIZE", "1", 1);
+    ck_assert_all(dg_matrix_create(&world, &s, 3, &m, &err) == DG_OK);
+    unsetenv("DAOGOU_NODE_SIZE");
+    const int64_t own = m.own.end - m.own.begin;
+    for (int round = 0; round < 2; round++) {
+        const dg_traffic before = dg_comm_traffic();
+        write_own(&m, round);
+        dg_matrix_share(&m);
+        ck_assert_all(sees_all(&m, round));
+        const dg_traffic moved = dg_traffic_since(dg_comm_traffic(), before);
+        ck_assert_all(moved.received[DG_TRAFFIC_ROWS] == (500 - own) * 3 * 4);
+        ck_assert_all(moved.sent[DG_TRAFFIC_ROWS] == own * (world.size - 1) * 3 * 4);
+    }
+    dg_matrix_destroy(&m);
+    dg_shards_destroy(&s);
+}
+END_TEST
+
+START_TEST(a_matrix_of_own_rows_holds_no_others)
+{
+    dg_shards s = uneven(500);
+    dg_matrix m;
+    ck_assert_all(dg_matrix_create_own(&world, &s, 3, &m, &err) == DG_OK);
+    ck_assert_all(dg_matrix_row(&m, m.own.begin) == m.at && m.n_rows == 500);
+    write_own(&m, 1);
+    dg_matrix_share(&m);
+    bool good = true;
+    for (int64_t k = 0; k < (m.own.end - m.own.begin) * 3; k++)
+        good = good && m.at[k] == cell(m.own.begin + k / 3, (int)(k % 3), 1);
+    ck_assert_all(good);
+    dg_matrix_destroy(&m);
+    dg_shards_destroy(&s);
+    ck_assert_all(dg_alloc_live() == 0);
+}
+END_TEST
+
 START_TEST(own_rows_are_those_of_the_own_shards)
 {
     dg_shards s = uneven(1000);
@@ -115,5 +157,6 @@ START_TEST(there_are_as_many_nodes_as_promised)
 }
 END_TEST
 
-MPI_MAIN("matrix", published_rows_are_seen_everywhere, own_rows_are_those_of_the_own_shards,
+MPI_MAIN("matrix", published_rows_are_seen_everywhere, pretended_nodes_send_each_other_their_rows,
+         a_matrix_of_own_rows_holds_no_others, own_rows_are_those_of_the_own_shards,
          one_rank_out_of_memory_fails_all, there_are_as_many_nodes_as_promised)
