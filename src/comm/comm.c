@@ -117,6 +117,16 @@ void dg_sum_int64(const dg_comm *c, int64_t *v, int n)
     count_reduction(c, (int64_t)sizeof *v * n);
 }
 
+void dg_sum_scatter(const dg_comm *c, void *v, size_t width, const int *count)
+{
+    const MPI_Datatype type = width == 8 ? MPI_INT64_T : MPI_INT32_T;
+    dg_mpi(MPI_Reduce_scatter(MPI_IN_PLACE, v, count, type, MPI_SUM, c->comm), c, "scattered sum");
+    int64_t others = 0;
+    for (int r = 0; r < c->size; r++) others += r != c->rank ? count[r] : 0;
+    dg_comm__count(DG_TRAFFIC_REST, (int64_t)width * others,
+                   (int64_t)width * count[c->rank] * (c->size - 1));
+}
+
 void dg_max_int64(const dg_comm *c, int64_t *v, int n)
 {
     dg_mpi(MPI_Allreduce(MPI_IN_PLACE, v, n, MPI_INT64_T, MPI_MAX, c->comm), c, "maximum");

@@ -42,6 +42,11 @@ dg_status dg_agree_same(const dg_comm *c, const char *what, int64_t value, dg_er
 /** Element-wise sum, in place; integers, hence exact in any order. COLLECTIVE. */
 void dg_sum_int64(const dg_comm *c, int64_t *v, int n);
 
+/** Element-wise sum of which this rank gets its part: of v, cut into consecutive parts of count[r]
+ *  whole numbers of `width` (4 or 8) bytes for each rank r, the sum of part c->rank ends up at the
+ *  start of v. Exact in any order. COLLECTIVE. */
+void dg_sum_scatter(const dg_comm *c, void *v, size_t width, const int *count);
+
 /** Element-wise maximum, in place. COLLECTIVE. */
 void dg_max_int64(const dg_comm *c, int64_t *v, int n);
 

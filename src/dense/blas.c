@@ -28,6 +28,13 @@ void dg_gemm_tn_add(int n, int k, const float *a, const float *b, float *gram)
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, k, k, n, 1, a, k, b, k, 1, gram, k);
 }
 
+void dg_gemm_tn(int rows, int m, int n, const float *a, int a_stride, const float *b, int b_stride,
+                float *out, int out_stride)
+{
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, rows, 1, a, a_stride, b, b_stride, 0,
+                out, out_stride);
+}
+
 bool dg_cholesky_solve(int k, int stride, float *a, float *b)
 {
     /* Row-major lower is column-major upper: LAPACK's own order, nothing is transposed. */

@@ -13,6 +13,11 @@ void dg_syrk_add_double(int n, int k, const double *rows, double *gram);
 /** gram (k, k) += a (n, k)^T b (n, k), whole square, row-major. LOCAL. 2 n k^2 flops. */
 void dg_gemm_tn_add(int n, int k, const float *a, const float *b, float *gram);
 
+/** out (m, n) = a (rows, m)^T b (rows, n), row-major with the given row strides. LOCAL.
+ *  2 rows m n flops. */
+void dg_gemm_tn(int rows, int m, int n, const float *a, int a_stride, const float *b, int b_stride,
+                float *out, int out_stride);
+
 /**
  * Solve a x = b for symmetric positive definite a, by Cholesky. LOCAL. k^3/3 flops.
  * @param[in,out] a     (k, stride) lower triangle; the factor afterwards
