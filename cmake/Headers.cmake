@@ -1,7 +1,7 @@
 # At install: puts the headers of FROM below TO, but not those of the programs' folders, nor those
 # that say "Internal to", which only their own folder includes.
 file(GLOB_RECURSE headers RELATIVE ${FROM} ${FROM}/*.h)
-list(FILTER headers EXCLUDE REGEX "^(cli|serve)/")
+list(FILTER headers EXCLUDE REGEX "^(bench|cli|serve)/")
 foreach(header IN LISTS headers)
   file(STRINGS ${FROM}/${header} internal REGEX "Internal to " LIMIT_COUNT 1)
   if(NOT internal)

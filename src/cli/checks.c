@@ -55,17 +55,6 @@ static bool in_path(const char *program)
     return false;
 }
 
-/* Why a child failed: the line where this program says so, else the first with letters in it. */
-static const char *reason(dg_text *said)
-{
-    char *line = said->at == NULL ? NULL : strstr(said->at, "daogou ");
-    if (line == NULL) line = said->at;
-    while (line != NULL && *line != '\0' && strchr(" -\n", *line) != NULL) line++;
-    if (line == NULL) return "";
-    line[strcspn(line, "\n")] = '\0';
-    return line;
-}
-
 /* Nothing can be tested in a folder that is not there; the check of the folder says so. */
 static bool is_testable(const dg_checkup *with, dg_check *out)
 {
@@ -88,7 +77,7 @@ void dg_check_mpi(const dg_checkup *with, dg_check *out)
         advise(out, DG_BAD, "let daogou start itself: mount /proc, allow new processes");
     } else if (child.timed_out || child.exit_code != 0) {
         find(out, "%.100s, a process alone %s: %.150s", version,
-             child.timed_out ? "hangs" : "does not start", reason(&child.said));
+             child.timed_out ? "hangs" : "does not start", dg_child_reason(&child));
         advise(out, DG_BAD, "run `%.100s doctor-probe` and read what it says", with->self);
     } else {
         find(out, "%.100s, starts in %s", version,
@@ -146,13 +135,13 @@ void dg_check_threads(const dg_checkup *with, dg_check *out)
 static void judge_write(dg_child *child, dg_check *out)
 {
     if (!child->timed_out && child->exit_code == 0) {
-        find(out, "mpirun -n 2 writes and reads back %s", reason(&child->said));
+        find(out, "mpirun -n 2 writes and reads back %s", dg_child_reason(child));
         return;
     }
     if (child->timed_out)
         find(out, "mpirun -n 2: no end after %.0f s", child->seconds);
     else
-        find(out, "mpirun -n 2 fails: %.200s", reason(&child->said));
+        find(out, "mpirun -n 2 fails: %.200s", dg_child_reason(child));
     advise(out, DG_BAD, "%s",
            child->timed_out ? "try OMPI_MCA_io=romio321, or another file system for --work"
                             : "run `mpirun -n 2 daogou doctor-probe DIR` and read it all");

@@ -89,3 +89,13 @@ dg_status dg_child_run(char *const *argv, double seconds, dg_child *out, dg_err 
     out->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return out->said.failed ? DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", argv[0]) : DG_OK;
 }
+
+const char *dg_child_reason(dg_child *c)
+{
+    char *line = c->said.at == NULL ? NULL : strstr(c->said.at, "daogou ");
+    if (line == NULL) line = c->said.at;
+    while (line != NULL && *line != '\0' && strchr(" -\n", *line) != NULL) line++;
+    if (line == NULL) return "";
+    line[strcspn(line, "\n")] = '\0';
+    return line;
+}

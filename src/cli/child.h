@@ -21,4 +21,8 @@ typedef struct dg_child {
  */
 dg_status dg_child_run(char *const *argv, double seconds, dg_child *out, dg_err *err);
 
+/** What the child gave as its reason: its line that begins with "daogou ", else its first one.
+ *  Borrowed from out->said, which is cut there. LOCAL. */
+const char *dg_child_reason(dg_child *c);
+
 #endif

@@ -1,139 +1,189 @@
-/* cmd_bench.c - rates of this machine, of the kernels, and of sweeps on a job's own data. */
-#include "base/clock.h"
+/* cmd_bench.c - rates of this machine, of its kernels, of sweeps and of what ranks send. */
 #include "base/memory.h"
+#include "bench/kernels.h"
+#include "bench/peaks.h"
+#include "bench/sweeps.h"
+#include "cli/bench_scaling.h"
 #include "cli/command.h"
 #include "cli/in_work.h"
-#include "dense/measure.h"
-#include "dense/panel.h"
 
-#include <omp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-static json_t *peaks_json(const dg_peaks *p)
+static const dg_option rows[] = {
+    {.key = "csv",
+     .type = DG_OPT_TEXT,
+     .offset = offsetof(dg_bench_flags, csv),
+     .help = "Write the table to this file as CSV"},
+    {.key = "plot",
+     .type = DG_OPT_TEXT,
+     .offset = offsetof(dg_bench_flags, plot),
+     .help = "Draw the picture into this file as SVG"},
+    {.key = "ranks",
+     .type = DG_OPT_TEXT,
+     .offset = offsetof(dg_bench_flags, ranks),
+     .fallback = "1,2,4,8,16",
+     .help = "scaling: numbers of ranks, as in \"1,2,4\""},
+    {.key = "rounds",
+     .type = DG_OPT_INT,
+     .offset = offsetof(dg_bench_flags, rounds),
+     .fallback = "1",
+     .min = 1,
+     .max = 32,
+     .help = "scaling: run each number of ranks so often, taking turns"},
+    {.key = "quick",
+     .type = DG_OPT_BOOL,
+     .offset = offsetof(dg_bench_flags, quick),
+     .help = "Measure so shortly that rates mean little: to try it out"},
+};
+
+static dg_status cannot_create(const char *path, dg_err *err)
 {
-    return json_pack("{s:f, s:f, s:s}", "sgemm_flops", p->flops, "stream_bytes", p->bytes,
-                     "kernels", dg_panel()->name);
+    dg_err_errno(err, path, "cannot create");
+    return DG_ERR_CANTCREATE;
+}
+
+/* Whole or not at all would be too much for a picture; but a full disk is an error. */
+static dg_status write_text(const char *path, dg_text *text, dg_err *err)
+{
+    if (text->failed) return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", path);
+    FILE *file = fopen(path, "w");
+    if (file == NULL) return cannot_create(path, err);
+    const bool good = fwrite(text->at, 1, text->n, file) == text->n;
+    if (fclose(file) == 0 && good) return DG_OK;
+    return dg_err_errno(err, path, "cannot write");
+}
+
+/* Table and remarks, JSON, CSV and picture: whatever was asked for. */
+static dg_status deliver(const dg_cli *cli, const dg_report *r,
+                         void (*tell)(const dg_report *r, dg_text *out),
+                         void (*draw)(const dg_report *r, dg_text *svg), dg_err *err)
+{
+    const dg_bench_flags *f = cli->fields;
+    dg_text text = {0}, csv = {0}, svg = {0};
+    dg_status st = DG_OK;
+    if (f->csv[0] != '\0') {
+        dg_report_csv(r, &csv);
+        st = write_text(f->csv, &csv, err);
+    }
+    if (f->plot[0] != '\0' && st == DG_OK) {
+        draw(r, &svg);
+        st = write_text(f->plot, &svg, err);
+    }
+    if (st == DG_OK && cli->json) {
+        json_t *all = dg_report_json(r);
+        st = all == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory printing JSON")
+                         : dg_cli_print_json(all, err);
+    } else if (st == DG_OK) {
+        tell(r, &text);
+        if (text.failed)
+            st = DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a table");
+        else
+            fwrite(text.at, 1, text.n, stdout);
+    }
+    dg_text_free(&text);
+    dg_text_free(&csv);
+    dg_text_free(&svg);
+    return st;
+}
+
+static void tell_kernels(const dg_report *r, dg_text *out)
+{
+    char line[DG_PEAKS_LINE];
+    dg_text_add(out, "%s\n", dg_bench_peaks_line(r, line));
+    dg_report_table(r, out);
 }
 
 static dg_status bench_kernels(const dg_cli *cli, dg_err *err)
 {
-    dg_kernel_rate rate[DG_KERNEL_RATES];
-    dg_peaks peaks;
-    int n = 0;
-    dg_status st = dg_measure_peaks(&peaks, err);
-    if (st == DG_OK) st = dg_measure_kernels(rate, &n, err);
-    if (st != DG_OK) return st;
-    json_t *rates = json_array();
-    if (!cli->json)
-        printf("one core: sgemm %.0f GFLOP/s, stream %.1f GB/s, kernels %s\n"
-               "  %-14s %8s %8s %9s %9s %9s\n",
-               peaks.flops / 1e9, peaks.bytes / 1e9, dg_panel()->name, "kernel", "factors",
-               "entries", "GFLOP/s", "of sgemm", "GB/s");
-    for (int k = 0; k < n; k++) {
-        json_array_append_new(rates,
-                              json_pack("{s:s, s:i, s:i, s:f, s:f}", "kernel", rate[k].kernel,
-                                        "factors", rate[k].d, "entries", rate[k].n, "flops",
-                                        rate[k].flops, "bytes", rate[k].bytes));
-        if (!cli->json)
-            printf("  %-14s %8d %8d %9.1f %8.0f%% %9.1f\n", rate[k].kernel, rate[k].d, rate[k].n,
-                   rate[k].flops / 1e9, 100 * rate[k].flops / peaks.flops, rate[k].bytes / 1e9);
-    }
-    if (cli->json)
-        return dg_cli_print_json(
-            json_pack("{s:o, s:o}", "peaks", peaks_json(&peaks), "rates", rates), err);
-    json_decref(rates);
-    return DG_OK;
-}
-
-/* Work of a sweep as PERFORMANCE reckons it: both sides' Grams as full products. */
-static double reference_flops(const dg_work *w)
-{
-    const char *key = "factors";
-    char *config = NULL;
-    dg_err err;
-    long factors = 0;
-    static const char *const model[] = {"model", NULL};
-    if (dg_job_show(w->job, model, &config, &err) == DG_OK) {
-        const char *at = strstr(config, key);
-        if (at != NULL) sscanf(at + strlen(key), ": %ld", &factors);
-    }
-    dg_free(config);
-    return 4.0 * (double)w->data.n_train * (double)factors * (double)factors;
-}
-
-static dg_status time_sweeps(dg_work *w, json_t *sweeps, double *best, dg_err *err)
-{
-    const int64_t n = w->class->sweeps(w->job->model.options);
-    dg_status st = w->class->create(w->comm, &w->data, w->job->model.options,
-                                    (uint64_t)w->job->seed, &w->model, err);
-    *best = 0;
-    for (int64_t k = 0; k < n && st == DG_OK; k++) {
-        const double started = dg_now();
-        const dg_traffic before = dg_comm_traffic();
-        dg_loss loss;
-        st = w->class->sweep(w->model, &loss, err);
-        const double seconds = dg_now() - started;
-        if (st != DG_OK) break;
-        const dg_traffic moved = dg_traffic_since(dg_comm_traffic(), before);
-        if (*best == 0 || seconds < *best) *best = seconds;
-        const double total = loss.observed + loss.unobserved + loss.regularization;
-        json_array_append_new(sweeps,
-                              json_pack("{s:f, s:f, s:I}", "seconds", seconds, "loss", total,
-                                        "bytes_sent", (json_int_t)dg_traffic_sent(&moved)));
-        dg_log(DG_LOG_INFO, "bench", "sweep %lld: %.3f s, loss %.8g", (long long)k + 1, seconds,
-               total);
-    }
+    const dg_bench_flags *f = cli->fields;
+    dg_report r;
+    dg_status st = dg_bench_kernels(f->quick, &r, err);
+    if (st == DG_OK) st = deliver(cli, &r, tell_kernels, dg_bench_kernels_plot, err);
+    dg_report_free(&r);
     return st;
 }
 
 static dg_status bench_sweeps(const dg_cli *cli, dg_work *w, dg_err *err)
 {
-    dg_peaks peaks = {0};
-    json_t *sweeps = json_array();
-    double best = 0;
+    const dg_bench_flags *f = cli->fields;
+    dg_report r = {0};
     if (w->class == NULL) return dg_job_missing(w->job, "model.algorithm", err);
+    dg_bench_sweeps_of of = {.class = w->class,
+                             .data = &w->data,
+                             .options = w->job->model.options,
+                             .seed = (uint64_t)w->job->seed,
+                             .base_rss = (int64_t)dg_peak_rss(),
+                             .quick = f->quick};
     dg_status st = dg_work_data(w, err);
-    if (st == DG_OK)
-        st = dg_agree(w->comm, dg_measure_peaks(&peaks, err), err); /* all cores busy */
-    if (st == DG_OK) st = time_sweeps(w, sweeps, &best, err);
-    if (st == DG_OK && dg_cli_speaks(cli)) {
-        const int cores = w->comm->size * omp_get_max_threads();
-        const double multiple = best * cores * peaks.flops / reference_flops(w);
-        if (cli->json)
-            return dg_cli_print_json(json_pack("{s:o, s:o, s:f, s:i, s:f}", "peaks",
-                                               peaks_json(&peaks), "sweeps", sweeps, "best_seconds",
-                                               best, "cores", cores, "multiple", multiple),
-                                     err);
-        printf(
-            "best sweep %.3f s on %d cores of %.0f GFLOP/s: %.2f of the time of the Grams as full "
-            "products\n",
-            best, cores, peaks.flops / 1e9, multiple);
-    }
-    json_decref(sweeps);
+    if (st == DG_OK) st = dg_bench_sweeps(w->comm, &of, &r, err);
+    if (st == DG_OK && dg_cli_speaks(cli))
+        st = deliver(cli, &r, dg_bench_sweeps_text, dg_bench_sweeps_plot, err);
+    dg_report_free(&r);
+    return dg_agree(w->comm, st, err);
+}
+
+static dg_status bench_scaling(const dg_cli *cli, dg_err *err)
+{
+    dg_report r = {0};
+    dg_status st = dg_bench_scaling(cli, &r, err);
+    if (st == DG_OK) st = deliver(cli, &r, dg_bench_scaling_text, dg_bench_scaling_plot, err);
+    dg_report_free(&r);
     return st;
+}
+
+static bool is(const dg_cli *cli, const char *what, int n_args)
+{
+    return cli->n_args == n_args && strcmp(cli->args[0], what) == 0;
+}
+
+/* One core's kernels need no peers, and scaling starts them itself. */
+static bool needs_peers(const dg_cli *cli) { return is(cli, "als", 2); }
+
+/* Rank 0 says early what it could not write late. */
+static dg_status check_files(const dg_cli *cli, dg_err *err)
+{
+    const dg_bench_flags *f = cli->fields;
+    const char *const paths[] = {f->csv, f->plot};
+    dg_status st = DG_OK;
+    for (size_t k = 0; k < 2 && st == DG_OK && dg_cli_speaks(cli); k++) {
+        FILE *file = paths[k][0] == '\0' ? NULL : fopen(paths[k], "a");
+        if (file != NULL)
+            fclose(file);
+        else if (paths[k][0] != '\0')
+            st = cannot_create(paths[k], err);
+    }
+    return cli->comm == NULL ? st : dg_agree(cli->comm, st, err);
 }
 
 static dg_status run(const dg_cli *cli, dg_err *err)
 {
-    if (strcmp(cli->args[0], "kernels") == 0 && cli->n_args == 1)
-        return dg_cli_speaks(cli) ? bench_kernels(cli, err) : DG_OK;
-    if (strcmp(cli->args[0], "als") == 0 && cli->n_args == 2) {
+    const dg_status st = check_files(cli, err);
+    if (st != DG_OK) return st;
+    if (is(cli, "kernels", 1)) return bench_kernels(cli, err);
+    if (is(cli, "scaling", 2)) return bench_scaling(cli, err);
+    if (is(cli, "als", 2)) {
         dg_cli of_job = *cli;
         of_job.args++;
         of_job.n_args--;
         return dg_cli_in_work(&of_job, bench_sweeps, err);
     }
-    return DG_FAIL(err, DG_ERR_USAGE, "bench takes \"kernels\", or \"als\" and a job");
+    return DG_FAIL(err, DG_ERR_USAGE,
+                   "bench takes \"kernels\", or \"als\" or \"scaling\" and a job");
 }
 
 const dg_command dg_cmd_bench = {
     .name = "bench",
-    .arguments = "kernels | als JOB.yaml",
+    .arguments = "kernels | als JOB.yaml | scaling JOB.yaml",
     .summary = "rates of this machine and its kernels; of sweeps on a job's prepared data",
     .min_args = 1,
     .max_args = 2,
     .has_job = true,
     .has_peers = true,
+    .needs_peers = needs_peers,
+    .row = rows,
+    .n_rows = sizeof rows / sizeof *rows,
+    .fields_size = sizeof(dg_bench_flags),
     .run = run,
 };

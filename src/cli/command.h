@@ -17,6 +17,7 @@ typedef struct dg_command {
     int min_args, max_args;
     bool has_job;   /* takes --set, --work, --resume, --dry-run, --print-config, --help-keys */
     bool has_peers; /* runs on all ranks; otherwise MPI is never started */
+    bool (*needs_peers)(const dg_cli *cli); /* with has_peers: for this line? NULL: always. LOCAL */
     const dg_option *row; /* flags of its own; --exclude-seen is row "exclude_seen"; may be NULL */
     size_t n_rows, fields_size;
     /** Do it. COLLECTIVE where it has peers, else LOCAL. Results go to stdout, on rank 0 only. */

@@ -116,7 +116,8 @@ static int run_command(const dg_command *command, int argc, char **argv)
     } else if (cli.help) {
         if (rank_of_launcher() == 0) dg_cli_help(command);
         code = EXIT_SUCCESS;
-    } else if (command->has_peers && !dg_cli_asks_about_job(&cli)) {
+    } else if (command->has_peers && !dg_cli_asks_about_job(&cli) &&
+               (command->needs_peers == NULL || command->needs_peers(&cli))) {
         code = run_with_peers(&cli, &argc, &argv);
     } else {
         code = run_alone(&cli);

@@ -73,6 +73,21 @@ START_TEST(a_program_that_is_not_there_is_an_error)
 }
 END_TEST
 
+START_TEST(the_reason_is_our_own_sentence_or_else_the_first_one)
+{
+    dg_child ours = run("echo ----; echo banner; echo daogou train: no data; echo more", 30);
+    ck_assert_str_eq(dg_child_reason(&ours), "daogou train: no data");
+    dg_text_free(&ours.said);
+    dg_child theirs = run("echo; echo ---; echo '  not found'; echo more", 30);
+    ck_assert_str_eq(dg_child_reason(&theirs), "not found");
+    dg_text_free(&theirs.said);
+    dg_child silent = run("true", 30);
+    ck_assert_str_eq(dg_child_reason(&silent), "");
+    dg_text_free(&silent.said);
+}
+END_TEST
+
 UNIT_MAIN("child", what_a_child_says_and_how_it_ends_is_kept, a_signal_counts_as_128_and_its_number,
           a_child_that_hangs_is_stopped_with_its_own_children, output_without_end_is_cut,
-          a_program_that_is_not_there_is_an_error)
+          a_program_that_is_not_there_is_an_error,
+          the_reason_is_our_own_sentence_or_else_the_first_one)
