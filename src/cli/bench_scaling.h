@@ -8,7 +8,8 @@
 #include "cli/command.h"
 
 typedef struct dg_bench_flags {
-    char *csv, *plot, *ranks; /* ranks: "1,2,4" */
+    char *csv, *plot;
+    char *ranks, *sizes; /* "1,2,4" */
     int64_t rounds;
     bool quick;
 } dg_bench_flags;

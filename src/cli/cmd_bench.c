@@ -3,6 +3,7 @@
 #include "bench/kernels.h"
 #include "bench/peaks.h"
 #include "bench/sweeps.h"
+#include "bench/transfer.h"
 #include "cli/bench_scaling.h"
 #include "cli/command.h"
 #include "cli/in_work.h"
@@ -25,13 +26,18 @@ static const dg_option rows[] = {
      .offset = offsetof(dg_bench_flags, ranks),
      .fallback = "1,2,4,8,16",
      .help = "scaling: numbers of ranks, as in \"1,2,4\""},
+    {.key = "sizes",
+     .type = DG_OPT_TEXT,
+     .offset = offsetof(dg_bench_flags, sizes),
+     .fallback = "7,36",
+     .help = "exchange: sizes of the matrix in MB"},
     {.key = "rounds",
      .type = DG_OPT_INT,
      .offset = offsetof(dg_bench_flags, rounds),
-     .fallback = "1",
+     .fallback = "3",
      .min = 1,
      .max = 32,
-     .help = "scaling: run each number of ranks so often, taking turns"},
+     .help = "scaling, exchange: repeat each case so often, taking turns"},
     {.key = "quick",
      .type = DG_OPT_BOOL,
      .offset = offsetof(dg_bench_flags, quick),
@@ -133,13 +139,44 @@ static dg_status bench_scaling(const dg_cli *cli, dg_err *err)
     return st;
 }
 
+static dg_status read_sizes(const dg_bench_flags *f, dg_bench_transfer_of *out, dg_err *err)
+{
+    *out = (dg_bench_transfer_of){.rounds = (int)f->rounds};
+    for (const char *at = f->sizes; at != NULL;) {
+        const char *comma = strchr(at, ',');
+        const size_t n = comma == NULL ? strlen(at) : (size_t)(comma - at);
+        double size;
+        if (!dg_parse_double(at, n, &size) || size <= 0 || size > 1e5)
+            return DG_FAIL(err, DG_ERR_USAGE,
+                           "--sizes: expected numbers of MB up to 100000, found \"%.*s\"",
+                           (int)(n > 40 ? 40 : n), at);
+        if (out->n == DG_TRANSFER_SIZES)
+            return DG_FAIL(err, DG_ERR_USAGE, "--sizes: more than %d numbers", DG_TRANSFER_SIZES);
+        out->size[out->n++] = size * 1e6;
+        at = comma == NULL ? NULL : comma + 1;
+    }
+    return DG_OK;
+}
+
+static dg_status bench_exchange(const dg_cli *cli, dg_err *err)
+{
+    dg_bench_transfer_of of;
+    dg_report r = {0};
+    dg_status st = read_sizes(cli->fields, &of, err);
+    if (st == DG_OK) st = dg_bench_transfer(cli->comm, &of, &r, err);
+    if (st == DG_OK && dg_cli_speaks(cli))
+        st = deliver(cli, &r, dg_bench_transfer_text, dg_bench_transfer_plot, err);
+    dg_report_free(&r);
+    return dg_agree(cli->comm, st, err);
+}
+
 static bool is(const dg_cli *cli, const char *what, int n_args)
 {
     return cli->n_args == n_args && strcmp(cli->args[0], what) == 0;
 }
 
 /* One core's kernels need no peers, and scaling starts them itself. */
-static bool needs_peers(const dg_cli *cli) { return is(cli, "als", 2); }
+static bool needs_peers(const dg_cli *cli) { return is(cli, "als", 2) || is(cli, "exchange", 1); }
 
 /* Rank 0 says early what it could not write late. */
 static dg_status check_files(const dg_cli *cli, dg_err *err)
@@ -163,6 +200,7 @@ static dg_status run(const dg_cli *cli, dg_err *err)
     if (st != DG_OK) return st;
     if (is(cli, "kernels", 1)) return bench_kernels(cli, err);
     if (is(cli, "scaling", 2)) return bench_scaling(cli, err);
+    if (is(cli, "exchange", 1)) return bench_exchange(cli, err);
     if (is(cli, "als", 2)) {
         dg_cli of_job = *cli;
         of_job.args++;
@@ -170,13 +208,13 @@ static dg_status run(const dg_cli *cli, dg_err *err)
         return dg_cli_in_work(&of_job, bench_sweeps, err);
     }
     return DG_FAIL(err, DG_ERR_USAGE,
-                   "bench takes \"kernels\", or \"als\" or \"scaling\" and a job");
+                   "bench takes \"kernels\" or \"exchange\"; or \"als\" or \"scaling\" and a job");
 }
 
 const dg_command dg_cmd_bench = {
     .name = "bench",
-    .arguments = "kernels | als JOB.yaml | scaling JOB.yaml",
-    .summary = "rates of this machine and its kernels; of sweeps on a job's prepared data",
+    .arguments = "kernels | exchange | als JOB.yaml | scaling JOB.yaml",
+    .summary = "rates of this machine and its kernels; of sweeps and exchanges; speed-up",
     .min_args = 1,
     .max_args = 2,
     .has_job = true,

@@ -44,6 +44,15 @@ for solver in cholesky cg; do
         --set model.solver=$solver --csv als.csv --plot als.svg
     is "als: figures of $solver" check als "$out" als.csv als.svg $solver
 done
+for sizes in 0 1,,2 x ""; do
+    expect 64 "$@" -n 2 "$daogou" bench exchange --sizes "$sizes"
+done
+for ranks in 1 2 3; do
+    expect 0 "$@" -n $ranks "$daogou" bench exchange --sizes 1,2 --json --rounds 2 \
+        --csv exchange.csv --plot exchange.svg
+    is "exchange: figures of $ranks" check exchange "$out" exchange.csv exchange.svg $ranks
+done
+
 expect 0 "$daogou" bench scaling job.yaml --work work --quick --ranks 1,2,3 --rounds 2 --json \
     --csv scaling.csv --plot scaling.svg
 is "scaling: figures" check scaling "$out" scaling.csv scaling.svg

@@ -74,11 +74,26 @@ def scaling(report, _):
         assert n == 1 or r["sums_sent"] > 0
 
 
+def exchange(report, ranks):
+    nodes = int(ranks)
+    assert report["ranks"] == report["nodes"] == nodes and report["pretended"] == (nodes > 1)
+    assert [r["strategy"] for r in report["rows"]] == ["replicate", "rows"] * 2
+    moved = {}
+    for r in report["rows"]:
+        rows = int(r["matrix_bytes"] / 256) + 1
+        assert r["bytes"] == r["bytes_model"]  # exactly what the formula says
+        if r["strategy"] == "replicate":
+            assert r["bytes"] == rows * 256 * (nodes - 1)
+        moved[r["strategy"]] = r["bytes"]
+        assert ("hidden" in r) == (nodes > 1) and r["both_seconds"] > 0
+    assert nodes == 1 or 0 < moved["rows"] < moved["replicate"]
+
+
 if __name__ == "__main__":
     bench, document, table, picture = sys.argv[1:5]
     report = json.load(open(document))
     assert report["bench"] == bench
-    {"kernels": kernels, "als": als, "scaling": scaling}[bench](report, (sys.argv[5:] or [""])[0])
+    {"kernels": kernels, "als": als, "exchange": exchange, "scaling": scaling}[bench](report, (sys.argv[5:] or [""])[0])
     same_as_csv(report, table)
     svg = xml.dom.minidom.parse(picture).documentElement
     assert svg.tagName == "svg" and svg.getElementsByTagName("text")
