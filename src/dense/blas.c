@@ -23,6 +23,12 @@ void dg_syrk_add_double(int n, int k, const double *rows, double *gram)
     cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, k, n, 1, rows, k, 1, gram, k);
 }
 
+void dg_gram_columns_add_double(int n, int k, const double *rows, int first, int m, double *out)
+{
+    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, k, n, 1, rows + first, k, rows, k, 1,
+                out, k);
+}
+
 void dg_gemm_tn_add(int n, int k, const float *a, const float *b, float *gram)
 {
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, k, k, n, 1, a, k, b, k, 1, gram, k);
@@ -69,9 +75,16 @@ dg_status dg_eigen(int k, double *a, double *value, dg_err *err)
     return st;
 }
 
+void dg_multiply(int n, int k, int m, const float *rows, int stride, const float *q, float *out,
+                 int out_stride)
+{
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, m, k, 1, rows, stride, q, k, 0, out,
+                out_stride);
+}
+
 void dg_rotate(int n, int k, const float *rows, int stride, const float *q, float *out)
 {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, k, k, 1, rows, stride, q, k, 0, out, k);
+    dg_multiply(n, k, k, rows, stride, q, out, k);
 }
 
 void dg_blas_threads(int n) { openblas_set_num_threads(n); }

@@ -10,6 +10,10 @@
 /** gram (k, k) += rows (n, k)^T rows, lower triangle only, row-major. LOCAL. n k^2 flops. */
 void dg_syrk_add_double(int n, int k, const double *rows, double *gram);
 
+/** out (m, k) += columns [first, first + m) of rows (n, k), transposed, times rows; row-major.
+ * LOCAL. 2 n m k flops. */
+void dg_gram_columns_add_double(int n, int k, const double *rows, int first, int m, double *out);
+
 /** gram (k, k) += a (n, k)^T b (n, k), whole square, row-major. LOCAL. 2 n k^2 flops. */
 void dg_gemm_tn_add(int n, int k, const float *a, const float *b, float *gram);
 
@@ -37,6 +41,10 @@ bool dg_cholesky_solve(int k, int stride, float *a, float *b);
  * Source  LAPACK dsyevd.
  */
 dg_status dg_eigen(int k, double *a, double *value, dg_err *err);
+
+/** out (n, m) = rows (n, k) * q (m, k)^T, all row-major, rows and out with row strides. LOCAL. */
+void dg_multiply(int n, int k, int m, const float *rows, int stride, const float *q, float *out,
+                 int out_stride);
 
 /** out (n, k) = rows (n, k) * q (k, k)^T, all row-major with the given row strides. LOCAL. */
 void dg_rotate(int n, int k, const float *rows, int stride, const float *q, float *out);

@@ -111,13 +111,14 @@ static void feature_of(const ref_als *r, bool of_users, int64_t other, double *y
     if (r->biases) y[r->d - 1] = 1;
 }
 
-bool ref_als_row(const ref_als *r, bool of_users, int64_t at, double *x)
+static int64_t system_of(const ref_als *r, bool of_users, int64_t at, double *m, double *b)
 {
     const int d = r->d;
     const int64_t n_other = of_users ? r->n_items : r->n_users;
-    double *m = calloc((size_t)(d * d), sizeof *m), *y = calloc((size_t)d, sizeof *y);
+    double *y = calloc((size_t)d, sizeof *y);
     int64_t n = 0;
-    memset(x, 0, (size_t)d * sizeof *x);
+    memset(m, 0, (size_t)(d * d) * sizeof *m);
+    memset(b, 0, (size_t)d * sizeof *b);
     for (int64_t o = 0; o < n_other; o++) {
         const double v = value_at(r, of_users, at, o);
         double bias;
@@ -128,13 +129,104 @@ bool ref_als_row(const ref_als *r, bool of_users, int64_t at, double *x)
         const pair_terms t =
             r->law == REF_RATINGS ? (pair_terms){1, v - r->mean - bias} : terms_of(r, v);
         add_outer(d, t.in_matrix, y, m);
-        for (int k = 0; k < d; k++) x[k] += t.in_right_side * y[k];
+        for (int k = 0; k < d; k++) b[k] += t.in_right_side * y[k];
     }
     for (int k = 0; k < d; k++) m[k * d + k] += row_lambda(r, of_users, at);
-    const bool good = n == 0 || ref_solve(d, m, x);
+    free(y);
+    return n;
+}
+
+bool ref_als_row(const ref_als *r, bool of_users, int64_t at, double *x)
+{
+    double *m = calloc((size_t)(r->d * r->d), sizeof *m);
+    const int64_t n = system_of(r, of_users, at, m, x);
+    const bool good = n == 0 || ref_solve(r->d, m, x);
     free(m);
+    return good;
+}
+
+/* ---- one block of columns at a time ---- */
+
+void ref_als_scores(const ref_als *r, double *score)
+{
+    for (int64_t u = 0; u < r->n_users; u++)
+        for (int64_t i = 0; i < r->n_items; i++) {
+            const double *w = r->users + u * r->d, *h = r->items + i * r->d;
+            const int n = r->biases ? r->d - 1 : r->d;
+            double s = r->biases ? w[n] + h[n] : 0;
+            for (int k = 0; k < n; k++) s += w[k] * h[k];
+            score[u * r->n_items + i] = s;
+        }
+}
+
+/* alpha0 (F_p'F) x + lambda x_p, and the block of alpha0 F'F + lambda I, over all features. */
+static void start_block(const ref_als *r, bool of_users, int64_t at, int begin, int n, double *m,
+                        double *g)
+{
+    const int64_t n_other = of_users ? r->n_items : r->n_users;
+    const double *x = (of_users ? r->users : r->items) + at * r->d;
+    const double *features = of_users ? r->items : r->users;
+    for (int i = 0; i < n; i++) {
+        g[i] = row_lambda(r, of_users, at) * x[begin + i];
+        for (int j = 0; j < r->d; j++) {
+            double sum = 0;
+            for (int64_t o = 0; o < n_other && weight_of_all(r) != 0; o++)
+                sum += weight_of_all(r) * features[o * r->d + begin + i] * features[o * r->d + j];
+            g[i] += sum * x[j];
+            if (j >= begin && j < begin + n) m[i * n + j - begin] = sum;
+        }
+        m[i * n + i] += row_lambda(r, of_users, at);
+    }
+}
+
+bool ref_als_block(ref_als *r, bool of_users, int64_t at, int begin, int n, double *score)
+{
+    const int64_t n_other = of_users ? r->n_items : r->n_users;
+    double *x = (of_users ? r->users : r->items) + at * r->d + begin, bias;
+    double *m = calloc((size_t)(n * n), sizeof *m), *g = calloc((size_t)n, sizeof *g);
+    double *y = calloc((size_t)r->d, sizeof *y);
+    int64_t entries = 0;
+    start_block(r, of_users, at, begin, n, m, g);
+    for (int64_t o = 0; o < n_other; o++) {
+        const double v = value_at(r, of_users, at, o);
+        if (isnan(v)) continue;
+        entries++;
+        const double s = score[of_users ? at * r->n_items + o : o * r->n_items + at];
+        const pair_terms t = r->law == REF_RATINGS ? (pair_terms){1, v - r->mean} : terms_of(r, v);
+        feature_of(r, of_users, o, y, &bias);
+        add_outer(n, t.in_matrix, y + begin, m);
+        for (int k = 0; k < n; k++) g[k] += (t.in_matrix * s - t.in_right_side) * y[begin + k];
+    }
+    const bool good = entries == 0 || ref_solve(n, m, g);
+    if (entries == 0) memcpy(g, x, (size_t)n * sizeof *g);
+    for (int64_t o = 0; o < n_other; o++) {
+        feature_of(r, of_users, o, y, &bias);
+        for (int k = 0; k < n; k++)
+            score[of_users ? at * r->n_items + o : o * r->n_items + at] -= g[k] * y[begin + k];
+    }
+    for (int k = 0; k < n; k++) x[k] -= g[k];
+    free(m);
+    free(g);
     free(y);
     return good;
+}
+
+double ref_als_residual(const ref_als *r, bool of_users, int64_t at, int begin, int n)
+{
+    const int d = r->d;
+    const double *x = (of_users ? r->users : r->items) + at * d;
+    double *m = calloc((size_t)(d * d), sizeof *m), *b = calloc((size_t)d, sizeof *b);
+    double most = 0, size = 0;
+    if (system_of(r, of_users, at, m, b) > 0)
+        for (int i = begin; i < begin + n; i++) {
+            double left = b[i];
+            for (int j = 0; j < d; j++) left -= m[i * d + j] * x[j];
+            most = fmax(most, fabs(left));
+            size = fmax(size, fabs(b[i]));
+        }
+    free(m);
+    free(b);
+    return size == 0 ? most : most / size;
 }
 
 /* ---- losses, from what a pair weighs and aims at ---- */

@@ -43,6 +43,17 @@ bool ref_solve(int d, double *a, double *b);
 /** One row's solution from its law's published system; row `at` of the users, or of the items. */
 bool ref_als_row(const ref_als *r, bool of_users, int64_t at, double *x);
 
+/** Scores of all pairs without the mean: (n_users, n_items). */
+void ref_als_scores(const ref_als *r, double *score);
+
+/** One row's Newton step over columns [begin, begin + n), as iALS++ writes it (arXiv 2110.14044):
+ * from the scores, which follow. False if singular. */
+bool ref_als_block(ref_als *r, bool of_users, int64_t at, int begin, int n, double *score);
+
+/** How far a row is from solving those columns of its law's system, as a share of the right side.
+ */
+double ref_als_residual(const ref_als *r, bool of_users, int64_t at, int begin, int n);
+
 /** All of the loss, in its parts, from all pairs. */
 ref_loss ref_als_loss(const ref_als *r);
 

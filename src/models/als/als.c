@@ -6,6 +6,7 @@
 #include "comm/tree.h"
 #include "dense/scores.h"
 #include "models/als/basis.h"
+#include "models/als/blocks.h"
 #include "models/als/gram.h"
 #include "models/als/rows.h"
 
@@ -16,16 +17,17 @@ struct dg_model {
     const dg_comm *comm;
     const dg_dataset *data;
     const dg_als_options *options;
-    int d;              /* columns of a row: factors, and the bias */
-    dg_matrix users;    /* (n_users, d) */
-    dg_matrix items;    /* (n_items, d) */
-    double mean;        /* global mean of the training ratings */
-    double *gram;       /* (d, d) of the side last asked for; not kept up to date */
-    double *other;      /* (d, d) second Gram, for the loss */
-    float *base;        /* (d, d) unobserved_weight * Gram of the features, for row solves */
-    dg_als_basis basis; /* of the factor columns; k == 0 where the solver needs none */
-    float *diagonal;    /* (d,) what rows share in that basis */
-    float *average;     /* (d,) see rows.h */
+    int d;                 /* columns of a row: factors, and the bias */
+    dg_matrix users;       /* (n_users, d) */
+    dg_matrix items;       /* (n_items, d) */
+    double mean;           /* global mean of the training ratings */
+    double *gram;          /* (d, d) of the side last asked for; not kept up to date */
+    double *other;         /* (d, d) second Gram, for the loss */
+    float *base;           /* (d, d) unobserved_weight * Gram of the features, for row solves */
+    dg_als_basis basis;    /* of the factor columns; k == 0 where the solver needs none */
+    float *diagonal;       /* (d,) what rows share in that basis */
+    float *average;        /* (d,) see rows.h */
+    dg_als_blocks *blocks; /* of solver ialspp, else NULL */
 };
 
 static bool has_base(const dg_model *m) { return m->options->loss != DG_ALS_RATINGS; }
@@ -87,6 +89,7 @@ static dg_status allocate(dg_model *m, dg_err *err)
 static void destroy(dg_model **m)
 {
     if (*m == NULL) return;
+    dg_als_blocks_destroy(&(*m)->blocks);
     dg_matrix_destroy(&(*m)->users);
     dg_matrix_destroy(&(*m)->items);
     dg_free((*m)->gram);
@@ -97,6 +100,27 @@ static void destroy(dg_model **m)
     dg_free((*m)->average);
     dg_free(*m);
     *m = NULL;
+}
+
+/* What solving the users, or the items, reads; without what their rows share. */
+static dg_als_side side_of(const dg_model *m, bool users)
+{
+    const dg_als_options *o = m->options;
+    return (dg_als_side){.options = o,
+                         .features = users ? &m->items : &m->users,
+                         .observes = !users, /* once a sweep, after its last half */
+                         .reg = users ? o->reg_user : o->reg_item,
+                         .mean = m->mean,
+                         .biases = o->loss == DG_ALS_RATINGS && o->biases};
+}
+
+static dg_status create_blocks(dg_model *m, dg_err *err)
+{
+    const dg_dataset *d = m->data;
+    const dg_als_blocks_half half[2] = {
+        {side_of(m, true), &d->users, &d->train, &m->users},
+        {side_of(m, false), &d->items, &d->train_by_item, &m->items}};
+    return dg_als_blocks_create(m->comm, half, &m->blocks, err);
 }
 
 static dg_status create(const dg_comm *c, const dg_dataset *data, const void *options,
@@ -114,6 +138,7 @@ static dg_status create(const dg_comm *c, const dg_dataset *data, const void *op
     if (st == DG_OK) st = dg_matrix_create(c, &data->users, m->d, &m->users, err);
     if (st == DG_OK) st = dg_matrix_create(c, &data->items, m->d, &m->items, err);
     if (st == DG_OK && o->loss == DG_ALS_RATINGS) st = find_mean(m, err);
+    if (st == DG_OK && o->solver == DG_ALS_IALSPP) st = create_blocks(m, err);
     if (st == DG_OK)
         start_items(m, seed);
     else
@@ -122,18 +147,6 @@ static dg_status create(const dg_comm *c, const dg_dataset *data, const void *op
 }
 
 static int64_t sweeps(const void *options) { return ((const dg_als_options *)options)->iterations; }
-
-/* What solving the users, or the items, reads; without what their rows share. */
-static dg_als_side side_of(const dg_model *m, bool users)
-{
-    const dg_als_options *o = m->options;
-    return (dg_als_side){.options = o,
-                         .features = users ? &m->items : &m->users,
-                         .observes = !users, /* once a sweep, after its last half */
-                         .reg = users ? o->reg_user : o->reg_item,
-                         .mean = m->mean,
-                         .biases = o->loss == DG_ALS_RATINGS && o->biases};
-}
 
 /* For exact solves: publishes the features and refreshes the Gram base. COLLECTIVE. */
 static dg_status prepare_exact(dg_model *m, bool users, dg_als_side *out, dg_err *err)
@@ -208,14 +221,19 @@ static dg_status add_unobserved(dg_model *m, double counted_unseen, dg_loss *los
 
 static dg_status sweep(dg_model *m, dg_loss *loss, dg_err *err)
 {
-    dg_als_row_loss of_users, of_items;
+    dg_als_row_loss of[2]; /* users, items */
+    dg_status st;
     dg_spent_mark();
-    dg_status st = half_sweep(m, true, &of_users, err);
-    if (st == DG_OK) st = half_sweep(m, false, &of_items, err);
+    if (m->blocks != NULL) {
+        st = dg_als_blocks_sweep(m->blocks, m->mean, m->gram, of, err);
+    } else {
+        st = half_sweep(m, true, &of[0], err);
+        if (st == DG_OK) st = half_sweep(m, false, &of[1], err);
+    }
     if (st != DG_OK) return st;
-    *loss = (dg_loss){.observed = of_items.observed,
-                      .regularization = of_users.regularization + of_items.regularization};
-    if (has_base(m)) st = add_unobserved(m, of_items.counted_unseen, loss, err);
+    *loss = (dg_loss){.observed = of[1].observed,
+                      .regularization = of[0].regularization + of[1].regularization};
+    if (has_base(m)) st = add_unobserved(m, of[1].counted_unseen, loss, err);
     dg_spent_flush();
     return st;
 }

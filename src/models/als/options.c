@@ -3,7 +3,7 @@
 static const char *const losses[] = {"ials", "hkv", NULL};
 static const char *const confidences[] = {"none", "linear", "log", NULL};
 static const char *const compats[] = {"none", "implicit", "spark", "onedal", "hkv", NULL};
-static const char *const solvers[] = {"auto", "cholesky", "cg", NULL};
+static const char *const solvers[] = {"auto", "cholesky", "cg", "ialspp", NULL};
 
 /* What peers call the same thing (docs/algorithms/als.md). */
 static const char *const as_factors[] = {
@@ -18,6 +18,7 @@ static const char *const as_unobserved[] = {"alpha0", NULL};
 static const char *const as_confidence[] = {"confidence_scaling", NULL};
 static const char *const as_alpha[] = {"weight", NULL};
 static const char *const as_solver[] = {"solver_type", "linear_solver", NULL};
+static const char *const as_block[] = {"ialspp_subspace_dimension", NULL};
 static const char *const as_init[] = {"stddev", NULL};
 
 #define FIELD(f) offsetof(dg_als_options, f)
@@ -77,10 +78,17 @@ static const char *const as_init[] = {"stddev", NULL};
          .max = 1e3,                                                                               \
          .aliases = as_init,                                                                       \
          .help = "start: N(0, init_std^2 / factors)"},                                             \
+        {.key = "model.solver",                                                                    \
+         .type = DG_OPT_CHOICE,                                                                    \
+         .offset = FIELD(solver),                                                                  \
+         .fallback = "auto",                                                                       \
+         .choices = solvers,                                                                       \
+         .aliases = as_solver,                                                                     \
+         .help = "how a row is solved; auto: cholesky up to 32 factors, else cg"},                 \
     {                                                                                              \
-        .key = "model.solver", .type = DG_OPT_CHOICE, .offset = FIELD(solver), .fallback = "auto", \
-        .choices = solvers, .aliases = as_solver,                                                  \
-        .help = "how a row is solved; auto: cholesky up to 32 factors, else cg"                    \
+        .key = "model.block_size", .type = DG_OPT_INT, .offset = FIELD(block_size),                \
+        .fallback = "128", .min = 1, .max = 8192, .aliases = as_block,                             \
+        .help = "solver ialspp: columns of a block, at most factors"                               \
     }
 
 const dg_option dg_als__ials_options[DG_ALS_N_IALS] = {

@@ -17,7 +17,7 @@ typedef enum dg_als_compat {
     DG_ALS_COMPAT_HKV
 } dg_als_compat;
 
-typedef enum dg_als_solver { DG_ALS_AUTO, DG_ALS_CHOLESKY, DG_ALS_CG } dg_als_solver;
+typedef enum dg_als_solver { DG_ALS_AUTO, DG_ALS_CHOLESKY, DG_ALS_CG, DG_ALS_IALSPP } dg_als_solver;
 
 typedef struct dg_als_options {
     int64_t n_factors, iterations;
@@ -31,9 +31,10 @@ typedef struct dg_als_options {
     int compat;                     /* dg_als_compat */
     bool biases;                    /* user and item biases (ratings only) */
     int solver;                     /* dg_als_solver */
+    int64_t block_size;             /* columns of a block of ialspp, before the cut is made even */
 } dg_als_options;
 
-enum { DG_ALS_N_IALS = 14, DG_ALS_N_RATINGS = 9 };
+enum { DG_ALS_N_IALS = 15, DG_ALS_N_RATINGS = 10 };
 extern const dg_option dg_als__ials_options[DG_ALS_N_IALS],
     dg_als__ratings_options[DG_ALS_N_RATINGS];
 

@@ -13,8 +13,7 @@
 #include <omp.h>
 #include <string.h>
 
-/* lambda counts the positives only where Spark is asked for. */
-static double row_reg(const dg_als_side *s, dg_row row)
+double dg_als_lambda(const dg_als_side *s, dg_row row)
 {
     int64_t counted = row.n;
     if (s->options->compat == DG_ALS_SPARK) {
@@ -70,7 +69,7 @@ bool dg_als_solve_row(const dg_als_side *s, dg_row row, dg_als_workspace *w, flo
         memset(x, 0, d * sizeof *x);
         return true;
     }
-    const double reg = row_reg(s, row);
+    const double reg = dg_als_lambda(s, row);
     bool good = false;
     if (suits_cg(s, row, w)) {
         memcpy(w->x, x, d * sizeof *x);
@@ -136,18 +135,17 @@ static dg_status solve_own(dg_half *h, const char *what, dg_err *err)
     return st;
 }
 
-/* Sum the rows' losses in row order within a shard, then over the tree of shards. */
-static dg_status sum_loss(const dg_comm *c, const dg_shards *shards, const dg_half *h,
+dg_status dg_als_sum_loss(const dg_comm *c, const dg_shards *shards, const dg_als_row_loss *own,
                           dg_als_row_loss *out, dg_err *err)
 {
     dg_tree *tree = NULL;
     double sums[3];
     dg_status st = dg_agree(c, dg_tree_create(c, shards->n, 3, &tree, err), err);
     const dg_run run = dg_shards_run(shards->n, c->rank, c->size);
+    const dg_als_row_loss *loss = own;
     for (int k = run.begin; k < run.end && st == DG_OK; k++) {
         double *leaf = dg_tree_leaf(tree);
-        for (int64_t r = shards->begin[k]; r < shards->begin[k + 1]; r++) {
-            const dg_als_row_loss *loss = h->loss + (r - h->ratings->begin);
+        for (int64_t r = shards->begin[k]; r < shards->begin[k + 1]; r++, loss++) {
             leaf[0] += loss->observed;
             leaf[1] += loss->counted_unseen;
             leaf[2] += loss->regularization;
@@ -177,7 +175,7 @@ dg_status dg_als_solve_side(const dg_comm *c, const dg_als_side *s, const dg_sha
     dg_progress_end();
     st = dg_agree(c, st, err);
     dg_spent_lap(DG_PHASE_WAIT, 0, 0, 0);
-    if (st == DG_OK && loss != NULL) st = sum_loss(c, shards, &h, loss, err);
+    if (st == DG_OK && loss != NULL) st = dg_als_sum_loss(c, shards, h.loss, loss, err);
     dg_spent_lap(DG_PHASE_LOSS, 0, 0, 0);
     dg_free(h.loss);
     return st;

@@ -33,6 +33,10 @@ typedef struct dg_als_row_loss {
 
 typedef struct dg_als_workspace dg_als_workspace;
 
+/** lambda of a row as its law scales it; counts the positives only where Spark is asked for.
+ *  LOCAL, O(1), O(n) for Spark. */
+double dg_als_lambda(const dg_als_side *s, dg_row row);
+
 /** Are rows solved by CG, in the eigenbasis? LOCAL. */
 bool dg_als_wants_cg(const dg_als_options *o);
 
@@ -67,5 +71,10 @@ bool dg_als_solve_row(const dg_als_side *s, dg_row row, dg_als_workspace *w, flo
 dg_status dg_als_solve_side(const dg_comm *c, const dg_als_side *s, const dg_shards *shards,
                             const dg_csr *ratings, dg_matrix *solution, dg_als_row_loss *loss,
                             const char *what, dg_err *err);
+
+/** Sum of the own rows' losses (own rows,): in row order within a shard, then over the tree of
+ *  shards. COLLECTIVE. Errors DG_ERR_NOMEM, agreed. */
+dg_status dg_als_sum_loss(const dg_comm *c, const dg_shards *shards, const dg_als_row_loss *own,
+                          dg_als_row_loss *out, dg_err *err);
 
 #endif

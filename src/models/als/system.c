@@ -101,8 +101,7 @@ void dg_als__gather(const dg_als_side *s, dg_row row, int64_t first, int n, dg_a
     dg_spent_lap(DG_PHASE_GATHER, n, 0, (int64_t)n * w->d * (int64_t)sizeof(float));
 }
 
-/* Add the panel to the matrix and the right side. */
-static void accumulate(int n, dg_als_workspace *w)
+void dg_als__accumulate(int n, dg_als_workspace *w)
 {
     const float *left = w->panel;
     for (int k = 0; !w->plain && k < n; k++) {
@@ -129,8 +128,7 @@ static void start_matrix(const dg_als_side *s, double reg, dg_als_workspace *w)
     }
 }
 
-/* Factor and solve; a system singular in float gets a second try with a nudged diagonal. */
-static bool factor(dg_als_workspace *w)
+bool dg_als__factor(dg_als_workspace *w)
 {
     const size_t d = (size_t)w->d, width = (size_t)w->width;
     float top = 0;
@@ -150,10 +148,10 @@ bool dg_als__cholesky(const dg_als_side *s, dg_row row, double reg, dg_als_works
     for (int64_t first = 0; first < row.n; first += w->capacity) {
         const int n = dg_als__part(w, row, first);
         dg_als__gather(s, row, first, n, w);
-        accumulate(n, w);
+        dg_als__accumulate(n, w);
     }
     const int64_t d = w->d;
-    const bool good = factor(w);
+    const bool good = dg_als__factor(w);
     dg_spent_lap(DG_PHASE_FACTOR, 1, d * d * d / 3 + 2 * d * d, 0);
     return good;
 }

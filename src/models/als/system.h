@@ -32,6 +32,14 @@ static inline int dg_als__part(const dg_als_workspace *w, dg_row row, int64_t fi
 /** Fill panel, weights and pulls with entries [first, first + n). LOCAL. */
 void dg_als__gather(const dg_als_side *s, dg_row row, int64_t first, int n, dg_als_workspace *w);
 
+/** Add the panel's n entries to the matrix, and their pulls to the right side. LOCAL. n d^2 flops.
+ */
+void dg_als__accumulate(int n, dg_als_workspace *w);
+
+/** Factor w->matrix and solve for w->x; w->b stays. A system singular in float gets a second try
+ *  with a nudged diagonal. LOCAL. d^3/3 flops. False where it is not positive definite. */
+bool dg_als__factor(dg_als_workspace *w);
+
 /** Exact: assemble and factor. w->x is the solution. LOCAL. Cost n d^2 + d^3/3 flops. */
 bool dg_als__cholesky(const dg_als_side *s, dg_row row, double reg, dg_als_workspace *w);
 

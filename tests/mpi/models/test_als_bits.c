@@ -99,13 +99,16 @@ START_TEST(ranks_together_train_what_one_rank_trains_alone)
                                            "factors=5 compat=spark alpha=2 lambda=0.1",
                                            "factors=6 reg_exponent=0.5 reg_item=0.2",
                                            "factors=7 solver=cg",
-                                           "factors=40 compat=implicit alpha=0.1"};
+                                           "factors=40 compat=implicit alpha=0.1",
+                                           "factors=7 solver=ialspp block_size=3",
+                                           "factors=20 solver=ialspp block_size=16 loss=hkv"};
     dg_comm_init(&self, MPI_COMM_SELF);
     for (size_t k = 0; k < sizeof implicit / sizeof *implicit; k++)
         check_alike(&shop, &dg_ials_class, implicit[k], 3);
     check_alike(&shop, &dg_als_class, "factors=7", 3);
     check_alike(&shop, &dg_als_class, "factors=8 biases=false reg_exponent=0", 3);
     check_alike(&shop, &dg_als_class, "factors=7 solver=cg", 3);
+    check_alike(&shop, &dg_als_class, "factors=7 solver=ialspp block_size=3", 3);
     clean_up();
     dg_comm_free(&self);
 }
@@ -133,13 +136,45 @@ START_TEST(shapes_at_the_edge_train_alike)
 }
 END_TEST
 
+/* Blocks of 1, 16, 128 and all columns; an odd number of factors has none of them even. */
+START_TEST(blocks_of_any_size_train_alike)
+{
+    const made_shop one_item = {.n_users = 30, .n_items = 1, .train = everybody_likes_the_first};
+    const made_shop crowded = {.n_users = 40, .n_items = 30, .train = busy, .crowded = true};
+    const made_shop few = {.n_users = 12, .n_items = 9, .train = everybody_likes_the_first};
+    static const char *const sizes[] = {"factors=7 block_size=1",
+                                        "factors=7",
+                                        "factors=64 block_size=1",
+                                        "factors=64 block_size=16",
+                                        "factors=64",
+                                        "factors=100 block_size=16",
+                                        "factors=100 block_size=128",
+                                        "factors=513 block_size=128",
+                                        "factors=513 block_size=513"};
+    char text[80];
+    dg_comm_init(&self, MPI_COMM_SELF);
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        const dg_model_class *class = k % 2 == 0 ? &dg_ials_class : &dg_als_class;
+        snprintf(text, sizeof text, "%s solver=ialspp", sizes[k]);
+        check_alike(&few, class, text, 2);
+        if (k > 0) continue;
+        check_alike(&one_item, class, text, 2);
+        check_alike(&crowded, class, text, 2);
+    }
+    clean_up();
+    dg_comm_free(&self);
+}
+END_TEST
+
 START_TEST(threads_change_no_bit)
 {
     trained one, two, three;
     dg_comm_init(&self, MPI_COMM_SELF);
-    for (int k = 0; k < 4; k++) {
+    for (int k = 0; k < 6; k++) {
         const dg_model_class *class = k % 2 == 0 ? &dg_ials_class : &dg_als_class;
-        const char *options = k < 2 ? "factors=9 solver=cholesky" : "factors=9 solver=cg";
+        const char *options = k < 2   ? "factors=9 solver=cholesky"
+                              : k < 4 ? "factors=9 solver=cg"
+                                      : "factors=9 solver=ialspp block_size=4";
         omp_set_num_threads(1);
         ck_assert_all(train(&world, &shop, class, options, 3, &one));
         omp_set_num_threads(2);
@@ -178,11 +213,13 @@ START_TEST(a_saved_model_goes_on_to_the_same_bits_on_other_ranks)
 {
     trained whole, half, rest;
     dg_comm_init(&self, MPI_COMM_SELF);
-    for (int k = 0; k < 8; k++) {
+    for (int k = 0; k < 12; k++) {
         const dg_model_class *class = k % 2 == 0 ? &dg_ials_class : &dg_als_class;
         const dg_comm *first = k / 2 % 2 == 0 ? &world : &self;
         const dg_comm *then = first == &world ? &self : &world;
-        const char *text = k < 4 ? "factors=6 solver=cholesky" : "factors=6 solver=cg";
+        const char *text = k < 4   ? "factors=6 solver=cholesky"
+                           : k < 8 ? "factors=6 solver=cg"
+                                   : "factors=6 solver=ialspp block_size=2";
         ck_assert_all(train(&world, &shop, class, text, 4, &whole));
         ck_assert_all(train(first, &shop, class, text, 2, &half));
         /* A file of rank 0 alone is as good as everybody's. */
@@ -231,9 +268,10 @@ START_TEST(rows_without_ratings_are_zero_and_others_are_not)
 {
     trained t;
     run_factors f;
-    for (int k = 0; k < 2; k++) {
-        const dg_model_class *class = k == 0 ? &dg_ials_class : &dg_als_class;
-        ck_assert_all(train(&world, &shop, class, "factors=6", 2, &t));
+    for (int k = 0; k < 4; k++) {
+        const dg_model_class *class = k % 2 == 0 ? &dg_ials_class : &dg_als_class;
+        const char *text = k < 2 ? "factors=6" : "factors=6 solver=ialspp block_size=4";
+        ck_assert_all(train(&world, &shop, class, text, 2, &t));
         const char *path = file_of(&world, "model.h5");
         ck_assert_all(run_factors_read(&world, path, "mean", &f, &err) == DG_OK);
         ck_assert_all(f.n_users == shop.n_users && f.n_items == shop.n_items);
@@ -249,6 +287,6 @@ START_TEST(rows_without_ratings_are_zero_and_others_are_not)
 END_TEST
 
 MPI_MAIN("als bits", ranks_together_train_what_one_rank_trains_alone,
-         shapes_at_the_edge_train_alike, threads_change_no_bit,
+         shapes_at_the_edge_train_alike, blocks_of_any_size_train_alike, threads_change_no_bit,
          a_saved_model_goes_on_to_the_same_bits_on_other_ranks, another_seed_is_another_model,
          rows_without_ratings_are_zero_and_others_are_not)

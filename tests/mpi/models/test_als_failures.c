@@ -132,6 +132,12 @@ START_TEST(each_failing_allocation_of_ials_fails_all)
 }
 END_TEST
 
+START_TEST(each_failing_allocation_of_blocks_fails_all)
+{
+    check_every_allocation(&dg_ials_class, "factors=4 solver=ialspp block_size=2");
+}
+END_TEST
+
 /* ---- numbers ---- */
 
 /* Train until it fails; all ranks must tell the same row. */
@@ -153,7 +159,10 @@ static void check_names(const made_shop *shop, const dg_model_class *class, void
     ck_assert_all(dg_alloc_live() == 0);
 }
 
-static const char *const solvers[] = {"factors=4 solver=cholesky", "factors=4 solver=cg"};
+static const char *const solvers[] = {"factors=4 solver=cholesky", "factors=4 solver=cg",
+                                      "factors=4 solver=ialspp block_size=2"};
+
+enum { SOLVERS = sizeof solvers / sizeof *solvers };
 
 static void *solved_by(int solver, const dg_model_class *class, const char *more)
 {
@@ -165,7 +174,7 @@ static void *solved_by(int solver, const dg_model_class *class, const char *more
 START_TEST(an_infinite_weight_names_its_row)
 {
     const made_shop shop = {.n_users = USERS, .n_items = ITEMS, .train = one_infinite};
-    for (int k = 0; k < 2; k++)
+    for (int k = 0; k < SOLVERS; k++)
         check_names(&shop, &dg_ials_class, solved_by(k, &dg_ials_class, "confidence=linear"),
                     "users row 33:");
 }
@@ -174,7 +183,7 @@ END_TEST
 START_TEST(an_indefinite_system_names_its_row)
 {
     const made_shop shop = {.n_users = USERS, .n_items = ITEMS, .train = one_hated};
-    for (int k = 0; k < 2; k++)
+    for (int k = 0; k < SOLVERS; k++)
         check_names(&shop, &dg_ials_class, solved_by(k, &dg_ials_class, "compat=onedal"),
                     "users row 33:");
 }
@@ -184,7 +193,7 @@ END_TEST
 START_TEST(an_absurd_lambda_names_the_first_row)
 {
     const made_shop shop = {.n_users = USERS, .n_items = ITEMS, .train = drawn};
-    for (int k = 0; k < 2; k++) {
+    for (int k = 0; k < SOLVERS; k++) {
         dg_als_options *o = solved_by(k, &dg_als_class, "");
         o->reg_item = 1e300;
         check_names(&shop, &dg_als_class, o, "items row 0:");
@@ -277,6 +286,7 @@ START_TEST(a_model_of_another_shape_is_refused)
 END_TEST
 
 MPI_MAIN("als failures", each_failing_allocation_of_als_fails_all,
-         each_failing_allocation_of_ials_fails_all, an_infinite_weight_names_its_row,
-         an_indefinite_system_names_its_row, an_absurd_lambda_names_the_first_row,
-         a_loaded_nan_is_found_by_the_next_sweep, a_model_of_another_shape_is_refused)
+         each_failing_allocation_of_ials_fails_all, each_failing_allocation_of_blocks_fails_all,
+         an_infinite_weight_names_its_row, an_indefinite_system_names_its_row,
+         an_absurd_lambda_names_the_first_row, a_loaded_nan_is_found_by_the_next_sweep,
+         a_model_of_another_shape_is_refused)

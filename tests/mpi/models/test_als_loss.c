@@ -130,9 +130,9 @@ typedef struct run {
     void *options;
 } run;
 
-static const char *const solvers[] = {"cholesky", "cg"};
+static const char *const solvers[] = {"cholesky", "cg", "ialspp block_size=4"};
 
-enum { CHOLESKY, CG, SOLVERS };
+enum { CHOLESKY, CG, BLOCKS, SOLVERS };
 
 static void begin(int kind, int solver, run *r)
 {
@@ -229,8 +229,11 @@ START_TEST(no_sweep_raises_the_loss)
 {
     for (int kind = 0; kind < KINDS; kind++) {
         const double exact = descend(kind, CHOLESKY), steps = descend(kind, CG);
+        const double blocks = descend(kind, BLOCKS);
         ck_assert_msg(steps < 1.01 * exact, "%s: %g by cg, %g exactly", kinds[kind].name, steps,
                       exact);
+        ck_assert_msg(blocks < 1.01 * exact, "%s: %g by blocks, %g exactly", kinds[kind].name,
+                      blocks, exact);
     }
 }
 END_TEST

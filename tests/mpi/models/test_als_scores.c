@@ -57,6 +57,12 @@ static const struct {
     {&dg_als_class,
      "factors=16 lambda=0.05 nu=0.5 solver=cg",
      {.law = REF_RATINGS, .reg_user = 0.05, .reg_item = 0.05, .nu = 0.5, .biases = true}},
+    {&dg_als_class,
+     "factors=16 lambda=0.05 nu=0.5 solver=ialspp block_size=6",
+     {.law = REF_RATINGS, .reg_user = 0.05, .reg_item = 0.05, .nu = 0.5, .biases = true}},
+    {&dg_ials_class,
+     "factors=7 alpha0=0.3 lambda=0.05 nu=0.5 solver=ialspp block_size=4",
+     {.law = REF_IALS, .alpha0 = 0.3, .reg_user = 0.05, .reg_item = 0.05, .nu = 0.5}},
 };
 
 enum { KINDS = sizeof kinds / sizeof *kinds };
@@ -327,7 +333,7 @@ START_TEST(exported_factors_score_as_the_model_does)
         ck_assert_all(begin(&world, kind, NULL, &r));
         ck_assert_all(run_export(&world, r.class, r.model, path, &err) == DG_OK);
         ck_assert_all(run_factors_read(&world, path, "offset", &f, &err) == DG_OK);
-        const int n_factors[] = {7, 33, 7, 16};
+        const int n_factors[] = {7, 33, 7, 16, 16, 7};
         ck_assert_all(attribute(path, "similar_cols") == n_factors[kind]);
         ck_assert_all(attribute(path, "n_cols") == f.n_cols);
         ck_assert_all(f.n_cols == n_factors[kind] + (kinds[kind].ref.biases ? 2 : 0));

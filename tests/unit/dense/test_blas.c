@@ -254,6 +254,43 @@ static void check_rotate(int n, int k, const float *a, const float *b)
 START_TEST(rotating_multiplies_by_the_rows_of_q) { each_shape(check_rotate); }
 END_TEST
 
+/* Columns [1, k) of the square against all of it, then the same as a rectangle's rows. */
+static void check_columns(int n, int k, const float *a, const float *b)
+{
+    const int m = k > 1 ? k - 1 : 1, first = k - m, stride = m + 2;
+    double *rows = dg_alloc((size_t)(n * k), sizeof *rows);
+    double *sum = dg_alloc((size_t)(m * k), sizeof *sum);
+    float *q = dg_alloc((size_t)(m * k), sizeof *q);
+    float *out = dg_alloc((size_t)(n * stride), sizeof *out);
+    for (int x = 0; x < n * k; x++) rows[x] = (double)a[x];
+    for (int x = 0; x < m * k; x++) sum[x] = 1;
+    for (int x = 0; x < m * k; x++) q[x] = b[x % (n * k)];
+    dg_gram_columns_add_double(n, k, rows, first, m, sum);
+    dg_multiply(n, k, m, a, k, q, out, stride);
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < k; j++) {
+            double want = 1;
+            for (int r = 0; r < n; r++) want += rows[r * k + first + i] * rows[r * k + j];
+            ck_assert(fabs(sum[i * k + j] - want) < 1e-12 * (1 + n));
+        }
+    for (int r = 0; r < n; r++)
+        for (int c = 0; c < stride; c++) {
+            double want = 0, size = 0;
+            for (int j = 0; c < m && j < k; j++) {
+                want += rows[r * k + j] * (double)q[c * k + j];
+                size += fabs(rows[r * k + j] * (double)q[c * k + j]);
+            }
+            ck_assert(near((double)out[r * stride + c], want, size, k));
+        }
+    dg_free(rows);
+    dg_free(sum);
+    dg_free(q);
+    dg_free(out);
+}
+
+START_TEST(products_of_some_columns_are_sums_over_rows) { each_shape(check_columns); }
+END_TEST
+
 START_TEST(the_core_has_a_name) { ck_assert(strlen(dg_blas_core()) > 2); }
 END_TEST
 
@@ -261,4 +298,4 @@ UNIT_MAIN("blas", syrk_adds_the_lower_triangle, gemm_tn_adds_the_whole_square,
           cholesky_solves_what_is_definite, cholesky_refuses_what_is_not_definite,
           cholesky_refuses_what_is_not_finite, eigenvectors_are_rows_that_the_matrix_stretches,
           eigenvectors_without_memory_are_out_of_memory, rotating_multiplies_by_the_rows_of_q,
-          the_core_has_a_name)
+          products_of_some_columns_are_sums_over_rows, the_core_has_a_name)

@@ -41,7 +41,7 @@ START_TEST(defaults_are_as_documented)
     ck_assert(i.unobserved_weight == 0.1 && i.alpha == 1 && i.epsilon == 1);
     ck_assert(i.loss == DG_ALS_IALS && i.confidence == DG_ALS_NONE && i.compat == DG_ALS_OURS);
     ck_assert(r.n_factors == 64 && r.iterations == 15 && r.reg == 0.1 && r.reg_exponent == 1);
-    ck_assert(r.biases);
+    ck_assert(r.biases && i.block_size == 128 && r.block_size == 128);
 }
 END_TEST
 
@@ -64,36 +64,37 @@ END_TEST
 START_TEST(every_alias_finds_its_key)
 {
     static const char *const names[][2] = {
-        {"rank", "factors"},                    /* Spark */
-        {"nFactors", "factors"},                /* oneDAL */
-        {"n_components", "factors"},            /* irspack */
-        {"embedding_dim", "factors"},           /* Google */
-        {"embedding_size", "factors"},          /* LensKit */
-        {"features", "factors"},                /* LensKit */
-        {"k", "factors"},                       /* cmfrec, LIBMF */
-        {"num-latent", "factors"},              /* SMURFF */
-        {"NFactors", "factors"},                /* gorse */
-        {"n_factors", "factors"},               /* Surprise */
-        {"regParam", "regularization"},         /* Spark */
-        {"reg", "regularization"},              /* irspack */
-        {"lambda", "regularization"},           /* oneDAL */
-        {"lambda_", "regularization"},          /* cmfrec */
-        {"lam", "regularization"},              /* cmfrec */
-        {"nu", "reg_exponent"},                 /* irspack */
-        {"nu_star", "reg_exponent"},            /* irspack */
-        {"regularization_exp", "reg_exponent"}, /* Google */
-        {"maxIter", "iterations"},              /* Spark */
-        {"maxIterations", "iterations"},        /* oneDAL */
-        {"max_iter", "iterations"},             /* scikit-learn */
-        {"epochs", "iterations"},               /* LensKit */
-        {"train_epochs", "iterations"},         /* irspack */
-        {"iters", "iterations"},                /* SPLATT */
-        {"stddev", "init_std"},                 /* Google */
-        {"solver_type", "solver"},              /* irspack */
-        {"linear_solver", "solver"},            /* ALX */
-        {"alpha0", "unobserved_weight"},        /* irspack */
-        {"confidence_scaling", "confidence"},   /* irspack */
-        {"weight", "alpha"},                    /* LensKit */
+        {"rank", "factors"},                         /* Spark */
+        {"nFactors", "factors"},                     /* oneDAL */
+        {"n_components", "factors"},                 /* irspack */
+        {"embedding_dim", "factors"},                /* Google */
+        {"embedding_size", "factors"},               /* LensKit */
+        {"features", "factors"},                     /* LensKit */
+        {"k", "factors"},                            /* cmfrec, LIBMF */
+        {"num-latent", "factors"},                   /* SMURFF */
+        {"NFactors", "factors"},                     /* gorse */
+        {"n_factors", "factors"},                    /* Surprise */
+        {"regParam", "regularization"},              /* Spark */
+        {"reg", "regularization"},                   /* irspack */
+        {"lambda", "regularization"},                /* oneDAL */
+        {"lambda_", "regularization"},               /* cmfrec */
+        {"lam", "regularization"},                   /* cmfrec */
+        {"nu", "reg_exponent"},                      /* irspack */
+        {"nu_star", "reg_exponent"},                 /* irspack */
+        {"regularization_exp", "reg_exponent"},      /* Google */
+        {"maxIter", "iterations"},                   /* Spark */
+        {"maxIterations", "iterations"},             /* oneDAL */
+        {"max_iter", "iterations"},                  /* scikit-learn */
+        {"epochs", "iterations"},                    /* LensKit */
+        {"train_epochs", "iterations"},              /* irspack */
+        {"iters", "iterations"},                     /* SPLATT */
+        {"stddev", "init_std"},                      /* Google */
+        {"solver_type", "solver"},                   /* irspack */
+        {"linear_solver", "solver"},                 /* ALX */
+        {"alpha0", "unobserved_weight"},             /* irspack */
+        {"confidence_scaling", "confidence"},        /* irspack */
+        {"ialspp_subspace_dimension", "block_size"}, /* irspack */
+        {"weight", "alpha"},                         /* LensKit */
     };
     char key[64], canonical[64];
     size_t aliases = 0;
@@ -117,8 +118,8 @@ START_TEST(values_outside_their_range_are_refused)
         {"model.iterations", "-1"},       {"model.regularization", "-0.1"},
         {"model.regularization", "nan"},  {"model.reg_exponent", "2.1"},
         {"model.unobserved_weight", "x"}, {"model.epsilon", "0"},
-        {"model.loss", "ratings"},        {"model.compat", "Spark"},
-        {"model.confidence", "quadratic"}};
+        {"model.block_size", "0"},        {"model.loss", "ratings"},
+        {"model.compat", "Spark"},        {"model.confidence", "quadratic"}};
     for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
         dg_als_options o = defaults(IALS);
         ck_assert_msg(set(IALS, &o, wrong[k][0], wrong[k][1]) == DG_ERR_CONFIG, "%s", wrong[k][0]);
