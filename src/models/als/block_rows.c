@@ -1,5 +1,6 @@
 #include "models/als/block_rows.h"
 
+#include "base/memory.h"
 #include "base/spent.h"
 #include "models/als/weights.h"
 
@@ -11,13 +12,6 @@ enum { AHEAD = 8 };
 static bool is_rating(const dg_als_half *h)
 {
     return h->given.side.options->loss == DG_ALS_RATINGS;
-}
-
-static float *change_of(const dg_als_half *h, int64_t row) { return dg_matrix_row(&h->panel, row); }
-
-static float *feature_of(const dg_als_half *h, int64_t row)
-{
-    return dg_matrix_row(&h->panel, row) + h->widest;
 }
 
 static float *columns_of(const dg_als_half *h, const dg_als_block *block, int64_t row)
@@ -46,12 +40,12 @@ static void put_feature(const dg_als_half *h, const dg_als_block *block, int64_t
 
 void dg_als__show_features(dg_als_half *h, const dg_als_block *block, int64_t row)
 {
-    put_feature(h, block, row, feature_of(h, row));
+    put_feature(h, block, row, dg_matrix_row(&h->feature, row));
 }
 
 void dg_als__show_whole(dg_als_half *h, const dg_als_block *block, int64_t row)
 {
-    put(h, block, columns_of(h, block, row), change_of(h, row));
+    put(h, block, columns_of(h, block, row), dg_matrix_row(&h->change, row));
 }
 
 void dg_als__scores_start(dg_als_half *h, int64_t row)
@@ -63,17 +57,16 @@ void dg_als__scores_start(dg_als_half *h, int64_t row)
     for (int64_t k = 0; k < n; k++) score[k] = bias;
 }
 
-/* Panel rows of the entries, from `first` (the first row's change or feature) on, side by side. */
-static void gather(const dg_als_half *other, const float *first, const int32_t *index, int n,
-                   dg_als_workspace *w)
+/* Panel rows of the entries side by side. */
+static void gather(const dg_matrix *from, const int32_t *index, int n, dg_als_workspace *w)
 {
-    const size_t bytes = (size_t)w->width * sizeof(float), stride = (size_t)other->panel.n_cols;
+    const size_t bytes = (size_t)w->width * sizeof(float);
     for (int k = 0; k < n; k++) {
         if (k + AHEAD < n) {
-            const char *next = (const char *)(first + (size_t)index[k + AHEAD] * stride);
-            for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch(next + at);
+            const char *next = (const char *)dg_matrix_row(from, index[k + AHEAD]);
+            for (size_t at = 0; at < bytes; at += DG_ALIGN) __builtin_prefetch(next + at);
         }
-        memcpy(w->panel + (size_t)k * (size_t)w->width, first + (size_t)index[k] * stride, bytes);
+        memcpy(w->panel + (size_t)k * (size_t)w->width, dg_matrix_row(from, index[k]), bytes);
     }
     dg_spent_lap(DG_PHASE_GATHER, n, 0, (int64_t)n * (int64_t)bytes);
 }
@@ -99,7 +92,7 @@ void dg_als__scores_follow(dg_als_half *h, const dg_als_half *other, const dg_al
     put_feature(h, block, row, w->x);
     for (int64_t first = 0; first < entries.n; first += w->capacity) {
         const int n = dg_als__part(w, entries, first);
-        gather(other, change_of(other, 0), entries.index + first, n, w);
+        gather(&other->change, entries.index + first, n, w);
         add_scores(n, scores_of(h, row) + first, w);
     }
     dg_spent_lap(DG_PHASE_BLOCKS, 0, 2 * entries.n * w->d, 0);
@@ -167,7 +160,7 @@ static bool solve(dg_als_half *h, const dg_als_half *other, const dg_als_block *
     start(h, block, gram, row, (float)dg_als_lambda(&h->given.side, entries), w);
     for (int64_t first = 0; first < entries.n; first += w->capacity) {
         const int n = dg_als__part(w, entries, first);
-        gather(other, feature_of(other, 0), entries.index + first, n, w);
+        gather(&other->feature, entries.index + first, n, w);
         weigh(h, entries.value + first, score + first, n, w);
         dg_als__accumulate(n, w);
     }
@@ -175,7 +168,7 @@ static bool solve(dg_als_half *h, const dg_als_half *other, const dg_als_block *
     for (int64_t first = 0; good && first < entries.n; first += w->capacity) {
         const int n = dg_als__part(w, entries, first);
         if (entries.n > w->capacity) /* else it is still in place */
-            gather(other, feature_of(other, 0), entries.index + first, n, w);
+            gather(&other->feature, entries.index + first, n, w);
         add_scores(n, score + first, w);
     }
     return good;
@@ -195,7 +188,7 @@ void dg_als__block_solve(dg_als_half *h, const dg_als_half *other, const dg_als_
 #pragma omp critical
         h->first_bad = row < h->first_bad ? row : h->first_bad;
     }
-    put(h, block, w->x, change_of(h, row));
+    put(h, block, w->x, dg_matrix_row(&h->change, row));
     dg_spent_lap(DG_PHASE_BLOCKS, 1, 2 * entries.n * w->d + (int64_t)w->d * w->d * w->d / 3, 0);
 }
 

@@ -10,11 +10,12 @@ typedef struct dg_als_block { /* columns [begin, begin + n) of a row */
     bool biased;              /* the last column is the bias */
 } dg_als_block;
 
-/* One side between two steps. A row of its panel is [change | feature], `widest` floats each: what
- * the side's last step changed in its block, and the columns the other side is to solve against. */
+/* One side between two steps, and its two panels: written by the rows' owners, read by the other
+ * side, `widest` floats a row. */
 typedef struct dg_als_half {
     dg_als_blocks_half given;
-    dg_matrix panel; /* (n, 2 widest) written by its owners, read by the other side */
+    dg_matrix change;  /* what the side's last step changed in its block */
+    dg_matrix feature; /* the columns the other side is to solve against */
     int widest;
     float *score;   /* (entries,) x.f and the biases, without the mean; parallel to ratings */
     float *product; /* (own rows, widest) alpha0 (F_p'F) x; NULL for ratings */
@@ -31,7 +32,7 @@ void dg_als__scores_follow(dg_als_half *h, const dg_als_half *other, const dg_al
                            int64_t row, dg_als_workspace *w);
 
 /**
- * Solve the row's columns of the block; the change goes to its panel row and into its scores.
+ * Solve the row's columns of the block; the change goes to its panel and into its scores.
  * LOCAL.
  * @param[in] gram  (n, d) alpha0 F_p'F; NULL for ratings
  * Cost    n (b^2 + 6 b) + b^3/3 flops; n rows gathered. A row that cannot be solved is noted in

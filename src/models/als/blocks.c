@@ -107,9 +107,11 @@ dg_status dg_als_blocks_create(const dg_comm *c, const dg_als_blocks_half half[2
         st = allocate(b, err);
     }
     st = dg_agree(c, st, err);
-    for (int side = 0; side < 2 && st == DG_OK; side++)
-        st = dg_matrix_create(c, half[side].shards, 2 * b->half[side].widest, &b->half[side].panel,
-                              err);
+    for (int side = 0; side < 2; side++) {
+        dg_als_half *h = b == NULL ? NULL : &b->half[side];
+        if (st == DG_OK) st = dg_matrix_create(c, h->given.shards, h->widest, &h->change, err);
+        if (st == DG_OK) st = dg_matrix_create(c, h->given.shards, h->widest, &h->feature, err);
+    }
     if (st != DG_OK) dg_als_blocks_destroy(out);
     return st;
 }
@@ -119,7 +121,8 @@ void dg_als_blocks_destroy(dg_als_blocks **blocks)
     dg_als_blocks *b = *blocks;
     if (b == NULL) return;
     for (int side = 0; side < 2; side++) {
-        dg_matrix_destroy(&b->half[side].panel);
+        dg_matrix_destroy(&b->half[side].change);
+        dg_matrix_destroy(&b->half[side].feature);
         dg_free(b->half[side].score);
         dg_free(b->half[side].product);
         dg_free(b->half[side].loss);
@@ -210,7 +213,7 @@ static void pass_row(const dg_pass *p, int64_t row, dg_als_workspace *w)
     if (p->ends) dg_als__block_loss(h, row);
 }
 
-/* Which thread takes a row changes nothing. Afterwards the panel is everybody's. COLLECTIVE. */
+/* Which thread takes a row changes nothing. Afterwards its panels are everybody's. COLLECTIVE. */
 static void pass(const dg_pass *p)
 {
     const dg_csr *own = p->half->given.ratings;
@@ -231,7 +234,8 @@ static void pass(const dg_pass *p)
     }
     b->done += own->end - own->begin;
     dg_spent_mark();
-    dg_matrix_publish(&p->half->panel);
+    if (p->solve != NULL || p->whole != NULL) dg_matrix_share(&p->half->change);
+    if (p->show != NULL) dg_matrix_share(&p->half->feature);
     dg_spent_lap(DG_PHASE_EXCHANGE, own->end - own->begin, 0, 0);
 }
 

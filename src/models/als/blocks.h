@@ -49,8 +49,8 @@ void dg_als_blocks_destroy(dg_als_blocks **b);
  * @param[out] gram  (d, d) Gram matrix of the users after it; NULL for ratings
  * @param[out] loss  of users, then items
  *
- * Cost    n_ratings d (2 b + 8) + (n_users + n_items) d (6 d + b^2/3) flops; 12 d bytes received a
- *         node and row of the other nodes.
+ * Cost    n_ratings d (2 b + 20) + (n_users + n_items) d (4 d + b^2/3) flops; a node receives 12 d
+ *         bytes a row of the other nodes: 4 d to sum scores anew, changes and features.
  * Errors  DG_ERR_NUMERIC naming the first row that cannot be solved; agreed.
  */
 dg_status dg_als_blocks_sweep(dg_als_blocks *b, double mean, double *gram, dg_als_row_loss loss[2],

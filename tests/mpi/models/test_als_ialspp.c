@@ -239,8 +239,8 @@ END_TEST
 /* The factors as they are, of all ranks, in the reference's place. */
 static void look(shop *s)
 {
-    dg_matrix_publish(&s->users);
-    dg_matrix_publish(&s->items);
+    dg_matrix_share(&s->users);
+    dg_matrix_share(&s->items);
     for (int64_t k = 0; k < s->users.n_rows * s->ref.d; k++)
         s->ref.users[k] = (double)s->users.at[k];
     for (int64_t k = 0; k < s->items.n_rows * s->ref.d; k++)
