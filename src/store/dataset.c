@@ -1,54 +1,13 @@
 #include "store/dataset.h"
 
-#include "base/memory.h"
 #include "store/open.h"
-#include "store/writer.h"
+#include "store/sparse.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 static const char format[] = "daogou-dataset";
-
-/* Per own shard: rows for a pointer array (the last shard of all has one more), and entries. */
-static dg_status count_shards(const dg_comm *c, const dg_shards *shards, const dg_csr *m,
-                              int64_t **rows, int64_t **entries, dg_err *err)
-{
-    const dg_run run = dg_shards_run(shards->n, c->rank, c->size);
-    *rows = dg_alloc((size_t)(run.end - run.begin), sizeof **rows);
-    *entries = dg_alloc((size_t)(run.end - run.begin), sizeof **entries);
-    if (*rows == NULL || *entries == NULL)
-        return DG_FAIL(err, DG_ERR_NOMEM, "out of memory writing ratings");
-    for (int s = run.begin; s < run.end; s++) {
-        const int64_t from = shards->begin[s] - m->begin, to = shards->begin[s + 1] - m->begin;
-        (*rows)[s - run.begin] = to - from + (s == shards->n - 1);
-        (*entries)[s - run.begin] = m->ptr[to] - m->ptr[from];
-    }
-    return DG_OK;
-}
-
-static dg_status write_csr(const dg_comm *c, dg_writer *w, const char *name,
-                           const dg_shards *shards, dg_csr *m, dg_err *err)
-{
-    char path[128];
-    int64_t *rows, *entries;
-    dg_status st = count_shards(c, shards, m, &rows, &entries, err);
-    st = dg_agree(c, st, err);
-    if (st == DG_OK) {
-        const int64_t before = dg_prefix_int64(c, dg_csr_count(m));
-        for (int64_t r = 0; r <= m->end - m->begin; r++) m->ptr[r] += before;
-        snprintf(path, sizeof path, "ratings/%s/ptr", name);
-        dg_writer_array(w, path, &(dg_piece){DG_I64, 1, shards->n, rows, m->ptr});
-        for (int64_t r = 0; r <= m->end - m->begin; r++) m->ptr[r] -= before;
-        snprintf(path, sizeof path, "ratings/%s/index", name);
-        dg_writer_array(w, path, &(dg_piece){DG_I32, 1, shards->n, entries, m->index});
-        snprintf(path, sizeof path, "ratings/%s/value", name);
-        dg_writer_array(w, path, &(dg_piece){DG_F32, 1, shards->n, entries, m->value});
-    }
-    dg_free(rows);
-    dg_free(entries);
-    return st;
-}
 
 static void write_meta(dg_writer *w, const dg_dataset *d, const char *inputs, const char *config)
 {
@@ -70,7 +29,7 @@ dg_status dg_dataset_write(const dg_comm *c, dg_dataset *d, const char *path, co
                            const char *config, dg_err *err)
 {
     dg_writer *w = NULL;
-    dg_status st = dg_writer_create(c, path, format, DG_DATASET_VERSION, &w, err);
+    const dg_status st = dg_writer_create(c, path, format, DG_DATASET_VERSION, &w, err);
     if (st != DG_OK) return st;
     int64_t titles = d->item_title.n;
     dg_max_int64(c, &titles, 1);
@@ -78,14 +37,12 @@ dg_status dg_dataset_write(const dg_comm *c, dg_dataset *d, const char *path, co
     dg_writer_strings(w, "ids/user", &d->users, &d->user_id);
     dg_writer_strings(w, "ids/item", &d->items, &d->item_id);
     if (titles > 0) dg_writer_strings(w, "titles/item", &d->items, &d->item_title);
-    st = write_csr(c, w, "train/user", &d->users, &d->train, err);
-    if (st == DG_OK) st = write_csr(c, w, "train/item", &d->items, &d->train_by_item, err);
-    if (st == DG_OK) st = write_csr(c, w, "valid/user", &d->users, &d->valid, err);
-    if (st == DG_OK) st = write_csr(c, w, "test/user", &d->users, &d->test, err);
-    if (st == DG_OK) st = write_csr(c, w, "fold_in/user", &d->users, &d->fold_in, err);
-    if (st == DG_OK) return dg_writer_commit(&w, d->content, err);
-    dg_writer_abandon(&w);
-    return st;
+    dg_sparse_write(c, w, "ratings/train/user", &d->users, &d->train);
+    dg_sparse_write(c, w, "ratings/train/item", &d->items, &d->train_by_item);
+    dg_sparse_write(c, w, "ratings/valid/user", &d->users, &d->valid);
+    dg_sparse_write(c, w, "ratings/test/user", &d->users, &d->test);
+    dg_sparse_write(c, w, "ratings/fold_in/user", &d->users, &d->fold_in);
+    return dg_writer_commit(&w, d->content, err);
 }
 
 static dg_status load_shards(const dg_container *f, const char *array, dg_shards *out, dg_err *err)
@@ -102,30 +59,6 @@ static dg_status load_shards(const dg_container *f, const char *array, dg_shards
                    array);
 }
 
-/* The own rows' offsets, made to start at 0 and closed by the own entries' count. Every step is
- * checked: a reader trusts nothing. */
-static dg_status load_offsets(const dg_container *f, const char *array, dg_run run, int64_t n,
-                              int64_t n_entries, int64_t **out, dg_err *err)
-{
-    int64_t *stored = NULL, rows = 0;
-    *out = dg_alloc((size_t)n + 1, sizeof **out);
-    if (*out == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", array);
-    dg_status st =
-        dg_container_read(f, array, DG_I64, run.begin, run.end, (void **)&stored, NULL, &rows, err);
-    if (st != DG_OK) return st;
-    bool good = rows == n || rows == n + 1; /* the last shard of all holds the closing offset */
-    for (int64_t k = 0; good && k < rows; k++) {
-        good = stored[k] >= stored[k > 0 ? k - 1 : 0] && stored[k] - stored[0] <= n_entries;
-        if (k < n) (*out)[k] = stored[k] - stored[0];
-    }
-    (*out)[n] = n_entries;
-    if (good && rows == n + 1) good = stored[n] - stored[0] == n_entries;
-    dg_free(stored);
-    if (good) return DG_OK;
-    return DG_FAIL(err, DG_ERR_DATA, "%s: %s does not fit its entries", dg_container_path(f),
-                   array);
-}
-
 dg_status dg_dataset_load_strings(const dg_container *f, const char *array, const dg_shards *shards,
                                   dg_run run, dg_strings *out, dg_err *err)
 {
@@ -136,45 +69,8 @@ dg_status dg_dataset_load_strings(const dg_container *f, const char *array, cons
     dg_status st = dg_container_read(f, path, DG_U8, run.begin, run.end, (void **)&out->bytes, NULL,
                                      &n_bytes, err);
     snprintf(path, sizeof path, "%s/offsets", array);
-    return st == DG_OK ? load_offsets(f, path, run, out->n, n_bytes, &out->offset, err) : st;
-}
-
-static dg_status check_csr(const dg_container *f, const char *name, const dg_csr *m,
-                           int64_t n_columns, dg_err *err)
-{
-    for (int64_t r = m->begin; r < m->end; r++) {
-        const dg_row row = dg_csr_row(m, r);
-        for (int64_t k = 0; k < row.n; k++)
-            if (row.index[k] < (k > 0 ? row.index[k - 1] + 1 : 0) || row.index[k] >= n_columns)
-                return DG_FAIL(err, DG_ERR_DATA,
-                               "%s: ratings/%s: row %lld is not sorted or leaves "
-                               "its range",
-                               dg_container_path(f), name, (long long)r);
-    }
-    return DG_OK;
-}
-
-static dg_status load_csr(const dg_comm *c, const dg_container *f, const char *name,
-                          const dg_shards *shards, int64_t n_columns, dg_csr *out, dg_err *err)
-{
-    char path[128];
-    int64_t n = 0, n_value = 0;
-    const dg_run run = dg_shards_run(shards->n, c->rank, c->size);
-    out->begin = shards->begin[run.begin];
-    out->end = shards->begin[run.end];
-    snprintf(path, sizeof path, "ratings/%s/index", name);
-    dg_status st =
-        dg_container_read(f, path, DG_I32, run.begin, run.end, (void **)&out->index, NULL, &n, err);
-    snprintf(path, sizeof path, "ratings/%s/value", name);
-    if (st == DG_OK)
-        st = dg_container_read(f, path, DG_F32, run.begin, run.end, (void **)&out->value, NULL,
-                               &n_value, err);
-    if (st == DG_OK && n != n_value)
-        st = DG_FAIL(err, DG_ERR_DATA, "%s: ratings/%s: entries without a value",
-                     dg_container_path(f), name);
-    snprintf(path, sizeof path, "ratings/%s/ptr", name);
-    if (st == DG_OK) st = load_offsets(f, path, run, out->end - out->begin, n, &out->ptr, err);
-    return st == DG_OK ? check_csr(f, name, out, n_columns, err) : st;
+    return st == DG_OK ? dg_sparse__load_offsets(f, path, run, out->n, n_bytes, &out->offset, err)
+                       : st;
 }
 
 static dg_status load_meta(const dg_container *f, dg_dataset *d, dg_err *err)
@@ -209,11 +105,16 @@ static dg_status load_own(const dg_comm *c, const dg_container *f, dg_dataset *d
         st = dg_dataset_load_strings(f, "ids/item", &d->items, items, &d->item_id, err);
     if (st == DG_OK && dg_container_has(f, "titles/item/bytes"))
         st = dg_dataset_load_strings(f, "titles/item", &d->items, items, &d->item_title, err);
-    if (st == DG_OK) st = load_csr(c, f, "train/user", &d->users, n_items, &d->train, err);
-    if (st == DG_OK) st = load_csr(c, f, "train/item", &d->items, n_users, &d->train_by_item, err);
-    if (st == DG_OK) st = load_csr(c, f, "valid/user", &d->users, n_items, &d->valid, err);
-    if (st == DG_OK) st = load_csr(c, f, "test/user", &d->users, n_items, &d->test, err);
-    if (st == DG_OK) st = load_csr(c, f, "fold_in/user", &d->users, n_items, &d->fold_in, err);
+    if (st == DG_OK)
+        st = dg_sparse_load(c, f, "ratings/train/user", &d->users, n_items, &d->train, err);
+    if (st == DG_OK)
+        st = dg_sparse_load(c, f, "ratings/train/item", &d->items, n_users, &d->train_by_item, err);
+    if (st == DG_OK)
+        st = dg_sparse_load(c, f, "ratings/valid/user", &d->users, n_items, &d->valid, err);
+    if (st == DG_OK)
+        st = dg_sparse_load(c, f, "ratings/test/user", &d->users, n_items, &d->test, err);
+    if (st == DG_OK)
+        st = dg_sparse_load(c, f, "ratings/fold_in/user", &d->users, n_items, &d->fold_in, err);
     return st;
 }
 
