@@ -1,10 +1,12 @@
 #include "models/model.h"
 
 #include "models/als/als.h"
+#include "models/ease/ease.h"
 
 #include <string.h>
 
-static const dg_model_class *const classes[] = {&dg_ials_class, &dg_als_class, NULL};
+static const dg_model_class *const classes[] = {&dg_ials_class, &dg_als_class, &dg_ease_class,
+                                                NULL};
 
 const dg_model_class *const *dg_model_all(void) { return classes; }
 

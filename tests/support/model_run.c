@@ -32,7 +32,7 @@ void *run_options(const dg_model_class *class, const char *text)
         abort();
     snprintf(pairs, sizeof pairs, "%s", text);
     for (char *pair; (pair = strtok_r(rest, " ", &rest)) != NULL;) set_one(class, options, pair);
-    if (class->settle(options, &err) != DG_OK) abort();
+    if (class->settle != NULL && class->settle(options, &err) != DG_OK) abort();
     return options;
 }
 

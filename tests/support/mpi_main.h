@@ -5,6 +5,7 @@
 #ifndef TESTS_MPI_MAIN_H
 #define TESTS_MPI_MAIN_H
 #include "base/fault.h"
+#include "base/log.h"
 #include "comm/comm.h"
 
 #include <check.h>
@@ -25,6 +26,7 @@ static inline int mpi_main(const char *name, const TTest *const *tests, size_t n
     MPI_Init(NULL, NULL);
     dg_comm_init(&world, MPI_COMM_WORLD);
     dg_fault_rank(world.rank);
+    dg_log_setup(world.rank, DG_LOG_WARN);
     Suite *s = suite_create(name);
     TCase *tc = tcase_create(name);
     for (size_t k = 0; k < n; k++) tcase_add_test(tc, tests[k]);
