@@ -1,7 +1,7 @@
 #include "artifact/container.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "cli/command.h"
+#include "cli/versions.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -140,6 +140,7 @@ static void print_human(const json_t *doc)
 
 static dg_status run(const dg_cli *cli, dg_err *err)
 {
+    if (dg_cli_is_registry(cli->args[0])) return dg_cli_show_versions(cli, cli->args[0], err);
     dg_container *c = NULL;
     json_t *doc = json_object();
     dg_status st = dg_container_open(cli->args[0], NULL, INT_MAX, &c, err);
@@ -153,8 +154,8 @@ static dg_status run(const dg_cli *cli, dg_err *err)
 
 const dg_command dg_cmd_inspect = {
     .name = "inspect",
-    .arguments = "FILE",
-    .summary = "show what a Daogou file holds",
+    .arguments = "FILE|REGISTRY/NAME",
+    .summary = "show what a Daogou file holds, or the versions of a registry's model",
     .min_args = 1,
     .max_args = 1,
     .run = run,

@@ -4,8 +4,7 @@
 #include "cli/summary.h"
 #include "job/stages.h"
 
-/* Finish the record and say what came of it. */
-static dg_status report(const dg_cli *cli, dg_work *w, dg_err *err)
+dg_status dg_cli_report(const dg_cli *cli, dg_work *w, dg_err *err)
 {
     const dg_status st = dg_work_finish(w, err);
     if (st != DG_OK || !dg_cli_speaks(cli)) return st;
@@ -18,7 +17,7 @@ static dg_status with(const dg_cli *cli, dg_work *w, dg_status (*stage)(dg_work 
                       dg_err *err)
 {
     dg_status st = stage(w, err);
-    if (st == DG_OK) st = dg_agree(cli->comm, report(cli, w, err), err);
+    if (st == DG_OK) st = dg_agree(cli->comm, dg_cli_report(cli, w, err), err);
     return st;
 }
 

@@ -113,6 +113,15 @@ static void evaluate_lines(const json_t *stage)
     metric_rows(stage);
 }
 
+static void publish_line(const dg_work *w, const json_t *stage)
+{
+    char what[DG_WORK_PATH];
+    if (json_object_get(stage, "version") == NULL) return;
+    snprintf(what, sizeof what, "%.900s/%s/%s", w->job->publish.registry, w->job->publish.name,
+             json_string_value(json_object_get(stage, "version")));
+    line("publish", stage, what);
+}
+
 void dg_cli_print_summary(const dg_work *w)
 {
     char bytes[32], spent[32], path[DG_WORK_PATH];
@@ -123,6 +132,7 @@ void dg_cli_print_summary(const dg_work *w)
     if ((stage = json_object_get(w->record, "evaluate")) != NULL) evaluate_lines(last = stage);
     if ((stage = json_object_get(w->record, "export")) != NULL)
         line("export", last = stage, dg_work_path(w, "artifact.h5", path));
+    if ((stage = json_object_get(w->record, "publish")) != NULL) publish_line(w, last = stage);
     if (last != NULL)
         printf("  %-9s %s in all, %s of memory on %lld rank%s\n", "",
                dg_show_seconds(json_real_value(json_object_get(w->record, "seconds")), spent,

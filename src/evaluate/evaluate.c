@@ -6,6 +6,7 @@
 #include "base/stop.h"
 #include "comm/tree.h"
 #include "evaluate/rank.h"
+#include "evaluate/users.h"
 
 #include <math.h>
 
@@ -18,9 +19,10 @@ typedef struct dg_work {
     const dg_csr *seen[DG_TILE_SEEN];
     int n_seen;
     dg_tile_ranker *ranker; /* NULL when nothing of lists is asked for */
-    dg_tree *sums;     /* a leaf: (DG_METRIC_OF_LIST, n_k) of lists, then squares, then sizes of
-                          the errors of values */
-    double *of_list;   /* (DG_METRIC_OF_LIST, n_k) of one user */
+    dg_tree *sums;   /* a leaf: (DG_METRIC_OF_LIST, n_k) of lists, then squares, then sizes of
+                        the errors of values */
+    double *of_list; /* (DG_METRIC_OF_LIST, n_k) of one user */
+    double squares, misses; /* of one user */
     int64_t *earliest; /* (n_items,) longest k less the best rank an item was listed at, from 0;
                           NULL when coverage is not asked for */
     int64_t user[DG_SCORER_TILE];
@@ -98,6 +100,7 @@ static dg_status add_values(dg_work *w, int64_t user, int i, double *leaf, dg_er
     const dg_scorer *s = w->scorer;
     const dg_row row = dg_csr_row(w->targets, user);
     double *sum = leaf + DG_METRIC_OF_LIST * w->o->n_k;
+    w->squares = w->misses = 0;
     for (int64_t t = 0; t < row.n; t++) {
         const double value = (double)s->score_one(s->self, i, row.index[t]);
         if (!isfinite(value))
@@ -106,7 +109,25 @@ static dg_status add_values(dg_work *w, int64_t user, int i, double *leaf, dg_er
         const double miss = fmin(fmax(value, s->clip_min), s->clip_max) - (double)row.value[t];
         sum[0] += miss * miss;
         sum[1] += fabs(miss);
+        w->squares += miss * miss;
+        w->misses += fabs(miss);
     }
+    return DG_OK;
+}
+
+/* The row of a user who was just judged. */
+static dg_status note_user(dg_work *w, int64_t user, bool ranked, dg_err *err)
+{
+    double *row = dg_user_metrics_add(w->o->each, user);
+    if (row == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for measures of users");
+    row[DG_USER_RANKED] = ranked;
+    row[DG_USER_TARGETS] = (double)dg_csr_row(w->targets, user).n;
+    row[DG_USER_SQUARES] = w->squares;
+    row[DG_USER_MISSES] = w->misses;
+    double *out = row + DG_USER_LISTS;
+    for (dg_metric m = 0; m < DG_METRIC_OF_LIST && ranked; m++)
+        for (int j = 0; dg_metric_in(w->o->metrics, m) && j < w->o->n_k; j++)
+            *out++ = w->of_list[m * w->o->n_k + j];
     return DG_OK;
 }
 
@@ -120,8 +141,10 @@ static dg_status judge_tile(dg_work *w, double *leaf, dg_err *err)
     else
         st = w->scorer->load(w->scorer->self, w->user, w->n, err);
     for (int i = 0; st == DG_OK && i < w->n; i++) {
-        if (w->ranker != NULL && !is_cold(w->d, w->user[i])) add_list(w, w->user[i], i, leaf);
+        const bool ranked = w->ranker != NULL && !is_cold(w->d, w->user[i]);
+        if (ranked) add_list(w, w->user[i], i, leaf);
         if (w->scorer->rates) st = add_values(w, w->user[i], i, leaf, err);
+        if (st == DG_OK && w->o->each != NULL) st = note_user(w, w->user[i], ranked, err);
     }
     w->done += w->n;
     w->n = 0;
@@ -217,6 +240,7 @@ dg_status dg_evaluate(const dg_comm *c, const dg_dataset *d, const dg_scorer *sc
     dg_work w = {.d = d, .scorer = scorer, .o = o};
     double sum[DG_METRIC_OF_LIST * DG_EVALUATE_K + 2];
     w.targets = o->part == DG_PART_TEST ? &d->test : &d->valid;
+    if (o->each != NULL) o->each->n_cols = dg_user_columns(o);
     if (o->exclude_seen) {
         w.seen[w.n_seen++] = &d->train;
         w.seen[w.n_seen++] = &d->fold_in;

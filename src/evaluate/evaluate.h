@@ -23,6 +23,8 @@ typedef struct dg_evaluate_options {
     dg_metric_set metrics;     /* rmse and mae go without saying where the scorer rates, and are
                                   not defined elsewhere: asked for or not makes no difference */
     bool exclude_seen;
+    struct dg_user_metrics *each; /* filled with the measures of each own user (evaluate/users.h);
+                                     NULL: not wanted. On all ranks or none */
 } dg_evaluate_options;
 
 typedef struct dg_measure {

@@ -1,6 +1,8 @@
 #include "base/memory.h"
 #include "job/schema.h"
 #include "ranking/metrics.h"
+#include "registry/gate.h"
+#include "registry/registry.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -249,6 +251,75 @@ static dg_status canonical_metrics(checker *ck)
     return st;
 }
 
+/* Values of metrics.json that are no metrics of lists, but good for a gate. */
+static bool is_figure(const char *name)
+{
+    static const char *const figure[] = {"users", "cold_users", "targets", "rmse", "mae"};
+    for (size_t k = 0; k < sizeof figure / sizeof *figure; k++)
+        if (strcmp(figure[k], name) == 0) return true;
+    return false;
+}
+
+/* Will the evaluation measure what the gate asks for? Known before anything is trained. */
+static bool is_measured(const dg_job *job, const char *name)
+{
+    dg_err ignored;
+    dg_metric_set set;
+    int64_t wanted;
+    const char *at = strchr(name, '@');
+    if (at == NULL || dg_metric_set_parse(&job->evaluate.metrics, &set, &ignored) != DG_OK)
+        return is_figure(name);
+    if (!dg_parse_int64(at + 1, strlen(at + 1), &wanted)) return false;
+    bool found = false;
+    for (int64_t i = 0; i < job->evaluate.k.n; i++) {
+        size_t n;
+        int64_t k;
+        const char *text = dg_strings_at(&job->evaluate.k, i, &n);
+        found = found || (dg_parse_int64(text, n, &k) && k == wanted);
+    }
+    for (int m = 0; m < DG_METRIC_COUNT && found; m++) {
+        const char *metric = dg_metric_name((dg_metric)m);
+        if (strlen(metric) == (size_t)(at - name) && memcmp(metric, name, strlen(metric)) == 0)
+            return dg_metric_has_k((dg_metric)m) && dg_metric_in(set, (dg_metric)m);
+    }
+    return false;
+}
+
+static dg_status check_gate(checker *ck)
+{
+    const dg_job *job = ck->job;
+    dg_gate *gate = NULL;
+    if (job->publish.gate[0] == '\0') return DG_OK;
+    dg_status st = dg_gate_parse(job->publish.gate, &gate, ck->err);
+    if (st == DG_ERR_CONFIG) st = ck->place(ck->context, "publish.gate", st, ck->err);
+    for (int k = 0; st == DG_OK && k < dg_gate_names(gate); k++) {
+        const char *name = dg_gate_name(gate, k);
+        if (is_measured(job, name)) continue;
+        st = DG_FAIL(ck->err, DG_ERR_CONFIG, "\"%s\" is not measured", name);
+        dg_err_hint(ck->err, st, "evaluate.metrics and evaluate.k say what is");
+        st = ck->place(ck->context, "publish.gate", st, ck->err);
+    }
+    dg_gate_destroy(&gate);
+    return st;
+}
+
+static dg_status check_publish(checker *ck)
+{
+    dg_job *job = ck->job;
+    if (job->publish.name[0] == '\0') {
+        const dg_status st = replace(ck, &job->publish.name, job->name);
+        if (st != DG_OK) return st;
+    }
+    if (!dg_registry_is_name(job->publish.name))
+        return REFUSE(ck, "publish.name",
+                      "expected up to %d letters, digits and . _ -, not first a .",
+                      (int)DG_MODEL_NAME_MAX);
+    if (job->publish.registry[0] == '\0')
+        return REFUSE(ck, "publish.registry", "expected the name of a folder");
+    if (job->publish.confidence > 0) job->evaluate.per_user = true;
+    return check_gate(ck);
+}
+
 dg_status dg_job__check(dg_job *job, dg_place_error *place, void *context, dg_err *err)
 {
     checker ck = {job, place, context, err};
@@ -259,5 +330,6 @@ dg_status dg_job__check(dg_job *job, dg_place_error *place, void *context, dg_er
     if (st == DG_OK) st = canonical_lengths(&ck);
     if (st == DG_OK) st = canonical_metrics(&ck);
     if (st == DG_OK) st = check_numbers(&ck, "export.max_loss", &job->export.max_loss);
+    if (st == DG_OK) st = check_publish(&ck);
     return st;
 }

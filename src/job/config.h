@@ -102,8 +102,15 @@ typedef struct dg_job {
     struct {
         dg_strings k; /* whole numbers, ascending */
         dg_strings metrics;
-        bool exclude_seen;
+        bool exclude_seen, per_user;
     } evaluate;
+    struct {
+        char *warm_start; /* "", "champion" or a path */
+        int64_t warm_iterations;
+    } train;
+    struct {
+        double psi_max, psi_min; /* 0: no limit */
+    } drift;
     struct {
         int64_t every;  /* sweeps; 0: never by count */
         double minutes; /* 0: never by time */
@@ -114,7 +121,11 @@ typedef struct dg_job {
         dg_map max_loss; /* metric@k = share */
     } export;
     struct {
-        char *registry, *gate;
+        char *registry, *name, *gate; /* name is never "" once parsed */
+        double confidence;            /* 0: none */
+        int64_t resamples, keep;
+        bool rescore;
+        double wait; /* seconds */
     } publish;
     struct {
         const dg_job_table *table; /* NULL where nobody brought one */

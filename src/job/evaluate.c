@@ -3,24 +3,16 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "evaluate/evaluate.h"
+#include "evaluate/users.h"
+#include "job/judged.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static dg_status measure(dg_work *w, const dg_evaluate_options *o, dg_metrics *out, dg_err *err)
-{
-    dg_scorer scorer;
-    dg_status st = w->class->scorer(w->model, &scorer, err);
-    if (st != DG_OK) return st;
-    st = dg_evaluate(w->comm, &w->data, &scorer, o, out, err);
-    scorer.destroy(&scorer);
-    return st;
-}
-
 /* metrics.json: the measures, and what they were taken from. */
-static dg_status write_metrics(const dg_work *w, const dg_metrics *m, const char *inputs,
-                               json_t **out, dg_err *err)
+static dg_status write_metrics(const dg_work *w, const char *name, const dg_metrics *m,
+                               const char *inputs, const char *split, json_t **out, dg_err *err)
 {
     dg_text text = {0};
     dg_status st = DG_OK;
@@ -32,10 +24,11 @@ static dg_status write_metrics(const dg_work *w, const dg_metrics *m, const char
             st = text.failed ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for metrics")
                              : DG_FAIL(err, DG_ERR_INTERNAL, "metrics are not JSON");
         json_object_set_new(*out, "inputs", json_string(inputs));
+        json_object_set_new(*out, "split", json_string(split));
     }
     dg_text_free(&text);
     st = dg_agree(w->comm, st, err);
-    return st == DG_OK ? dg_work_write_json(w, "metrics.json", *out, err) : st;
+    return st == DG_OK ? dg_work_write_json(w, name, *out, err) : st;
 }
 
 /* Was metrics.json taken from these inputs? Rank 0 looks and has it. COLLECTIVE. */
@@ -47,7 +40,8 @@ static bool load_current(const dg_work *w, const char *inputs, json_t **metrics)
     if (w->comm->rank == 0) {
         *metrics = json_load_file(dg_work_path(w, "metrics.json", path), 0, NULL);
         const char *found = json_string_value(json_object_get(*metrics, "inputs"));
-        current = found != NULL && strcmp(found, inputs) == 0;
+        current = found != NULL && strcmp(found, inputs) == 0 &&
+                  json_object_get(*metrics, "split") != NULL;
         if (!current) json_decref(*metrics);
     }
     dg_bcast(w->comm, &current, sizeof current, 0);
@@ -58,7 +52,9 @@ static bool load_current(const dg_work *w, const char *inputs, json_t **metrics)
 static dg_status identify(const dg_work *w, dg_evaluate_options *o, char inputs[DG_HEX_SIZE],
                           dg_err *err)
 {
-    static const char *const sections[] = {"evaluate", NULL};
+    /* Not evaluate.per_user: it changes what is written, not what is measured. */
+    static const char *const sections[] = {"evaluate.k", "evaluate.metrics",
+                                           "evaluate.exclude_seen", NULL};
     char *config = NULL;
     dg_status st = dg_evaluate_parse(&w->job->evaluate.k, &w->job->evaluate.metrics, o, err);
     if (st == DG_OK) st = dg_job_show(w->job, sections, &config, err);
@@ -68,23 +64,66 @@ static dg_status identify(const dg_work *w, dg_evaluate_options *o, char inputs[
     return st;
 }
 
+dg_status dg_judge(dg_work *w, const dg_scorer *scorer, const char *stem, const char *inputs,
+                   dg_evaluate_options o, json_t **metrics, dg_err *err)
+{
+    char path[DG_WORK_PATH], name[64], split[DG_HEX_SIZE];
+    dg_user_metrics each = {0};
+    dg_metrics m;
+    *metrics = NULL;
+    o.part = w->data.n_test > 0 ? DG_PART_TEST : DG_PART_VALID;
+    o.exclude_seen = w->job->evaluate.exclude_seen;
+    o.each = w->job->evaluate.per_user ? &each : NULL;
+    dg_status st = dg_evaluate(w->comm, &w->data, scorer, &o, &m, err);
+    if (st == DG_OK) st = dg_evaluate_split(w->comm, &w->data, &o, split, err);
+    snprintf(name, sizeof name, "%s.h5", stem);
+    if (st == DG_OK && o.each != NULL)
+        st = dg_user_metrics_write(w->comm, &w->data, &o, &each, inputs, split,
+                                   dg_work_path(w, name, path), err);
+    snprintf(name, sizeof name, "%s.json", stem);
+    if (st == DG_OK) st = write_metrics(w, name, &m, inputs, split, metrics, err);
+    dg_user_metrics_free(&each);
+    return st;
+}
+
+static dg_status measure(dg_work *w, const dg_evaluate_options *o, const char *inputs,
+                         json_t **metrics, dg_err *err)
+{
+    dg_scorer scorer;
+    dg_status st = w->class->scorer(w->model, &scorer, err);
+    if (st != DG_OK) return st;
+    st = dg_judge(w, &scorer, "metrics", inputs, *o, metrics, err);
+    scorer.destroy(&scorer);
+    return st;
+}
+
+/* Is the file of each user's measures there too, where it is wanted? COLLECTIVE. */
+static dg_status users_are_current(const dg_work *w, const char *inputs, bool *current, dg_err *err)
+{
+    char content[DG_HEX_SIZE];
+    if (!w->job->evaluate.per_user || !*current) return DG_OK;
+    const dg_status st = dg_work_is_current(w, "metrics.h5", "daogou-metrics", DG_USERS_VERSION,
+                                            inputs, content, err);
+    *current = content[0] != '\0';
+    return st;
+}
+
 dg_status dg_stage_evaluate(dg_work *w, dg_err *err)
 {
     const double started = dg_now();
     char inputs[DG_HEX_SIZE];
     json_t *metrics = NULL;
-    dg_metrics m;
     dg_evaluate_options o = {0};
     dg_status st = dg_work_model(w, err);
     if (st == DG_OK) st = dg_agree(w->comm, identify(w, &o, inputs, err), err);
     if (st != DG_OK) return st;
-    o.part = w->data.n_test > 0 ? DG_PART_TEST : DG_PART_VALID;
-    o.exclude_seen = w->job->evaluate.exclude_seen;
-    if (load_current(w, inputs, &metrics)) {
+    bool current = load_current(w, inputs, &metrics);
+    st = users_are_current(w, inputs, &current, err);
+    if (st == DG_OK && current) {
         dg_log(DG_LOG_INFO, "skipped", "metrics.json is up to date");
-    } else {
-        st = measure(w, &o, &m, err);
-        if (st == DG_OK) st = write_metrics(w, &m, inputs, &metrics, err);
+    } else if (st == DG_OK) {
+        json_decref(metrics);
+        st = measure(w, &o, inputs, &metrics, err);
     }
     if (st == DG_OK)
         dg_work_record(w, "evaluate", started, metrics);

@@ -24,7 +24,19 @@ dg_status dg_stage_metrics(const dg_work *w, char **line, dg_err *err);
 /** model.h5 and dataset.h5 → artifact.h5, all that serving reads. */
 dg_status dg_stage_export(dg_work *w, dg_err *err);
 
-/** Every stage the job has use for, in order, then run.json. */
+/**
+ * artifact.h5 → the registry, as the champion if it passes publish.gate, else as the challenger;
+ * after evaluate and export. What is champion already is not published again.
+ * @param[in] why  for the history; NULL: the gate's verdict
+ * Errors  DG_ERR_GATE the gate is not passed (the version is kept as challenger), or the champion
+ *         was judged on another split (nothing is kept); as dg_registry_open.
+ */
+dg_status dg_stage_publish(dg_work *w, const char *why, dg_err *err);
+
+/** Every stage the job has use for, in order. */
 dg_status dg_stage_all(dg_work *w, dg_err *err);
+
+/** Those that bring a trained model.h5 into the registry: evaluate, export, publish. */
+dg_status dg_stage_release(dg_work *w, const char *why, dg_err *err);
 
 #endif

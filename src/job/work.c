@@ -1,6 +1,7 @@
 #include "job/work.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/stop.h"
@@ -15,9 +16,9 @@
 #include <omp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 const char *dg_work_path(const dg_work *w, const char *name, char out[DG_WORK_PATH])
@@ -29,25 +30,11 @@ const char *dg_work_path(const dg_work *w, const char *name, char out[DG_WORK_PA
 static dg_status make_folders(const char *folder, dg_err *err)
 {
     enum { LONGEST_NAME = 64 }; /* below the folder: "recommendations/part-0000.csv.tmp" */
-    char path[DG_WORK_PATH];
-    if (folder[0] == '\0')
-        return DG_FAIL(err, DG_ERR_CANTCREATE, "the work folder has an empty name");
-    if (strlen(folder) + LONGEST_NAME > sizeof path)
+    if (strlen(folder) + LONGEST_NAME > DG_WORK_PATH)
         return DG_FAIL(err, DG_ERR_CANTCREATE, "%.80s…: the work folder's path is too long",
                        folder);
-    snprintf(path, sizeof path, "%s", folder);
-    for (char *slash = path + 1; slash != NULL; *slash++ = '/') {
-        slash = strchr(slash, '/');
-        if (slash != NULL) *slash = '\0';
-        if (mkdir(path, 0777) != 0 && errno != EEXIST) {
-            dg_err_errno(err, path, "cannot create the work folder");
-            return DG_ERR_CANTCREATE;
-        }
-        if (slash == NULL) break;
-    }
-    struct stat info;
-    if (stat(folder, &info) != 0 || !S_ISDIR(info.st_mode))
-        return DG_FAIL(err, DG_ERR_CANTCREATE, "%s: is not a folder", folder);
+    const dg_status st = dg_folder_make(folder, err);
+    if (st != DG_OK) return st;
     if (access(folder, W_OK | X_OK) != 0) {
         dg_err_errno(err, folder, "cannot write into the work folder");
         return DG_ERR_CANTCREATE;
@@ -233,17 +220,14 @@ void dg_work_record(dg_work *w, const char *stage, double started, json_t *field
 
 static dg_status write_json(const char *path, const json_t *json, dg_err *err)
 {
-    char temporary[DG_WORK_PATH + 8];
-    snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    FILE *file = fopen(temporary, "w");
-    if (file == NULL) return dg_err_errno(err, temporary, "cannot create");
-    bool good = json_dumpf(json, file, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) == 0;
-    good = fputc('\n', file) != EOF && good;
-    good = fflush(file) == 0 && fsync(fileno(file)) == 0 && good;
-    good = fclose(file) == 0 && good;
-    if (good && rename(temporary, path) == 0) return DG_OK;
-    const dg_status st = dg_err_errno(err, path, "cannot write");
-    unlink(temporary);
+    char *text = json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    dg_text whole = {0};
+    if (text != NULL) dg_text_add(&whole, "%s\n", text);
+    const dg_status st = text == NULL || whole.failed
+                             ? DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory writing it", path)
+                             : dg_file_replace(path, whole.at, whole.n, err);
+    free(text);
+    dg_text_free(&whole);
     return st;
 }
 

@@ -17,6 +17,10 @@ cd runs/quickstart || exit 1
 expect 0 "$python" "$source/tests/e2e/formats.py" "$page" dataset.h5 dataset.h5
 expect 0 "$python" "$source/tests/e2e/formats.py" "$page" model.h5 model.h5 checkpoints/*.h5
 expect 0 "$python" "$source/tests/e2e/formats.py" "$page" artifact.h5 artifact.h5
+cd "$scratch" || exit 1
+expect 0 "$daogou" evaluate "$source/jobs/quickstart.yaml" --set evaluate.per_user=true -q
+cd runs/quickstart || exit 1
+expect 0 "$python" "$source/tests/e2e/formats.py" "$page" metrics.h5 metrics.h5
 for file in dataset.h5 model.h5 artifact.h5; do
     expect 0 h5dump --attribute /meta/format "$file"
     prints "daogou-${file%.h5}"

@@ -291,9 +291,9 @@ START_TEST(the_environment_fills_in_values)
 {
     dg_job *job = accept("data:\n  ratings:\n    path: [\"${HOME}/a\", \"${NO:-d/e}/b\", "
                          "\"${EMPTY:-f}\", \"$${HOME}$\"]\n    columns: {user: u, item: i}\n",
-                         LIST("HOME=/h", "EMPTY="), LIST("publish.gate=${HOME}"));
+                         LIST("HOME=/h", "EMPTY="), LIST("publish.registry=${HOME}"));
     expect_list(&job->data.ratings.path, LIST("/h/a", "d/e/b", "f", "${HOME}$"));
-    ck_assert_str_eq(job->publish.gate, "/h");
+    ck_assert_str_eq(job->publish.registry, "/h");
     dg_job_destroy(&job);
     refuse("seed: 1\nname: ${NO}\n", NONE, NONE,
            "jobs/shop.yaml:2: name: environment variable \"NO\" is not set", "");
@@ -306,8 +306,8 @@ END_TEST
 
 START_TEST(the_environment_cannot_smuggle_in_yaml)
 {
-    dg_job *job = accept("publish: {gate: \"${X}\"}\n", LIST("X={a: 1}\nseed: 9"), NONE);
-    ck_assert_str_eq(job->publish.gate, "{a: 1}\nseed: 9");
+    dg_job *job = accept("publish: {registry: \"${X}\"}\n", LIST("X={a: 1}\nseed: 9"), NONE);
+    ck_assert_str_eq(job->publish.registry, "{a: 1}\nseed: 9");
     ck_assert_int_eq(job->seed, 1);
     dg_job_destroy(&job);
 }

@@ -1,0 +1,141 @@
+#include "evaluate/stored.h"
+
+#include "base/memory.h"
+#include "comm/matrix.h"
+#include "dense/scores.h"
+
+#include <string.h>
+
+/* Two columns are added to the factors, so that all cases are one dot product: an item's
+ * popularity, which meets 1 of a user who is offered what is popular, and 1 of an item that is not
+ * known, which meets this: below any score of a model, far from infinite. */
+static const float behind_all = -1e30F;
+enum { POPULARITY, UNKNOWN, MORE };
+
+typedef struct dg_stored {
+    const dg_dataset *data;
+    const dg_artifact *artifact;
+    dg_matrix items; /* (n_items, n_cols + MORE) */
+    int64_t *user;   /* (own users,) row in the artifact, -1 where there is none */
+    float *loaded;   /* (DG_SCORER_TILE, n_cols + MORE) */
+    float start[DG_SCORER_TILE];
+    int n;
+} dg_stored;
+
+/* Nothing was learned of somebody whose row is all zeros. */
+static bool is_blank(const float *row, int n)
+{
+    for (int k = 0; k < n; k++)
+        if (row[k] != 0) return false;
+    return true;
+}
+
+static dg_status find_users(dg_stored *s, dg_err *err)
+{
+    const dg_strings *ids = &s->data->user_id;
+    s->user = dg_alloc((size_t)ids->n, sizeof *s->user);
+    if (s->user == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory to score stored users");
+    for (int64_t k = 0; k < ids->n; k++) {
+        size_t n;
+        const char *id = dg_strings_at(ids, k, &n);
+        s->user[k] = dg_names_find(&s->artifact->user_id, id, n);
+    }
+    return DG_OK;
+}
+
+/* Own items' rows, in place. LOCAL. */
+static void fill_items(dg_stored *s)
+{
+    const dg_artifact *a = s->artifact;
+    for (int64_t r = s->items.own.begin; r < s->items.own.end; r++) {
+        size_t n;
+        const char *id = dg_strings_at(&s->data->item_id, r - s->items.own.begin, &n);
+        const int64_t from = dg_names_find(&a->item_id, id, n);
+        float *row = dg_matrix_row(&s->items, r), *more = row + a->n_cols;
+        more[UNKNOWN] = from < 0;
+        if (from < 0) continue;
+        memcpy(row, a->item_factor + from * a->n_cols, (size_t)a->n_cols * sizeof *row);
+        more[POPULARITY] = (float)a->popularity[from];
+    }
+}
+
+static dg_status load(void *self, const int64_t *user, int n, dg_err *err)
+{
+    dg_stored *s = self;
+    const dg_artifact *a = s->artifact;
+    (void)err;
+    s->n = n;
+    for (int i = 0; i < n; i++) {
+        const int64_t from = s->user[user[i] - s->data->train.begin];
+        float *row = s->loaded + (size_t)i * (size_t)s->items.n_cols, *more = row + a->n_cols;
+        memset(row, 0, (size_t)s->items.n_cols * sizeof *row);
+        if (from >= 0)
+            memcpy(row, a->user_factor + from * a->n_cols, (size_t)a->n_cols * sizeof *row);
+        const bool popular = !a->clipped && is_blank(row, a->n_cols);
+        more[POPULARITY] = popular;
+        more[UNKNOWN] = a->clipped ? 0 : behind_all;
+        s->start[i] = popular ? 0 : (float)a->offset;
+    }
+    return DG_OK;
+}
+
+static void score(void *self, int64_t begin, int64_t end, float *out)
+{
+    const dg_stored *s = self;
+    dg_scores(s->n, (int)(end - begin), s->items.n_cols, s->loaded, dg_matrix_row(&s->items, begin),
+              s->start, out);
+}
+
+static float score_one(void *self, int i, int64_t item)
+{
+    const dg_stored *s = self;
+    return dg_score_one(s->items.n_cols, s->loaded + (size_t)i * (size_t)s->items.n_cols,
+                        dg_matrix_row(&s->items, item), s->start[i]);
+}
+
+static void destroy(dg_scorer *out)
+{
+    dg_stored *s = out->self;
+    if (s == NULL) return;
+    dg_matrix_destroy(&s->items);
+    dg_free(s->user);
+    dg_free(s->loaded);
+    dg_free(s);
+    out->self = NULL;
+}
+
+dg_status dg_stored_scorer(const dg_comm *c, const dg_dataset *d, const dg_artifact *a,
+                           dg_scorer *out, dg_err *err)
+{
+    *out = (dg_scorer){.n_items = d->items.begin[d->items.n],
+                       .rates = a->clipped,
+                       .clip_min = a->clip_min,
+                       .clip_max = a->clip_max,
+                       .load = load,
+                       .score = score,
+                       .score_one = score_one,
+                       .destroy = destroy};
+    dg_stored *s = out->self = dg_alloc(1, sizeof *s);
+    dg_status st = s == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for scoring") : DG_OK;
+    if (st == DG_OK && a->n_cols == 0)
+        st = DG_FAIL(err, DG_ERR_CONFIG,
+                     "%s: %s is a model of weights, which cannot be scored "
+                     "over other data",
+                     a->path, a->algorithm);
+    if (st == DG_OK) {
+        *s = (dg_stored){.data = d, .artifact = a};
+        s->loaded =
+            dg_alloc((size_t)DG_SCORER_TILE * (size_t)(a->n_cols + MORE), sizeof *s->loaded);
+        st = s->loaded == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for scoring")
+                               : find_users(s, err);
+    }
+    st = dg_agree(c, st, err);
+    if (st == DG_OK) st = dg_matrix_create(c, &d->items, a->n_cols + MORE, &s->items, err);
+    if (st == DG_OK) {
+        fill_items(s);
+        dg_matrix_publish(&s->items);
+    } else {
+        destroy(out);
+    }
+    return st;
+}

@@ -1,0 +1,17 @@
+/* champion.h - the model that is served now, as a run that may replace it sees it. Internal to
+ * job/. */
+#ifndef DG_JOB_CHAMPION_H
+#define DG_JOB_CHAMPION_H
+#include "job/work.h"
+#include "registry/registry.h"
+
+typedef struct dg_champion {
+    char version[DG_VERSION_SIZE]; /* "" where nothing was published yet */
+    char artifact[DG_PATH];        /* path of its artifact.h5 */
+} dg_champion;
+
+/** Who is champion of publish.registry and publish.name; rank 0 looks. COLLECTIVE.
+ *  Errors as dg_registry_current, but for a registry or model that is not there yet. Agreed. */
+dg_status dg_champion_find(const dg_work *w, dg_champion *out, dg_err *err);
+
+#endif
