@@ -203,19 +203,17 @@ static dg_status half_sweep(dg_model *m, bool users, dg_als_row_loss *loss, dg_e
 
 /* Sum over all pairs of score^2 = <W'W, H'H>. The users' Gram is in m->gram, or diagonal in the
  * basis both sides are in. */
-static dg_status add_unobserved(dg_model *m, double counted_unseen, dg_loss *loss, dg_err *err)
+static dg_status sum_squares(dg_model *m, double *squares, dg_err *err)
 {
     const dg_status st =
         dg_als_gram(m->comm, &m->data->items, &m->items, m->d, NULL, m->other, err);
     const int64_t n_own = m->items.own.end - m->items.own.begin;
     const size_t d = (size_t)m->d;
-    double dot = 0;
     dg_spent_lap(DG_PHASE_SHARED, n_own, n_own * m->d * (m->d + 1), 0);
     if (has_basis(m))
-        for (size_t k = 0; k < d; k++) dot += m->basis.value[k] * m->other[k * d + k];
+        for (size_t k = 0; k < d; k++) *squares += m->basis.value[k] * m->other[k * d + k];
     else
-        for (size_t k = 0; k < d * d; k++) dot += m->gram[k] * m->other[k];
-    loss->unobserved = m->options->unobserved_weight * dot - counted_unseen;
+        for (size_t k = 0; k < d * d; k++) *squares += m->gram[k] * m->other[k];
     return st;
 }
 
@@ -223,17 +221,19 @@ static dg_status sweep(dg_model *m, dg_loss *loss, dg_err *err)
 {
     dg_als_row_loss of[2]; /* users, items */
     dg_status st;
+    double squares = 0;
     dg_spent_mark();
     if (m->blocks != NULL) {
-        st = dg_als_blocks_sweep(m->blocks, m->mean, m->gram, of, err);
+        st = dg_als_blocks_sweep(m->blocks, m->mean, of, &squares, err);
     } else {
         st = half_sweep(m, true, &of[0], err);
         if (st == DG_OK) st = half_sweep(m, false, &of[1], err);
+        if (st == DG_OK && has_base(m)) st = sum_squares(m, &squares, err);
     }
     if (st != DG_OK) return st;
     *loss = (dg_loss){.observed = of[1].observed,
+                      .unobserved = m->options->unobserved_weight * squares - of[1].counted_unseen,
                       .regularization = of[0].regularization + of[1].regularization};
-    if (has_base(m)) st = add_unobserved(m, of[1].counted_unseen, loss, err);
     dg_spent_flush();
     return st;
 }

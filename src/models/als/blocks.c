@@ -23,7 +23,7 @@ struct dg_als_blocks {
     dg_als_workspace **workspace; /* (n_threads,) */
     dg_tree *tree[2];             /* sums of (widest block, d) over the shards of a side */
     double *rows;                 /* (ROWS, d) rows turned into doubles */
-    double *sum;                  /* (widest block, d) F_p'F */
+    double *sum, *spare;          /* (widest block, d) F_p'F */
     float *gram;                  /* the same times alpha0 */
     int64_t done;                 /* own rows times blocks, for the progress line */
 };
@@ -73,8 +73,9 @@ static dg_status allocate_gram(dg_als_blocks *b, dg_err *err)
     dg_status st = DG_OK;
     b->rows = dg_alloc(ROWS * d, sizeof *b->rows);
     b->sum = dg_alloc(n, sizeof *b->sum);
+    b->spare = dg_alloc(n, sizeof *b->spare);
     b->gram = dg_alloc(n, sizeof *b->gram);
-    if (b->rows == NULL || b->sum == NULL || b->gram == NULL)
+    if (b->rows == NULL || b->sum == NULL || b->spare == NULL || b->gram == NULL)
         st = DG_FAIL(err, DG_ERR_NOMEM, "out of memory for blocks of %d factors", b->d);
     for (int side = 0; side < 2 && st == DG_OK; side++)
         st = dg_tree_create(b->comm, b->half[side].given.shards->n, (int)n, &b->tree[side], err);
@@ -134,6 +135,7 @@ void dg_als_blocks_destroy(dg_als_blocks **blocks)
     dg_free(b->block);
     dg_free(b->rows);
     dg_free(b->sum);
+    dg_free(b->spare);
     dg_free(b->gram);
     dg_free(b);
     *blocks = NULL;
@@ -307,19 +309,6 @@ static void begin_sweep(dg_als_blocks *b)
     dg_progress_begin("blocks", "rows", n * 2 * b->n_blocks + n_items);
 }
 
-/* The users' Gram, a block of columns at a time: what is left of the block and in it is final. */
-static void keep_gram(const dg_als_blocks *b, const dg_als_block *block, double *gram)
-{
-    memcpy(gram + (size_t)block->begin * (size_t)b->d, b->sum,
-           (size_t)block->n * (size_t)b->d * sizeof *gram);
-}
-
-static void mirror(int d, double *gram)
-{
-    for (size_t i = 0; i < (size_t)d; i++)
-        for (size_t j = 0; j < i; j++) gram[j * (size_t)d + i] = gram[i * (size_t)d + j];
-}
-
 void dg_als__blocks_begin(dg_als_blocks *b, double mean)
 {
     for (int side = 0; side < 2; side++) b->half[side].given.side.mean = mean;
@@ -327,11 +316,10 @@ void dg_als__blocks_begin(dg_als_blocks *b, double mean)
     refresh(b);
 }
 
-dg_status dg_als__blocks_step(dg_als_blocks *b, int k, double *gram, dg_err *err)
+dg_status dg_als__blocks_step(dg_als_blocks *b, int k, dg_err *err)
 {
     dg_status st = solve_side(b, USERS, k, err);
     if (st == DG_OK) st = solve_side(b, ITEMS, k, err);
-    if (st == DG_OK && b->has_gram) keep_gram(b, &b->block[k], gram);
     return st;
 }
 
@@ -339,17 +327,32 @@ const float *dg_als__blocks_scores(const dg_als_blocks *b, int side) { return b-
 
 int dg_als__blocks_count(const dg_als_blocks *b) { return b->n_blocks; }
 
-dg_status dg_als_blocks_sweep(dg_als_blocks *b, double mean, double *gram, dg_als_row_loss loss[2],
-                              dg_err *err)
+/* Sum over all pairs of score^2 = <W'W, H'H>, a block of columns at a time: either Gram matrix
+ * whole would be more than all the panels. */
+static double sum_squares(dg_als_blocks *b)
+{
+    double sum = 0;
+    for (int k = 0; k < b->n_blocks && b->has_gram; k++) {
+        const size_t n = (size_t)b->block[k].n * (size_t)b->d;
+        sum_gram(b, USERS, &b->block[k]);
+        memcpy(b->spare, b->sum, n * sizeof *b->spare);
+        sum_gram(b, ITEMS, &b->block[k]);
+        for (size_t i = 0; i < n; i++) sum += b->spare[i] * b->sum[i];
+    }
+    return sum;
+}
+
+dg_status dg_als_blocks_sweep(dg_als_blocks *b, double mean, dg_als_row_loss loss[2],
+                              double *unseen, dg_err *err)
 {
     dg_status st = DG_OK;
     dg_als__blocks_begin(b, mean);
-    for (int k = 0; k < b->n_blocks && st == DG_OK; k++) st = dg_als__blocks_step(b, k, gram, err);
+    for (int k = 0; k < b->n_blocks && st == DG_OK; k++) st = dg_als__blocks_step(b, k, err);
     dg_progress_end();
-    if (st == DG_OK && b->has_gram) mirror(b->d, gram);
     for (int side = 0; side < 2 && st == DG_OK; side++)
         st = dg_als_sum_loss(b->comm, b->half[side].given.shards, b->half[side].loss, &loss[side],
                              err);
     dg_spent_lap(DG_PHASE_LOSS, 0, 0, 0);
+    if (st == DG_OK) *unseen = sum_squares(b);
     return st;
 }

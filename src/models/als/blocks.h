@@ -46,15 +46,15 @@ void dg_als_blocks_destroy(dg_als_blocks **b);
  * One sweep over all blocks. COLLECTIVE.
  *
  * @param[in]  mean  of the ratings; 0 for the others
- * @param[out] gram  (d, d) Gram matrix of the users after it; NULL for ratings
  * @param[out] loss  of users, then items
+ * @param[out] unseen  sum of the squares of all pairs' scores; 0 for ratings
  *
- * Cost    n_ratings d (2 b + 20) + (n_users + n_items) d (4 d + b^2/3) flops; a node receives 12 d
+ * Cost    n_ratings d (2 b + 20) + (n_users + n_items) d (6 d + b^2/3) flops; a node receives 12 d
  *         bytes a row of the other nodes: 4 d to sum scores anew, changes and features.
  * Errors  DG_ERR_NUMERIC naming the first row that cannot be solved; agreed.
  */
-dg_status dg_als_blocks_sweep(dg_als_blocks *b, double mean, double *gram, dg_als_row_loss loss[2],
-                              dg_err *err);
+dg_status dg_als_blocks_sweep(dg_als_blocks *b, double mean, dg_als_row_loss loss[2],
+                              double *unseen, dg_err *err);
 
 /* ---- the steps of a sweep one by one, for tests ---- */
 
@@ -64,8 +64,8 @@ int dg_als__blocks_count(const dg_als_blocks *b);
 /** Sum all scores anew from the factors. COLLECTIVE. */
 void dg_als__blocks_begin(dg_als_blocks *b, double mean);
 
-/** Users, then items, of block k; gram as in dg_als_blocks_sweep, rows of block k. COLLECTIVE. */
-dg_status dg_als__blocks_step(dg_als_blocks *b, int k, double *gram, dg_err *err);
+/** Users, then items, of block k. COLLECTIVE. */
+dg_status dg_als__blocks_step(dg_als_blocks *b, int k, dg_err *err);
 
 /** Scores kept for the own entries of users (0) or items (1), without the mean. Those of users lack
  *  the items' last step, to which they turn at the start of the next one. LOCAL, borrowed. */
