@@ -1,13 +1,15 @@
 #!/bin/sh
-# Install what cmake/packages.txt names and this Debian 12 does not have yet. Quick when all is there.
+# install-packages.sh [LIST...]: install what the lists name and this Debian 12 does not have yet; by
+# default cmake/packages.txt. Quick when all is there.
 set -eu
-list=$(cd "$(dirname "$0")/.." && pwd)/cmake/packages.txt
+cd "$(dirname "$0")/.."
+[ $# -gt 0 ] || set -- cmake/packages.txt
 
 missing=
-while read -r package; do
+for package in $(cat "$@"); do
     status=$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null || true)
     [ "$status" = "install ok installed" ] || missing="$missing $package"
-done <"$list"
+done
 [ -n "$missing" ] || exit 0
 
 root=

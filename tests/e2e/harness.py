@@ -5,6 +5,7 @@ A test is a module of unittest cases, run by ctest as
 Everything lies in one scratch folder, removed at the end; a process left behind fails the test.
 DAOGOU_TEST_LONG=1 asks for the long form: every case, on every number of ranks.
 """
+import contextlib
 import json
 import os
 import random
@@ -205,19 +206,25 @@ class Case(unittest.TestCase):
             f.write(bytes([byte[0] ^ 0x10]))
 
 
+def works_here(pid):
+    """Was it started by this test? A process that changed its title has lost its environment."""
+    with open(f"/proc/{pid}/environ", "rb") as f:
+        if f"\0TMPDIR={scratch}".encode() in b"\0" + f.read():
+            return True
+    return name_of(pid) == "slurmstepd" and any(
+        os.readlink(f"/proc/{pid}/fd/{fd}").startswith(scratch)
+        for fd in os.listdir(f"/proc/{pid}/fd"))
+
+
 def stragglers():
     """Processes that still work for this test."""
     left = []
     for name in os.listdir("/proc"):
-        if not name.isdigit() or int(name) == os.getpid():
-            continue
         try:
-            with open(f"/proc/{name}/environ", "rb") as f:
-                mine = f"TMPDIR={scratch}".encode() in f.read().split(b"\0")
+            if name.isdigit() and int(name) != os.getpid() and works_here(name):
+                left.append(int(name))
         except OSError:
-            continue
-        if mine:
-            left.append(int(name))
+            pass
     return left
 
 
@@ -229,13 +236,36 @@ def clean_up(patience):
     left = stragglers()
     for pid in left:
         print(f"FAILED: process {pid} ({name_of(pid)}) was left behind", file=sys.stderr)
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     os.chdir("/")
     shutil.rmtree(scratch, ignore_errors=True)
     return not left
 
 
+def guard():
+    """A process that cleans up when this one is gone, however it went: ctest's time limit kills."""
+    end, mine = os.pipe()
+    if os.fork() != 0:
+        os.close(end)
+        return  # mine stays open as long as this process lives
+    if os.fork() != 0:
+        os._exit(0)
+    os.setsid()
+    os.close(mine)
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, signal.SIG_IGN)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for fd in range(3):  # whoever reads our output shall not wait for this process
+        os.dup2(nowhere, fd)
+    os.read(end, 1)
+    if os.path.exists(scratch):
+        clean_up(0)
+    os._exit(0)
+
+
 def main():
+    guard()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # unittest lets that out
     try:
         program = unittest.main(argv=[sys.argv[0], *chosen], verbosity=2, exit=False)
