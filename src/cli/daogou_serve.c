@@ -1,8 +1,9 @@
-/* daogou-serve - the serving node: maps one artifact and answers HTTP until told to stop. */
+/* daogou-serve - the serving node: maps one artifact, or a registry's champion, and answers HTTP
+ * until told to stop. */
 #include "base/log.h"
 #include "base/text.h"
 #include "base/version.h"
-#include "serve/server.h"
+#include "serve/follow.h"
 
 #include <argp.h>
 #include <signal.h>
@@ -12,13 +13,18 @@
 
 static const double patience = 10; /* seconds for requests in flight when told to stop */
 
+static const double look_every = 1; /* seconds between looks at the registry */
+
 typedef struct arguments {
     const char *artifact;
+    const char *registry, *model; /* in place of the artifact */
     dg_server_options server;
 } arguments;
 
 static const struct argp_option options[] = {
     {"artifact", 'a', "FILE", 0, "The artifact.h5 to serve, made by daogou export", 0},
+    {"registry", 'r', "DIR", 0, "Serve the champion of this registry, and those that follow it", 0},
+    {"model", 'm', "NAME", 0, "Which model of the registry", 0},
     {"listen", 'l', "HOST:PORT", 0,
      "Address to answer on (default 127.0.0.1:8080; port 0 takes a free one)", 0},
     {"threads", 't', "N", 0, "Threads that answer (default: one per processor)", 0},
@@ -30,6 +36,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
     int64_t n;
     switch (key) {
     case 'a': a->artifact = text; return 0;
+    case 'r': a->registry = text; return 0;
+    case 'm': a->model = text; return 0;
     case 'l': a->server.listen = text; return 0;
     case 't':
         if (!dg_parse_int64(text, strlen(text), &n) || n < 1 || n > DG_MAX_THREADS)
@@ -38,7 +46,12 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case ARGP_KEY_ARG: argp_error(state, "unexpected argument \"%s\"", text); return 0;
     case ARGP_KEY_END:
-        if (a->artifact == NULL) argp_error(state, "which artifact? give --artifact FILE");
+        if (a->artifact == NULL && a->registry == NULL)
+            argp_error(state, "which artifact? give --artifact FILE, or --registry DIR and --model "
+                              "NAME");
+        if ((a->artifact != NULL) == (a->registry != NULL) ||
+            (a->registry == NULL) != (a->model == NULL))
+            argp_error(state, "give either --artifact FILE, or --registry DIR and --model NAME");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -71,26 +84,38 @@ static dg_status serve(const arguments *a, dg_node **node, dg_err *err)
     sigset_t ends;
     int which;
     dg_server *server;
+    dg_follow *follow = NULL;
+    dg_champion_seen seen = {0};
     sigemptyset(&ends);
     sigaddset(&ends, SIGTERM);
     sigaddset(&ends, SIGINT);
     sigprocmask(SIG_BLOCK, &ends, NULL);
     signal(SIGPIPE, SIG_IGN);
-    dg_status st = dg_node_open(a->artifact, node, err);
+    dg_status st = a->artifact != NULL ? dg_node_open(a->artifact, node, err)
+                                       : dg_follow_open(a->registry, a->model, &seen, node, err);
     if (st == DG_OK) st = dg_server_start(*node, &a->server, &server, err);
     if (st != DG_OK) return st;
     announce(dg_node_artifact(*node), server);
-    while (sigwait(&ends, &which) != 0) continue;
+    if (a->registry != NULL)
+        st = dg_follow_start(server, a->registry, a->model, &seen, look_every, &follow, err);
+    while (st == DG_OK && sigwait(&ends, &which) != 0) continue;
+    dg_follow_stop(&follow);
     dg_server_stop(&server, patience);
-    dg_log(DG_LOG_INFO, "stopped", "daogou-serve: stopped by %s", strsignal(which));
-    return DG_OK;
+    if (st == DG_OK)
+        dg_log(DG_LOG_INFO, "stopped", "daogou-serve: stopped by %s", strsignal(which));
+    return st;
 }
 
 int main(int argc, char **argv)
 {
     static const struct argp parser = {
-        options, parse, NULL, "Answer recommendations over HTTP from one artifact.",
-        NULL,    NULL,  NULL};
+        options,
+        parse,
+        NULL,
+        "Answer recommendations over HTTP from one artifact, or from a registry's champion.",
+        NULL,
+        NULL,
+        NULL};
     arguments a = {.server = dg_server_defaults()};
     dg_node *node = NULL;
     dg_err err;

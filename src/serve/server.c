@@ -6,6 +6,7 @@
 #include "serve/watch.h"
 
 #include <microhttpd.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -13,8 +14,16 @@
 #include <time.h>
 #include <unistd.h>
 
-struct dg_server {
+/* A node while it is answered from: by the server, and by each answer on its way. */
+typedef struct dg_shift {
     const dg_node *node;
+    dg_node *owned; /* the same where the server closes it; NULL for the node of the start */
+    int users;      /* guarded by the server's lock */
+} dg_shift;
+
+struct dg_server {
+    dg_shift *shift; /* the one that answers now; guarded by lock */
+    pthread_mutex_t lock;
     struct MHD_Daemon *daemon;
     dg_watch *watch;
     atomic_int answering; /* requests that are all in and whose answer is not all out */
@@ -76,8 +85,8 @@ static enum MHD_Result gather(void *context, enum MHD_ValueKind kind, const char
     return g->good ? MHD_YES : MHD_NO;
 }
 
-static dg_reply answer(dg_server *s, struct MHD_Connection *connection, const char *method,
-                       const char *path)
+static dg_reply answer(dg_server *s, const dg_node *node, struct MHD_Connection *connection,
+                       const char *method, const char *path)
 {
     dg_request request;
     dg_refusal no;
@@ -85,7 +94,7 @@ static dg_reply answer(dg_server *s, struct MHD_Connection *connection, const ch
     if (g.good) MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, gather, &g);
     if (g.good && request.route == DG_ROUTE_READY && atomic_load(&s->stopping))
         g.good = dg_refuse(&no, 503, "stopping", "this node is stopping");
-    return g.good ? dg_node_answer(s->node, &request) : dg_reply_refusal(&no);
+    return g.good ? dg_node_answer(node, &request) : dg_reply_refusal(&no);
 }
 
 /* A body nobody asked for: small ones are skipped, others refused before they are read. */
@@ -100,8 +109,29 @@ static bool body_fits(struct MHD_Connection *connection, dg_refusal *no)
                      "a request body must state its length, of at most %d bytes", DG_BODY_BYTES);
 }
 
-/* How far a request has come, as the library keeps it for us: NULL, then one of these. */
-static char receiving, answering;
+/* How far a request has come, as the library keeps it for us: NULL, then this, then the shift that
+ * answers it. */
+static char receiving;
+
+static dg_shift *take_shift(dg_server *s)
+{
+    pthread_mutex_lock(&s->lock);
+    dg_shift *shift = s->shift;
+    shift->users++;
+    pthread_mutex_unlock(&s->lock);
+    return shift;
+}
+
+/* The last one out closes the node: a reply may stand in its memory. */
+static void leave_shift(dg_server *s, dg_shift *shift)
+{
+    pthread_mutex_lock(&s->lock);
+    const bool last = --shift->users == 0;
+    pthread_mutex_unlock(&s->lock);
+    if (!last) return;
+    dg_node_close(&shift->owned);
+    dg_free(shift);
+}
 
 /* Called with the headers, then with each piece of the body, then once more at its end. */
 static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *path,
@@ -120,10 +150,11 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
         *n_upload = 0;
         return MHD_YES;
     }
-    *request = &answering;
+    dg_shift *shift = take_shift(s);
+    *request = shift;
     atomic_fetch_add(&s->answering, 1);
     dg_watch_touch(watched(connection));
-    return send_reply(s, connection, answer(s, connection, method, path));
+    return send_reply(s, connection, answer(s, shift->node, connection, method, path));
 }
 
 static void request_done(void *context, struct MHD_Connection *connection, void **request,
@@ -132,7 +163,10 @@ static void request_done(void *context, struct MHD_Connection *connection, void 
     dg_server *s = context;
     (void)why;
     dg_watch_touch(watched(connection));
-    if (*request == &answering) atomic_fetch_sub(&s->answering, 1);
+    if (*request != NULL && *request != &receiving) {
+        leave_shift(s, *request);
+        atomic_fetch_sub(&s->answering, 1);
+    }
     *request = NULL;
 }
 
@@ -170,6 +204,13 @@ static struct MHD_Daemon *start_daemon(dg_server *s, int fd, const dg_server_opt
         request_done, s, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s, MHD_OPTION_END);
 }
 
+static void free_server(dg_server *s)
+{
+    leave_shift(s, s->shift);
+    pthread_mutex_destroy(&s->lock);
+    dg_free(s);
+}
+
 dg_status dg_server_start(const dg_node *node, const dg_server_options *options, dg_server **out,
                           dg_err *err)
 {
@@ -179,8 +220,12 @@ dg_status dg_server_start(const dg_node *node, const dg_server_options *options,
         return DG_FAIL(err, DG_ERR_USAGE, "%d threads: must be 1 to %d", options->threads,
                        DG_MAX_THREADS);
     dg_server *s = dg_alloc(1, sizeof *s);
-    if (s == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for the server");
-    s->node = node;
+    if (s == NULL || (s->shift = dg_alloc(1, sizeof *s->shift)) == NULL) {
+        dg_free(s);
+        return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for the server");
+    }
+    *s->shift = (dg_shift){.node = node, .users = 1};
+    pthread_mutex_init(&s->lock, NULL);
     dg_status st = dg_watch_create(DG_CONNECTIONS, options->phase_seconds, &s->watch, err);
     if (st == DG_OK) st = dg_listen(options->listen, &fd, s->address, err);
     if (st == DG_OK && (s->daemon = start_daemon(s, fd, options)) == NULL) {
@@ -190,10 +235,24 @@ dg_status dg_server_start(const dg_node *node, const dg_server_options *options,
     }
     if (st != DG_OK) {
         dg_watch_destroy(&s->watch);
-        dg_free(s);
+        free_server(s);
         return st;
     }
     *out = s;
+    return DG_OK;
+}
+
+dg_status dg_server_swap(dg_server *s, dg_node **node, dg_err *err)
+{
+    dg_shift *fresh = dg_alloc(1, sizeof *fresh);
+    if (fresh == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for another model");
+    *fresh = (dg_shift){.node = *node, .owned = *node, .users = 1};
+    *node = NULL;
+    pthread_mutex_lock(&s->lock);
+    dg_shift *before = s->shift;
+    s->shift = fresh;
+    pthread_mutex_unlock(&s->lock);
+    leave_shift(s, before);
     return DG_OK;
 }
 
@@ -227,6 +286,6 @@ void dg_server_stop(dg_server **s, double patience)
     MHD_stop_daemon((*s)->daemon);
     if (fd >= 0) close(fd);
     dg_watch_destroy(&(*s)->watch);
-    dg_free(*s);
+    free_server(*s);
     *s = NULL;
 }

@@ -25,13 +25,18 @@ dg_server_options dg_server_defaults(void);
 /**
  * Listen and answer from now on, in threads of its own. LOCAL.
  *
- * @param[in]  node  borrowed until stop
+ * @param[in]  node  borrowed until stop; dg_server_swap takes its place
  * The caller should block the signals it waits for before this call, so that the threads inherit
  * the mask, and ignore SIGPIPE.
  * Errors  as dg_listen; DG_ERR_USAGE options out of range; DG_ERR_NOMEM; DG_ERR_IO no thread.
  */
 dg_status dg_server_start(const dg_node *node, const dg_server_options *options, dg_server **out,
                           dg_err *err);
+
+/** Answer from another node from now on. Requests in flight are answered by the one before, which
+ * is closed when the last of them is done, unless it is that of dg_server_start. LOCAL,
+ * thread-safe; takes the node and sets *node to NULL. Errors DG_ERR_NOMEM, *node untouched. */
+dg_status dg_server_swap(dg_server *s, dg_node **node, dg_err *err);
 
 /** Where it listens, with the port taken: "127.0.0.1:8080". LOCAL. */
 const char *dg_server_address(const dg_server *s);

@@ -5,6 +5,9 @@ import os
 import re
 import shutil
 import signal
+import subprocess
+import time
+import urllib.request
 
 import harness
 from harness import Case, finish, run, start, write
@@ -203,6 +206,48 @@ class Publish(Registry):
         self.assertEqual(len(versions("keep")), 2)
         self.assertEqual(len(history("keep")), 5)
         self.assertEqual(self.assert_valid("keep")["champion"], versions("keep")[-1])
+
+
+class Served(Registry):
+    def test_a_serving_node_follows_publish_and_rollback(self):
+        shutil.copytree("first", "served")
+        first = current("served")
+        node = subprocess.Popen(
+            [harness.daogou_serve, "--registry", "served", "--model", "shop", "--listen",
+             "127.0.0.1:0"], stderr=subprocess.PIPE, text=True)
+        try:
+            url = re.search(r"on (http:\S+)$", node.stderr.readline().rstrip())[1]
+
+            def serves(digest):
+                until = time.monotonic() + 20
+                while time.monotonic() < until:
+                    with urllib.request.urlopen(url + "/v1/model") as answer:
+                        if json.load(answer)["content_digest"] == digest:
+                            return True
+                    time.sleep(0.05)
+                return False
+
+            self.assertTrue(serves(first["artifact_digest"]))
+            self.succeeds("run", "shop.yaml", "--work", "served-run", *self.to("served"), "--set",
+                          "model.iterations=4", "--set", "publish.gate=")
+            self.assertTrue(serves(current("served")["artifact_digest"]))
+            self.succeeds("rollback", "--registry", "served", "--model", "shop")
+            self.assertTrue(serves(first["artifact_digest"]))
+        finally:
+            node.terminate()
+            self.assertEqual(node.wait(20), 0)
+            node.stderr.close()
+
+    def test_nothing_to_follow_is_one_sentence(self):
+        for code, says, args in (
+                (66, "nowhere/shop/CURRENT: cannot open", ("--registry", "nowhere", "--model",
+                                                           "shop")),
+                (64, "give either", ("--registry", "first")),
+                (64, "give either", ("--registry", "first", "--model", "shop", "--artifact", "x"))):
+            ended = subprocess.run([harness.daogou_serve, *args], stderr=subprocess.PIPE, text=True,
+                                   timeout=20)
+            self.assertEqual(ended.returncode, code)
+            self.assertIn(says, ended.stderr)
 
 
 class AtOnce(Registry):
