@@ -3,7 +3,7 @@
 file(GLOB_RECURSE headers RELATIVE ${FROM} ${FROM}/*.h)
 list(FILTER headers EXCLUDE REGEX "^(bench|cli|serve)/")
 foreach(header IN LISTS headers)
-  file(STRINGS ${FROM}/${header} internal REGEX "Internal to " LIMIT_COUNT 1)
+  file(STRINGS ${FROM}/${header} internal REGEX "Internal to" LIMIT_COUNT 1)
   if(NOT internal)
     cmake_path(GET header PARENT_PATH folder)
     file(INSTALL ${FROM}/${header} DESTINATION ${TO}/${folder})
