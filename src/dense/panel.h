@@ -1,4 +1,5 @@
-/* panel.h - kernels on a panel: the factor rows one row-solve gathers, side by side in cache.
+/* panel.h - the kernels, by instruction set. Most work on a panel: the factor rows one row-solve
+ * gathers, side by side in cache.
  *
  * A panel is (n, width) floats, width = dg_panel_width(d): d rounded up to a multiple of 16, padded
  * with zeros, 64-byte aligned. Vectors of a panel's width are padded the same way. Variants for
@@ -7,6 +8,8 @@
  * variants differ from each other by rounding. */
 #ifndef DG_DENSE_PANEL_H
 #define DG_DENSE_PANEL_H
+#include "dense/scores.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -48,6 +51,15 @@ typedef struct dg_panel_kernels {
      * Source  Golub, Van Loan: Matrix Computations, 4.2 (gaxpy Cholesky, by blocks).
      */
     bool (*cholesky_solve)(int k, int stride, float *a, float *b);
+
+    /** See scores.h. */
+    dg_scores_kernel *scores;
+
+    /** start + a . b of k columns from left to right: see scores.h. */
+    float (*score_one)(int k, const float *a, const float *b, float start);
+
+    /** The marks of scores (n,) that are there already: see scores.h. */
+    void (*mark)(int n, const float *score, float threshold, uint16_t *mark);
 } dg_panel_kernels;
 
 /** The variant for this processor; DAOGOU_KERNELS=avx512|avx2|portable picks a lower one. LOCAL. */

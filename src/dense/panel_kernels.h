@@ -4,6 +4,7 @@
  * instruction set. GCC's vector extensions keep this plain C; contraction to fused multiply-add is
  * on for these files only, as each variant has bits of its own anyway. Internal to dense/. */
 #include "dense/panel.h"
+#include "dense/scores_kernels.h"
 #include "dense/small_kernels.h"
 #include "dense/vectors.h"
 
@@ -210,4 +211,7 @@ const dg_panel_kernels JOIN(dg_panel_, VARIANT) = {
     .score = JOIN(score_, VARIANT),
     .gram = JOIN(gram_, VARIANT),
     .cholesky_solve = JOIN(cholesky_solve_, VARIANT),
+    .scores = JOIN(scores_, VARIANT),
+    .score_one = JOIN(score_one_, VARIANT),
+    .mark = JOIN(mark_, VARIANT),
 };

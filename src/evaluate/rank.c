@@ -1,17 +1,18 @@
 #include "evaluate/rank.h"
 
 #include "base/memory.h"
+#include "dense/panel.h"
 
 #include <stdio.h>
 
-enum { BLOCK = 2048 }; /* items scored at once: a tile of their scores stays in the cache */
-
 struct dg_tile_ranker {
     const dg_scorer *scorer;
+    const dg_panel_kernels *kernels;
     int k;
     dg_hit *room;                 /* (DG_SCORER_TILE, k) */
     dg_topk best[DG_SCORER_TILE]; /* of each user of the tile, in its row of room */
-    float *score;                 /* (DG_SCORER_TILE, BLOCK) */
+    float *score;                 /* (DG_SCORER_TILE, DG_SCORE_BLOCK) */
+    uint16_t *mark;               /* (DG_SCORER_TILE, words of a block) scores that may enter */
     int32_t *skip;                /* items not to list, ascending, one user after another */
     size_t n_skip, skip_capacity;
     size_t begin[DG_SCORER_TILE]; /* of each user, what is left of skip from the block on */
@@ -23,10 +24,12 @@ dg_status dg_tile_ranker_create(const dg_scorer *scorer, int k, dg_tile_ranker *
     dg_tile_ranker *r = *out = dg_alloc(1, sizeof *r);
     if (r == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for ranking");
     r->scorer = scorer;
+    r->kernels = dg_panel();
     r->k = k < scorer->n_items ? k : (int)scorer->n_items;
     r->room = dg_alloc((size_t)DG_SCORER_TILE * (size_t)r->k, sizeof *r->room);
-    r->score = dg_alloc((size_t)DG_SCORER_TILE * BLOCK, sizeof *r->score);
-    if (r->room != NULL && r->score != NULL) return DG_OK;
+    r->score = dg_alloc((size_t)DG_SCORER_TILE * DG_SCORE_BLOCK, sizeof *r->score);
+    r->mark = dg_alloc(DG_SCORER_TILE * dg_mark_words(DG_SCORE_BLOCK), sizeof *r->mark);
+    if (r->room != NULL && r->score != NULL && r->mark != NULL) return DG_OK;
     dg_tile_ranker_destroy(out);
     return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for lists of %d items", k);
 }
@@ -36,6 +39,7 @@ void dg_tile_ranker_destroy(dg_tile_ranker **r)
     if (*r == NULL) return;
     dg_free((*r)->room);
     dg_free((*r)->score);
+    dg_free((*r)->mark);
     dg_free((*r)->skip);
     dg_free(*r);
     *r = NULL;
@@ -86,6 +90,23 @@ static dg_status name_user(int64_t user, dg_status st, dg_err *err)
     return DG_FAIL(err, st, "user row %lld: %s", (long long)user, text);
 }
 
+/* Score one block of items and mark what may enter a user's list. */
+static void score_block(dg_tile_ranker *r, int n, int64_t begin, int64_t end)
+{
+    const dg_scorer *s = r->scorer;
+    const size_t length = (size_t)(end - begin);
+    float threshold[DG_SCORER_TILE];
+    for (int i = 0; i < n; i++) threshold[i] = r->best[i].threshold;
+    if (s->score_marked != NULL) {
+        s->score_marked(s->self, begin, end, threshold, r->score, r->mark);
+        return;
+    }
+    s->score(s->self, begin, end, r->score);
+    for (int i = 0; i < n; i++)
+        r->kernels->mark((int)length, r->score + (size_t)i * length, threshold[i],
+                         r->mark + (size_t)i * dg_mark_words(length));
+}
+
 /* Offer one block of items, whose scores are there, to every user of the tile. */
 static dg_status offer_block(dg_tile_ranker *r, const int64_t *user, int n, int32_t begin,
                              int32_t end, dg_err *err)
@@ -93,8 +114,10 @@ static dg_status offer_block(dg_tile_ranker *r, const int64_t *user, int n, int3
     const int32_t length = end - begin;
     for (int i = 0; i < n; i++) {
         const float *score = r->score + (size_t)i * (size_t)length;
-        const dg_status st = dg_topk_push(&r->best[i], score, begin, length, r->skip + r->begin[i],
-                                          (int64_t)(r->end[i] - r->begin[i]), err);
+        const uint16_t *mark = r->mark + (size_t)i * dg_mark_words((size_t)length);
+        const dg_status st =
+            dg_topk_push_marked(&r->best[i], score, mark, begin, length, r->skip + r->begin[i],
+                                (int64_t)(r->end[i] - r->begin[i]), err);
         if (st != DG_OK) return name_user(user[i], st, err);
         while (r->begin[i] < r->end[i] && r->skip[r->begin[i]] < end) r->begin[i]++;
     }
@@ -106,9 +129,10 @@ dg_status dg_tile_ranker_rank(dg_tile_ranker *r, const int64_t *user, int n,
 {
     const dg_scorer *s = r->scorer;
     dg_status st = start_tile(r, user, n, seen, n_seen, err);
-    for (int64_t begin = 0; st == DG_OK && begin < s->n_items; begin += BLOCK) {
-        const int64_t end = begin + BLOCK < s->n_items ? begin + BLOCK : s->n_items;
-        s->score(s->self, begin, end, r->score);
+    for (int64_t begin = 0, end; st == DG_OK && begin < s->n_items; begin = end) {
+        end = begin + dg_score_block(begin);
+        if (end > s->n_items) end = s->n_items;
+        score_block(r, n, begin, end);
         st = offer_block(r, user, n, (int32_t)begin, (int32_t)end, err);
     }
     for (int i = 0; st == DG_OK && i < n; i++) dg_topk_finish(&r->best[i]);

@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "comm/matrix.h"
-#include "dense/scores.h"
+#include "dense/panel.h"
 
 #include <string.h>
 
@@ -15,6 +15,7 @@ enum { POPULARITY, UNKNOWN, MORE };
 typedef struct dg_stored {
     const dg_dataset *data;
     const dg_artifact *artifact;
+    const dg_panel_kernels *kernels;
     dg_matrix items; /* (n_items, n_cols + MORE) */
     int64_t *user;   /* (own users,) row in the artifact, -1 where there is none */
     float *loaded;   /* (DG_SCORER_TILE, n_cols + MORE) */
@@ -79,18 +80,26 @@ static dg_status load(void *self, const int64_t *user, int n, dg_err *err)
     return DG_OK;
 }
 
-static void score(void *self, int64_t begin, int64_t end, float *out)
+static void score_marked(void *self, int64_t begin, int64_t end, const float *threshold, float *out,
+                         uint16_t *mark)
 {
     const dg_stored *s = self;
-    dg_scores(s->n, (int)(end - begin), s->items.n_cols, s->loaded, dg_matrix_row(&s->items, begin),
-              s->start, out);
+    const size_t width = (size_t)s->items.n_cols;
+    const dg_queries q = {s->n, s->items.n_cols, width, s->loaded, s->start, NULL};
+    s->kernels->scores(&q, (int)(end - begin), dg_matrix_row(&s->items, begin), width, threshold,
+                       out, mark);
+}
+
+static void score(void *self, int64_t begin, int64_t end, float *out)
+{
+    score_marked(self, begin, end, NULL, out, NULL);
 }
 
 static float score_one(void *self, int i, int64_t item)
 {
     const dg_stored *s = self;
-    return dg_score_one(s->items.n_cols, s->loaded + (size_t)i * (size_t)s->items.n_cols,
-                        dg_matrix_row(&s->items, item), s->start[i]);
+    return s->kernels->score_one(s->items.n_cols, s->loaded + (size_t)i * (size_t)s->items.n_cols,
+                                 dg_matrix_row(&s->items, item), s->start[i]);
 }
 
 static void destroy(dg_scorer *out)
@@ -113,6 +122,7 @@ dg_status dg_stored_scorer(const dg_comm *c, const dg_dataset *d, const dg_artif
                        .clip_max = a->clip_max,
                        .load = load,
                        .score = score,
+                       .score_marked = score_marked,
                        .score_one = score_one,
                        .destroy = destroy};
     dg_stored *s = out->self = dg_alloc(1, sizeof *s);
@@ -123,7 +133,7 @@ dg_status dg_stored_scorer(const dg_comm *c, const dg_dataset *d, const dg_artif
                      "over other data",
                      a->path, a->algorithm);
     if (st == DG_OK) {
-        *s = (dg_stored){.data = d, .artifact = a};
+        *s = (dg_stored){.data = d, .artifact = a, .kernels = dg_panel()};
         s->loaded =
             dg_alloc((size_t)DG_SCORER_TILE * (size_t)(a->n_cols + MORE), sizeof *s->loaded);
         st = s->loaded == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for scoring")

@@ -26,6 +26,12 @@ typedef struct dg_scorer {
      *  Cost for factor models 2 n (end-begin) d flops. */
     void (*score)(void *self, int64_t begin, int64_t end, float *out);
 
+    /** The same, and marks (n, dg_mark_words(end-begin)) of the scores that are not below the
+     *  user's threshold (n,) or not finite: see dense/scores.h. LOCAL. NULL where scores do not
+     *  come from a kernel that marks as it goes. */
+    void (*score_marked)(void *self, int64_t begin, int64_t end, const float *threshold, float *out,
+                         uint16_t *mark);
+
     /** Score of the loaded user number i (0 … n-1) for one item, not clipped, the same bits as from
      *  `score`. LOCAL, O(d). */
     float (*score_one)(void *self, int i, int64_t item);

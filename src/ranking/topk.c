@@ -1,5 +1,6 @@
 #include "ranking/topk.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -89,26 +90,54 @@ static void look(const float *score, int n, float threshold, int *high, int *bad
     *bad = any_bad;
 }
 
+/* Offer one score unless its index is among those to skip, of which what is left moves on. */
+static dg_status take(dg_topk *t, dg_hit x, const int32_t **skip, int64_t *n_skip, dg_err *err)
+{
+    while (*n_skip > 0 && **skip < x.index) (*skip)++, (*n_skip)--;
+    if (*n_skip > 0 && **skip == x.index) return DG_OK;
+    if (!isfinite(x.score))
+        return DG_FAIL(err, DG_ERR_NUMERIC, "the score of item %d is %g", (int)x.index,
+                       (double)x.score);
+    offer(t, key_of(x));
+    return DG_OK;
+}
+
 dg_status dg_topk_push(dg_topk *t, const float *score, int32_t first, int32_t n,
                        const int32_t *skip, int64_t n_skip, dg_err *err)
 {
-    int64_t s = 0;
     for (int32_t begin = 0; begin < n; begin += CHUNK) {
         const int32_t end = n - begin < CHUNK ? n : begin + CHUNK;
         int high, bad;
         look(score + begin, end - begin, t->threshold, &high, &bad);
         if (!high && !bad) continue;
         for (int32_t j = begin; j < end; j++) {
-            const dg_hit x = {score[j], first + j};
-            if (x.score < t->threshold && !bad) continue;
-            while (s < n_skip && skip[s] < x.index) s++;
-            if (s < n_skip && skip[s] == x.index) continue;
-            if (!isfinite(x.score))
-                return DG_FAIL(err, DG_ERR_NUMERIC, "the score of item %d is %g", (int)x.index,
-                               (double)x.score);
-            offer(t, key_of(x));
+            if (score[j] < t->threshold && !bad) continue;
+            const dg_status st = take(t, (dg_hit){score[j], first + j}, &skip, &n_skip, err);
+            if (st != DG_OK) return st;
         }
     }
+    return DG_OK;
+}
+
+/* Bits [16 w, 16 w + 64) of the marks, those behind the last word 0. */
+static uint64_t four_words(const uint16_t *mark, int32_t w, int32_t n_words)
+{
+    uint64_t bits = 0;
+    for (int32_t k = w; k < n_words && k < w + 4; k++) bits |= (uint64_t)mark[k] << (16 * (k - w));
+    return bits;
+}
+
+dg_status dg_topk_push_marked(dg_topk *t, const float *score, const uint16_t *mark, int32_t first,
+                              int32_t n, const int32_t *skip, int64_t n_skip, dg_err *err)
+{
+    const int32_t n_words = n / 16 + (n % 16 != 0);
+    for (int32_t w = 0; w < n_words; w += 4)
+        for (uint64_t bits = four_words(mark, w, n_words); bits != 0; bits &= bits - 1) {
+            const int32_t j = 16 * w + __builtin_ctzll(bits);
+            if (score[j] < t->threshold && score[j] >= -FLT_MAX) continue; /* risen meanwhile */
+            const dg_status st = take(t, (dg_hit){score[j], first + j}, &skip, &n_skip, err);
+            if (st != DG_OK) return st;
+        }
     return DG_OK;
 }
 

@@ -42,6 +42,19 @@ dg_topk dg_topk_start(dg_hit *room, int k);
 dg_status dg_topk_push(dg_topk *t, const float *score, int32_t first, int32_t n,
                        const int32_t *skip, int64_t n_skip, dg_err *err);
 
+/**
+ * The same where a kernel has marked the scores that matter, lowest bit of a word first
+ * (dense/scores.h): those not below a threshold this selection has had, and those not finite.
+ * LOCAL.
+ *
+ * @param[in]  mark  ((n + 15) / 16,) no bits behind the n-th
+ *
+ * Cost    n / 64 words are looked at; scores only where a bit is set.
+ * Errors  as dg_topk_push.
+ */
+dg_status dg_topk_push_marked(dg_topk *t, const float *score, const uint16_t *mark, int32_t first,
+                              int32_t n, const int32_t *skip, int64_t n_skip, dg_err *err);
+
 /** Sort the hits held, best first, and return how many there are. LOCAL, O(k log k). */
 int dg_topk_finish(dg_topk *t);
 

@@ -1,16 +1,15 @@
 #include "serve/ranker.h"
 
 #include "base/memory.h"
-#include "serve/scan.h"
+#include "dense/panel.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
-enum { BLOCK = 256 }; /* items scored at a time: their scores stay in the first cache */
-
 struct dg_ranker {
     const dg_artifact *a;
+    const dg_panel_kernels *kernels;
     float *inverse_norm; /* (n_items,) over the taste columns; 0 for a zero vector */
 };
 
@@ -43,6 +42,7 @@ dg_status dg_ranker_create(const dg_artifact *a, dg_ranker **out, dg_err *err)
         return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory for item norms", a->path);
     }
     r->a = a;
+    r->kernels = dg_panel();
     const dg_status st = has_factors(a) ? measure_items(r, err) : DG_OK;
     if (st != DG_OK) dg_ranker_destroy(out);
     return st;
@@ -100,19 +100,30 @@ static bool has_profile(const dg_artifact *a, int64_t user)
     return false;
 }
 
-static dg_status rank_by_factors(const dg_artifact *a, int64_t user, items skip, int k,
-                                 dg_list *list, dg_err *err)
+/* Goods in the block that begins at `first`. */
+static int32_t block_at(const dg_artifact *a, int64_t first)
 {
-    const float *query = a->user_factor + user * a->n_cols;
+    const int64_t n = dg_score_block(first), left = a->n_items - first;
+    return (int32_t)(n < left ? n : left);
+}
+
+static dg_status rank_by_factors(const dg_ranker *r, int64_t user, items skip, int k, dg_list *list,
+                                 dg_err *err)
+{
+    const dg_artifact *a = r->a;
+    const size_t width = (size_t)a->n_cols;
     const float offset = (float)a->offset;
+    const dg_queries q = {1, a->n_cols, width, a->user_factor + user * a->n_cols, &offset, NULL};
     dg_topk best = dg_topk_start(list->hit, k);
-    float score[BLOCK];
-    for (int64_t first = 0; first < a->n_items; first += BLOCK) {
-        const int32_t n = (int32_t)(a->n_items - first < BLOCK ? a->n_items - first : BLOCK);
-        dg_scan(query, a->item_factor + first * a->n_cols, (size_t)a->n_cols, a->n_cols, n, score);
-        for (int32_t j = 0; j < n; j++) score[j] += offset;
+    float score[DG_SCORE_BLOCK];
+    uint16_t mark[DG_SCORE_BLOCK / DG_MARKS];
+    for (int64_t first = 0; first < a->n_items; first += block_at(a, first)) {
+        const int32_t n = block_at(a, first);
+        r->kernels->scores(&q, n, a->item_factor + first * a->n_cols, width, &best.threshold, score,
+                           mark);
         while (skip.n > 0 && skip.at[0] < first) skip.at++, skip.n--;
-        const dg_status st = dg_topk_push(&best, score, (int32_t)first, n, skip.at, skip.n, err);
+        const dg_status st =
+            dg_topk_push_marked(&best, score, mark, (int32_t)first, n, skip.at, skip.n, err);
         if (st != DG_OK) return st;
     }
     list->n = dg_topk_finish(&best);
@@ -172,7 +183,7 @@ dg_status dg_ranker_recommend(const dg_ranker *r, int64_t user, int k, bool excl
     list->reason = NULL;
     list->excludes_seen = exclude_seen;
     if (profiled && has_factors(r->a))
-        st = rank_by_factors(r->a, user, skip, k, list, err);
+        st = rank_by_factors(r, user, skip, k, list, err);
     else if (profiled)
         st = rank_by_weights(r->a, user, skip, k, list, &profiled, err);
     if (st != DG_OK) return st;
@@ -189,14 +200,15 @@ static dg_status similar_by_cosine(const dg_ranker *r, int32_t item, int k, dg_l
 {
     static const float no_neighbour = -2; /* below every cosine, so such goods end up last */
     const dg_artifact *a = r->a;
-    const float *query = a->item_factor + (int64_t)item * a->n_cols;
-    const float own = r->inverse_norm[item];
+    const size_t width = (size_t)a->n_cols;
+    const float own = r->inverse_norm[item], nothing = 0;
+    const dg_queries q = {
+        1, a->similar_cols, width, a->item_factor + (int64_t)item * a->n_cols, &nothing, NULL};
     dg_topk best = dg_topk_start(list->hit, own > 0 ? k : 0);
-    float cosine[BLOCK];
-    for (int64_t first = 0; own > 0 && first < a->n_items; first += BLOCK) {
-        const int32_t n = (int32_t)(a->n_items - first < BLOCK ? a->n_items - first : BLOCK);
-        dg_scan(query, a->item_factor + first * a->n_cols, (size_t)a->n_cols, a->similar_cols, n,
-                cosine);
+    float cosine[DG_SCORE_BLOCK];
+    for (int64_t first = 0; own > 0 && first < a->n_items; first += block_at(a, first)) {
+        const int32_t n = block_at(a, first);
+        r->kernels->scores(&q, n, a->item_factor + first * a->n_cols, width, NULL, cosine, NULL);
         for (int32_t j = 0; j < n; j++) {
             const float other = r->inverse_norm[first + j];
             cosine[j] = other > 0 ? cosine[j] * own * other : no_neighbour;

@@ -4,7 +4,7 @@
 #include "base/rng.h"
 #include "base/spent.h"
 #include "comm/tree.h"
-#include "dense/scores.h"
+#include "dense/panel.h"
 #include "models/als/basis.h"
 #include "models/als/blocks.h"
 #include "models/als/gram.h"
@@ -317,9 +317,11 @@ typedef struct dg_als_scorer {
     const dg_model *model;
     dg_als_side side; /* for fold-in */
     dg_als_workspace *workspace;
-    float *users; /* (DG_SCORER_TILE, d) loaded rows, made ready for a plain dot product */
-    float *start; /* (DG_SCORER_TILE,) mean + user bias */
-    int n;        /* users loaded */
+    const dg_panel_kernels *kernels;
+    float *users;  /* (DG_SCORER_TILE, d) loaded rows, made ready for a plain dot product */
+    float *start;  /* (DG_SCORER_TILE,) the mean */
+    float *finish; /* (DG_SCORER_TILE,) the users' biases */
+    int n;         /* users loaded */
 } dg_als_scorer;
 
 /* A trained user's row, or the fold-in of a held-out one. */
@@ -343,24 +345,34 @@ static dg_status load_users(void *self, const int64_t *user, int n, dg_err *err)
                            (long long)user[i]);
         s->start[i] = (float)s->model->mean;
         if (!s->side.biases) continue;
-        s->start[i] += row[d - 1];
+        s->finish[i] = row[d - 1];
         row[d - 1] = 1; /* meets the item's bias */
     }
     return DG_OK;
 }
 
-static void score(void *self, int64_t begin, int64_t end, float *out)
+static void score_marked(void *self, int64_t begin, int64_t end, const float *threshold, float *out,
+                         uint16_t *mark)
 {
     const dg_als_scorer *s = self;
-    dg_scores(s->n, (int)(end - begin), s->model->d, s->users,
-              dg_matrix_row(&s->model->items, begin), s->start, out);
+    const size_t d = (size_t)s->model->d;
+    const dg_queries q = {s->n, s->model->d, d, s->users, s->start, s->finish};
+    s->kernels->scores(&q, (int)(end - begin), dg_matrix_row(&s->model->items, begin), d, threshold,
+                       out, mark);
+}
+
+static void score(void *self, int64_t begin, int64_t end, float *out)
+{
+    score_marked(self, begin, end, NULL, out, NULL);
 }
 
 static float score_one(void *self, int i, int64_t item)
 {
     const dg_als_scorer *s = self;
-    return dg_score_one(s->model->d, s->users + (size_t)i * (size_t)s->model->d,
-                        dg_matrix_row(&s->model->items, item), s->start[i]);
+    const int d = s->model->d;
+    return s->kernels->score_one(d, s->users + (size_t)i * (size_t)d,
+                                 dg_matrix_row(&s->model->items, item), s->start[i]) +
+           s->finish[i];
 }
 
 static void destroy_scorer(dg_scorer *out)
@@ -370,6 +382,7 @@ static void destroy_scorer(dg_scorer *out)
     dg_als_workspace_destroy(&s->workspace);
     dg_free(s->users);
     dg_free(s->start);
+    dg_free(s->finish);
     dg_free(s);
     out->self = NULL;
 }
@@ -382,15 +395,18 @@ static dg_status scorer(dg_model *m, dg_scorer *out, dg_err *err)
                        .clip_max = m->data->value_max,
                        .load = load_users,
                        .score = score,
+                       .score_marked = score_marked,
                        .score_one = score_one,
                        .destroy = destroy_scorer};
     dg_als_scorer *s = out->self = dg_alloc(1, sizeof *s);
     dg_status st = s == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for scoring") : DG_OK;
     if (st == DG_OK) {
         s->model = m;
+        s->kernels = dg_panel();
         s->users = dg_alloc((size_t)DG_SCORER_TILE * (size_t)m->d, sizeof(float));
         s->start = dg_alloc(DG_SCORER_TILE, sizeof(float));
-        st = s->users == NULL || s->start == NULL
+        s->finish = dg_alloc(DG_SCORER_TILE, sizeof(float));
+        st = s->users == NULL || s->start == NULL || s->finish == NULL
                  ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for scoring")
                  : dg_als_workspace_create(m->d, &s->workspace, err);
     }
@@ -417,8 +433,9 @@ static dg_status fold_users(dg_model *m, float **out, dg_err *err)
     return dg_agree(m->comm, st, err);
 }
 
-/* With biases a row becomes [factors, own bias, 1] for users and [factors, 1, own bias] for items,
- * so that serving needs nothing but a dot product and the mean. */
+/* With biases a row becomes [factors, 1, own bias] for users and [factors, own bias, 1] for items,
+ * so that serving needs nothing but a dot product and the mean. In this order it adds what scoring
+ * here adds, one after another, and comes to the same bits. */
 static dg_status widen(const dg_model *m, const float *own, int64_t rows, int bias_at, int one_at,
                        float **out, dg_err *err)
 {
@@ -464,8 +481,8 @@ static void export(dg_model *m, dg_writer *w)
         const float *users = dg_matrix_row(&m->users, m->users.own.begin);
         const float *items = dg_matrix_row(&m->items, m->items.own.begin);
         export_side(m, w, "factors/user", &m->users, &m->data->users,
-                    folded == NULL ? users : folded, m->d - 1, m->d);
-        export_side(m, w, "factors/item", &m->items, &m->data->items, items, m->d, m->d - 1);
+                    folded == NULL ? users : folded, m->d, m->d - 1);
+        export_side(m, w, "factors/item", &m->items, &m->data->items, items, m->d - 1, m->d);
     } else {
         dg_writer_fail(w, st, &err);
     }

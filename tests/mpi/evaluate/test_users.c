@@ -131,7 +131,13 @@ static void toy_score(void *self, int64_t begin, int64_t end, float *out)
 
 static dg_scorer toy_scorer(toy *t)
 {
-    return (dg_scorer){t, N_ITEMS, true, 0, 5, toy_load, toy_score, toy_score_one, NULL};
+    return (dg_scorer){.self = t,
+                       .n_items = N_ITEMS,
+                       .rates = true,
+                       .clip_max = 5,
+                       .load = toy_load,
+                       .score = toy_score,
+                       .score_one = toy_score_one};
 }
 
 static const dg_evaluate_options options = {

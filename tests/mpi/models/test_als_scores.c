@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/rng.h"
+#include "dense/scores.h"
 #include "models/als/als.h"
 #include "store/open.h"
 
@@ -321,7 +322,8 @@ static int64_t attribute(const char *path, const char *name)
     return v;
 }
 
-/* Offset plus the plain dot product of all columns, biases or not. */
+/* Offset plus the plain dot product of all columns, biases or not; a served score is the evaluated
+ * one. */
 START_TEST(exported_factors_score_as_the_model_does)
 {
     for (int kind = 0; kind < KINDS; kind++) {
@@ -344,6 +346,9 @@ START_TEST(exported_factors_score_as_the_model_does)
                 for (int k = 0; k < f.n_cols; k++)
                     sum += (double)f.users[u * f.n_cols + k] * (double)f.items[i * f.n_cols + k];
                 good = good && fabs(sum - (double)out[i]) <= 3e-6; /* of scores up to 5 */
+                /* and, summed as serving sums, to the bit */
+                good = good && dg_score_one(f.n_cols, f.users + u * f.n_cols,
+                                            f.items + i * f.n_cols, (float)f.start) == out[i];
             }
         }
         ck_assert_all(good);

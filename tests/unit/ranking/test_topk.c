@@ -77,6 +77,17 @@ START_TEST(fewer_candidates_than_places)
 }
 END_TEST
 
+/* Push a block one way or the other, with a mark for each score that is not below `threshold`. */
+static dg_status push(dg_topk *t, bool marked, float threshold, const float *score, int32_t first,
+                      int32_t n, const int32_t *skip, int64_t n_skip)
+{
+    uint16_t mark[32] = {0};
+    if (!marked) return dg_topk_push(t, score, first, n, skip, n_skip, &err);
+    for (int32_t j = 0; j < n; j++)
+        if (!(score[j] < threshold)) mark[j / 16] |= (uint16_t)(1 << j % 16);
+    return dg_topk_push_marked(t, score, mark, first, n, skip, n_skip, &err);
+}
+
 START_TEST(random_blocks_equal_the_reference)
 {
     dg_rng r = dg_rng_at(1, DG_RNG_TEST, 0);
@@ -96,7 +107,10 @@ START_TEST(random_blocks_equal_the_reference)
         for (int32_t at = 0; at < n;) {
             int32_t length = 1 + (int32_t)dg_rng_below(&r, 150);
             if (length > n - at) length = n - at;
-            ck_assert(dg_topk_push(&t, score + at, at, length, skip, n_skip, &err) == DG_OK);
+            /* marks may be of the present threshold or of an earlier one */
+            const float threshold = round % 3 == 0 ? -INFINITY : t.threshold;
+            ck_assert(push(&t, round % 2, threshold, score + at, at, length, skip, n_skip) ==
+                      DG_OK);
             at += length;
         }
         const int found = reference(score, n, skip, n_skip, k, expect);

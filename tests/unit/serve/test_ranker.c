@@ -1,55 +1,13 @@
-/* The scan and the ranker against slow references, ties and fallbacks included. */
+/* The ranker against slow references, ties and fallbacks included. */
 #include "artifact_file.h"
 #include "base/fault.h"
 #include "base/memory.h"
 #include "base/rng.h"
 #include "scratch.h"
 #include "serve/ranker.h"
-#include "serve/scan.h"
 #include "unit_main.h"
 
 #include <math.h>
-
-/* ---- the scan ---- */
-
-START_TEST(the_scan_is_the_dot_product_at_every_shape)
-{
-    static float query[200], rows[9 * 210], out[9];
-    dg_rng rng = dg_rng_at(1, DG_RNG_TEST, 0);
-    for (int k = 0; k < 200; k++) query[k] = (float)dg_rng_normal(&rng);
-    for (int k = 0; k < 9 * 210; k++) rows[k] = (float)dg_rng_normal(&rng);
-    for (int n_cols = 1; n_cols <= 200; n_cols++)
-        for (int n_rows = 1; n_rows <= 9; n_rows++) {
-            const size_t stride = (size_t)n_cols + (size_t)(n_cols % 3);
-            dg_scan(query, rows, stride, n_cols, n_rows, out);
-            for (int r = 0; r < n_rows; r++) {
-                double dot = 0, size = 0;
-                for (int c = 0; c < n_cols; c++) {
-                    const double term = (double)query[c] * (double)rows[(size_t)r * stride + c];
-                    dot += term;
-                    size += fabs(term);
-                }
-                /* any order of n float additions is within n rounding errors of the terms' size */
-                ck_assert_double_eq_tol(out[r], dot, (n_cols + 1) * size * 0x1p-24);
-            }
-        }
-}
-END_TEST
-
-START_TEST(a_row_has_the_same_bits_wherever_it_stands)
-{
-    enum { COLS = 66, ROWS = 7 };
-    static float query[COLS], rows[ROWS * COLS], together[ROWS], alone;
-    dg_rng rng = dg_rng_at(2, DG_RNG_TEST, 0);
-    for (int k = 0; k < COLS; k++) query[k] = (float)dg_rng_normal(&rng);
-    for (int k = 0; k < ROWS * COLS; k++) rows[k] = (float)dg_rng_normal(&rng);
-    dg_scan(query, rows, COLS, COLS, ROWS, together);
-    for (int r = 0; r < ROWS; r++) {
-        dg_scan(query, rows + r * COLS, COLS, COLS, 1, &alone);
-        ck_assert_mem_eq(&alone, &together[r], sizeof alone);
-    }
-}
-END_TEST
 
 /* ---- slow and obvious references: score everything, sort everything ---- */
 
@@ -404,7 +362,6 @@ END_TEST
 UNIT_MAIN("ranker", weights_give_the_reference_list, by_weights_the_fallbacks_are_the_same,
           neighbours_by_weight_are_the_best_of_the_row,
           without_memory_for_scores_there_is_an_error_and_no_list,
-          the_scan_is_the_dot_product_at_every_shape, a_row_has_the_same_bits_wherever_it_stands,
           every_user_gets_the_reference_list, equal_scores_stand_in_item_order,
           those_the_model_cannot_know_get_popular_goods, popular_goods_a_user_has_seen_are_left_out,
           a_user_who_has_seen_all_gets_popular_goods_all_the_same,
