@@ -123,6 +123,14 @@ static dg_status create_blocks(dg_model *m, dg_err *err)
     return dg_als_blocks_create(m->comm, half, &m->blocks, err);
 }
 
+/* Solving block by block reads no user's row but the own ones; scoring never does. */
+static dg_status create_users(dg_model *m, dg_err *err)
+{
+    return m->options->solver == DG_ALS_IALSPP
+               ? dg_matrix_create_own(m->comm, &m->data->users, m->d, &m->users, err)
+               : dg_matrix_create(m->comm, &m->data->users, m->d, &m->users, err);
+}
+
 static dg_status create(const dg_comm *c, const dg_dataset *data, const void *options,
                         uint64_t seed, dg_model **out, dg_err *err)
 {
@@ -135,7 +143,7 @@ static dg_status create(const dg_comm *c, const dg_dataset *data, const void *op
         st = allocate(m, err);
     }
     st = dg_agree(c, st, err);
-    if (st == DG_OK) st = dg_matrix_create(c, &data->users, m->d, &m->users, err);
+    if (st == DG_OK) st = create_users(m, err);
     if (st == DG_OK) st = dg_matrix_create(c, &data->items, m->d, &m->items, err);
     if (st == DG_OK && o->loss == DG_ALS_RATINGS) st = find_mean(m, err);
     if (st == DG_OK && o->solver == DG_ALS_IALSPP) st = create_blocks(m, err);

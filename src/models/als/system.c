@@ -134,11 +134,11 @@ bool dg_als__factor(dg_als_workspace *w)
     float top = 0;
     memcpy(w->spare, w->matrix, width * width * sizeof(float));
     memcpy(w->x, w->b, width * sizeof(float));
-    if (dg_cholesky_solve(w->d, w->width, w->matrix, w->x)) return true;
+    if (w->kernels->cholesky_solve(w->d, w->width, w->matrix, w->x)) return true;
     for (size_t j = 0; j < d; j++) top = fmaxf(top, w->spare[j * width + j]);
     for (size_t j = 0; j < d; j++) w->spare[j * width + j] += 1e-5f * top;
     memcpy(w->x, w->b, width * sizeof(float));
-    return dg_cholesky_solve(w->d, w->width, w->spare, w->x);
+    return w->kernels->cholesky_solve(w->d, w->width, w->spare, w->x);
 }
 
 bool dg_als__cholesky(const dg_als_side *s, dg_row row, double reg, dg_als_workspace *w)
