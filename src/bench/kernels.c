@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST_D = 256, MOST_N = 600, MOST_USERS = 64, BLOCK = 512, TOP = 100 };
+enum { MOST_D = 256, MOST_N = 600, MOST_USERS = 64, TOP = 100 };
 
 static const size_t most_table = (size_t)256 << 20; /* bytes */
 
@@ -25,7 +25,8 @@ typedef struct ground { /* what kernels run on */
     float *x, *out; /* (MOST_D or MOST_N,) */
     double *wide;   /* (MOST_D, MOST_D) */
     double *rows;   /* (MOST_D, MOST_D) */
-    float *score;   /* (MOST_USERS, BLOCK) */
+    float *score;   /* (MOST_USERS, DG_SCORE_BLOCK) */
+    uint16_t *mark; /* (MOST_USERS, words of a block) */
     dg_hit *hit;    /* (MOST_USERS, TOP) */
     uint32_t next;  /* where the next gather begins */
     int runs;       /* how long to measure */
@@ -122,16 +123,22 @@ static void run_gather(void *with)
 static void run_topk(void *with)
 {
     ground *g = with;
+    const dg_queries users = {g->n, g->d, (size_t)g->d, g->panel, g->x, NULL};
     dg_topk top[MOST_USERS];
+    float threshold[MOST_USERS];
     dg_err err;
     for (int u = 0; u < g->n; u++) top[u] = dg_topk_start(g->hit + (size_t)u * TOP, TOP);
     memset(g->x, 0, MOST_N * sizeof(float));
-    for (int64_t first = 0; first < g->n_rows; first += BLOCK) {
-        const int n = (int)(g->n_rows - first < BLOCK ? g->n_rows - first : BLOCK);
-        dg_scores(g->n, n, g->d, g->panel, g->table + first * g->d, g->x, g->score);
+    for (int64_t first = 0, n; first < g->n_rows; first += n) {
+        n = dg_score_block(first);
+        n = g->n_rows - first < n ? g->n_rows - first : n;
+        for (int u = 0; u < g->n; u++) threshold[u] = top[u].threshold;
+        g->k->scores(&users, (int)n, g->table + first * g->d, (size_t)g->d, threshold, g->score,
+                     g->mark);
         for (int u = 0; u < g->n; u++)
-            dg_topk_push(&top[u], g->score + (size_t)u * (size_t)n, (int32_t)first, n, NULL, 0,
-                         &err);
+            dg_topk_push_marked(&top[u], g->score + u * n,
+                                g->mark + (size_t)u * dg_mark_words((size_t)n), (int32_t)first,
+                                (int32_t)n, NULL, 0, &err);
     }
 }
 
@@ -244,12 +251,13 @@ static bool prepare(ground *g)
     g->square = filled(square);
     g->x = filled(MOST_N);
     g->out = filled(MOST_N);
-    g->score = filled((size_t)MOST_D * BLOCK);
+    g->score = filled((size_t)MOST_USERS * DG_SCORE_BLOCK);
     g->wide = dg_alloc(square, sizeof *g->wide);
     g->rows = dg_alloc(square, sizeof *g->rows);
+    g->mark = dg_alloc(MOST_USERS * dg_mark_words(DG_SCORE_BLOCK), sizeof *g->mark);
     g->hit = dg_alloc((size_t)MOST_USERS * TOP, sizeof *g->hit);
     return g->table && g->panel && g->square && g->x && g->out && g->score && g->wide && g->rows &&
-           g->hit;
+           g->mark && g->hit;
 }
 
 dg_status dg_bench_kernels(bool quick, dg_report *out, dg_err *err)
@@ -263,7 +271,8 @@ dg_status dg_bench_kernels(bool quick, dg_report *out, dg_err *err)
         st = DG_FAIL(err, DG_ERR_NOMEM, "out of memory measuring kernels");
     for (int k = 0; k < N_KERNELS && st == DG_OK; k++)
         measure_sizes(&kernels[k], &g, &peaks, out->rows);
-    void *const all[] = {g.table, g.panel, g.square, g.x, g.out, g.score, g.wide, g.rows, g.hit};
+    void *const all[] = {g.table, g.panel, g.square, g.x,    g.out,
+                         g.score, g.wide,  g.rows,   g.mark, g.hit};
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) dg_free(all[k]);
     if (st != DG_OK) dg_report_free(out);
     return st;
