@@ -123,6 +123,9 @@ dg_status dg_topk_push(dg_topk *t, const float *score, int32_t first, int32_t n,
 static uint64_t four_words(const uint16_t *mark, int32_t w, int32_t n_words)
 {
     uint64_t bits = 0;
+    if (n_words - w >= 4) /* one load to the compiler */
+        return mark[w] | (uint64_t)mark[w + 1] << 16 | (uint64_t)mark[w + 2] << 32 |
+               (uint64_t)mark[w + 3] << 48;
     for (int32_t k = w; k < n_words && k < w + 4; k++) bits |= (uint64_t)mark[k] << (16 * (k - w));
     return bits;
 }
