@@ -3,7 +3,7 @@
 #include "base/memory.h"
 #include "comm/exchange.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 dg_status dg_nearest_create(int32_t n, int room, dg_nearest *out, dg_err *err)
 {
@@ -72,8 +72,14 @@ static dg_status pack(const dg_comm *c, const dg_nearest *l, const int32_t *id,
     return DG_OK;
 }
 
+static int by_index(const void *a, const void *b)
+{
+    const dg_hit *x = a, *y = b;
+    return (x->index > y->index) - (x->index < y->index);
+}
+
 /* Lists of own columns out of hits in any order. */
-static dg_status build(dg_range own, int room, const dg_met *met, int64_t n, dg_neighbors *out,
+static dg_status build(dg_range own, int room, const dg_met *met, int64_t n, dg_csr *out,
                        dg_err *err)
 {
     dg_nearest lists;
@@ -83,13 +89,17 @@ static dg_status build(dg_range own, int room, const dg_met *met, int64_t n, dg_
     for (int64_t k = 0; k < n; k++)
         dg_nearest_offer(&lists, (int32_t)(met[k].list - own.begin), met[k].hit.index,
                          met[k].hit.score);
-    for (int32_t k = 0; k < lists.n; k++) total += dg_topk_finish(&lists.best[k]);
-    st = dg_neighbors_create(own.begin, own.end, total, out, err);
+#pragma omp parallel for schedule(dynamic, 64) reduction(+ : total)
+    for (int32_t k = 0; k < lists.n; k++) {
+        total += dg_topk_finish(&lists.best[k]);
+        qsort(lists.best[k].hit, (size_t)lists.best[k].n, sizeof(dg_hit), by_index);
+    }
+    st = dg_csr_create(own.begin, own.end, total, out, err);
     int64_t to = 0;
     for (int32_t k = 0; k < lists.n && st == DG_OK; k++) {
         for (int j = 0; j < lists.best[k].n; j++, to++) {
             out->index[to] = lists.best[k].hit[j].index;
-            out->weight[to] = lists.best[k].hit[j].score;
+            out->value[to] = lists.best[k].hit[j].score;
         }
         out->ptr[k + 1] = to;
     }
@@ -98,12 +108,13 @@ static dg_status build(dg_range own, int room, const dg_met *met, int64_t n, dg_
 }
 
 dg_status dg_nearest_merge(const dg_comm *c, dg_nearest *l, const int32_t *id,
-                           const dg_shards *columns, dg_neighbors *out, dg_err *err)
+                           const dg_shards *columns, dg_csr *out, dg_err *err)
 {
     const int room = l->room;
     int64_t *count = dg_alloc(2 * (size_t)c->size, sizeof *count), n = 0;
     dg_met *send = NULL;
     void *recv = NULL;
+#pragma omp parallel for schedule(dynamic, 64)
     for (int32_t k = 0; k < l->n; k++) dg_topk_finish(&l->best[k]);
     dg_status st = count == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory sending neighbours")
                                  : pack(c, l, id, columns, &send, count, err);
@@ -114,7 +125,7 @@ dg_status dg_nearest_merge(const dg_comm *c, dg_nearest *l, const int32_t *id,
     for (int r = 0; r < c->size && st == DG_OK; r++) n += count[c->size + r];
     const dg_range own = dg_shards_rows(columns, c->rank, c->size);
     if (st == DG_OK) st = dg_agree(c, build(own, room, recv, n, out, err), err);
-    if (st != DG_OK) dg_neighbors_free(out);
+    if (st != DG_OK) dg_csr_free(out);
     dg_free(recv);
     dg_free(count);
     return st;

@@ -3,8 +3,8 @@
 #ifndef DG_MODELS_NEIGHBORS_NEAREST_H
 #define DG_MODELS_NEIGHBORS_NEAREST_H
 #include "comm/shards.h"
-#include "ranking/neighbors.h"
 #include "ranking/topk.h"
+#include "sparse/csr.h"
 
 #include <float.h>
 
@@ -26,9 +26,10 @@ void dg_nearest_free(dg_nearest *l);
  *  may be filled by different threads at a time, one list by one. */
 bool dg_nearest_offer(dg_nearest *l, int32_t at, int32_t neighbor, float similarity);
 
-/** Merge all ranks' lists at the owners of the columns; `id` (n,) is the column of each list here.
+/** Merge all ranks' lists at the owners of the columns, neighbours ascending; `id` (n,) is the
+ *  column of each list here.
  *  Uses the lists up. COLLECTIVE. n room 12 bytes on the wire a rank. Errors DG_ERR_NOMEM. */
 dg_status dg_nearest_merge(const dg_comm *c, dg_nearest *l, const int32_t *id,
-                           const dg_shards *columns, dg_neighbors *out, dg_err *err);
+                           const dg_shards *columns, dg_csr *out, dg_err *err);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "dense/blas.h"
 
+#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,14 +78,13 @@ static double saved(int64_t entries, int32_t head)
 static int choose_head(const dg_pairs *p, const dg_weighed *w)
 {
     double total[HEADS] = {0};
-    int64_t in[HEADS];
     int best = -1;
+#pragma omp parallel for schedule(dynamic, 256) reduction(+ : total)
     for (int64_t r = 0; r < w->rows->end - w->rows->begin; r++) {
+        int64_t in[HEADS];
         count_heads(p, w, r, in);
-        for (int level = 0; level < HEADS; level++) {
-            const double gain = saved(in[level], head_of(level));
-            total[level] += gain > 0 ? gain : 0;
-        }
+        for (int level = 0; level < HEADS; level++)
+            total[level] += fmax(0, saved(in[level], head_of(level)));
     }
     for (int level = 0; level < HEADS; level++)
         if (head_of(level) <= p->n && total[level] > (best < 0 ? 0 : total[best])) best = level;
@@ -112,8 +112,8 @@ static int by_place(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Copy a row's present entries to position `to`, places ascending; returns the position after. */
-static int64_t put_row(dg_pairs *p, const dg_weighed *w, int64_t row, uint64_t *key, int64_t to)
+/* Copy a row's present entries to position `to`, places ascending. */
+static void put_row(dg_pairs *p, const dg_weighed *w, int64_t row, uint64_t *key, int64_t to)
 {
     int64_t n = 0;
     for (int64_t k = w->rows->ptr[row]; k < w->rows->ptr[row + 1]; k++)
@@ -124,37 +124,49 @@ static int64_t put_row(dg_pairs *p, const dg_weighed *w, int64_t row, uint64_t *
         p->index[to + k] = (int32_t)(key[k] >> 32);
         p->value[to + k] = (int32_t)(uint32_t)key[k];
     }
-    return to + n;
+}
+
+/* The order of own rows, dense ones first, and where each begins. */
+static void order_rows(dg_pairs *p, const dg_weighed *w, int level, int64_t *order)
+{
+    int64_t in[HEADS], next = 0;
+    for (int wanted = 1; wanted >= 0; wanted--)
+        for (int64_t r = 0; r < w->rows->end - w->rows->begin; r++) {
+            int64_t n = 0;
+            bool dense = false;
+            for (int64_t k = w->rows->ptr[r]; k < w->rows->ptr[r + 1]; k++)
+                n += w->q[k] != DG_WEIGHED_ABSENT;
+            if (level >= 0 && saved(n, head_of(level)) > 0) { /* not worth a look otherwise */
+                count_heads(p, w, r, in);
+                dense = saved(in[level], head_of(level)) > 0;
+            }
+            if (dense != wanted) continue;
+            p->n_dense += wanted;
+            p->ptr[next + 1] = p->ptr[next] + n;
+            order[next++] = r;
+        }
 }
 
 static dg_status put_rows(dg_pairs *p, const dg_weighed *w, int level, dg_err *err)
 {
     const int64_t n_rows = w->rows->end - w->rows->begin;
-    int64_t longest = 0, in[HEADS], next = 0;
+    int64_t longest = 0;
     for (int64_t r = 0; r < n_rows; r++)
         if (w->rows->ptr[r + 1] - w->rows->ptr[r] > longest)
             longest = w->rows->ptr[r + 1] - w->rows->ptr[r];
-    uint64_t *key = dg_alloc((size_t)longest, sizeof *key);
-    bool *dense = dg_alloc((size_t)n_rows, sizeof *dense);
-    if (key == NULL || dense == NULL) {
-        dg_free(key);
-        dg_free(dense);
-        return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for rows of %lld", (long long)longest);
+    uint64_t *key = dg_alloc((size_t)longest * (size_t)omp_get_max_threads(), sizeof *key);
+    int64_t *order = dg_alloc((size_t)n_rows, sizeof *order);
+    const bool good = key != NULL && order != NULL;
+    if (good) {
+        order_rows(p, w, level, order);
+#pragma omp parallel for schedule(dynamic, 256)
+        for (int64_t r = 0; r < n_rows; r++)
+            put_row(p, w, order[r], key + longest * omp_get_thread_num(), p->ptr[r]);
     }
-    for (int64_t r = 0; r < n_rows && level >= 0; r++) {
-        count_heads(p, w, r, in);
-        dense[r] = saved(in[level], head_of(level)) > 0;
-        p->n_dense += dense[r];
-    }
-    for (int wanted = 1; wanted >= 0; wanted--)
-        for (int64_t r = 0; r < n_rows; r++) {
-            if (dense[r] != wanted) continue;
-            p->ptr[next + 1] = put_row(p, w, r, key, p->ptr[next]);
-            next++;
-        }
     dg_free(key);
-    dg_free(dense);
-    return DG_OK;
+    dg_free(order);
+    return good ? DG_OK
+                : DG_FAIL(err, DG_ERR_NOMEM, "out of memory for rows of %lld", (long long)longest);
 }
 
 /* The entries of each place, in the order of rows. */

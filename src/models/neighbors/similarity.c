@@ -344,12 +344,12 @@ static void close_all(dg_comparison *m)
 
 dg_status dg_similarity(const dg_comm *c, const dg_csr *rows, const dg_shards *columns,
                         const bool *candidate, const dg_similarity_options *o, uint64_t seed,
-                        dg_neighbors *out, dg_similarity_report *report, dg_err *err)
+                        dg_csr *out, dg_similarity_report *report, dg_err *err)
 {
     dg_plane plane[DG_PLANES];
     dg_comparison m = {.c = c, .o = o, .candidate = candidate, .report = report};
     *report = (dg_similarity_report){0};
-    *out = (dg_neighbors){0};
+    *out = (dg_csr){0};
     dg_status st =
         dg_weigh(c, rows, columns->begin[columns->n], candidate, o, seed, &m.weighed, report, err);
     if (st == DG_OK) {

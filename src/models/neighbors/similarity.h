@@ -11,7 +11,6 @@
 #ifndef DG_MODELS_NEIGHBORS_SIMILARITY_H
 #define DG_MODELS_NEIGHBORS_SIMILARITY_H
 #include "comm/shards.h"
-#include "ranking/neighbors.h"
 #include "sparse/csr.h"
 
 #include <stdbool.h>
@@ -69,7 +68,9 @@ typedef struct dg_similarity_report { /* over all ranks */
  * @param[in]  candidate  (n_columns,) may this column be anybody's neighbour, and count in a row's
  *                        own mean and length? NULL: all may. The same on every rank
  * @param[in]  seed       of the coins and of what max_history draws
- * @param[out] out        lists of own columns, best first, equal ones by number; caller frees
+ * @param[out] out        rows: own columns; entries: their neighbours, ascending, and the
+ *                        similarities, which are finite and not 0. Which of equal ones are kept
+ *                        goes by number. Caller frees
  *
  * Cost    half of sum over rows of (entries^2) products, fewer by the share that is done as dense
  *         matrix products; memory of a rank 16 bytes an own entry, 8 (M + 8) bytes a column, and
@@ -79,6 +80,6 @@ typedef struct dg_similarity_report { /* over all ranks */
  */
 dg_status dg_similarity(const dg_comm *c, const dg_csr *rows, const dg_shards *columns,
                         const bool *candidate, const dg_similarity_options *o, uint64_t seed,
-                        dg_neighbors *out, dg_similarity_report *report, dg_err *err);
+                        dg_csr *out, dg_similarity_report *report, dg_err *err);
 
 #endif

@@ -123,20 +123,28 @@ static dg_status quantise_raw(const dg_weighing *g, bool *exact, dg_err *err)
     const int64_t n = dg_csr_count(w->rows);
     const bool present =
         g->o->measure == DG_SIMILARITY_JACCARD || g->o->measure == DG_SIMILARITY_CONDITIONAL;
-    dg_scale scale = {INT_MIN, INT_MIN};
+    int64_t bad = INT64_MAX, exponent = INT_MIN, fine = INT_MIN;
     dg_status st = DG_OK;
-    for (int64_t k = 0; k < n && st == DG_OK; k++) {
-        if (!isfinite(w->rows->value[k]))
-            st = DG_FAIL(err, DG_ERR_NUMERIC, "a value of column %d is %g", (int)w->rows->index[k],
-                         (double)w->rows->value[k]);
+#pragma omp parallel for schedule(static) reduction(min : bad) reduction(max : exponent, fine)
+    for (int64_t k = 0; k < n; k++) {
+        dg_scale scale = {exponent, fine};
+        if (!isfinite(w->rows->value[k]) && k < bad) bad = k;
         widen(&scale, present ? 1 : (double)w->rows->value[k]);
+        exponent = scale.exponent;
+        fine = scale.fineness;
     }
+    const dg_scale scale = {exponent, fine};
+    if (bad < INT64_MAX)
+        st = DG_FAIL(err, DG_ERR_NUMERIC, "a value of column %d is %g", (int)w->rows->index[bad],
+                     (double)w->rows->value[bad]);
     st = dg_agree(g->c, st, err);
     if (st != DG_OK) return st;
     w->shift = agree_shift(g, &scale, exact);
+    const double unit = ldexp(1, w->shift); /* products with a power of two are exact */
+#pragma omp parallel for schedule(static)
     for (int64_t k = 0; k < n; k++)
         if (w->q[k] != DG_WEIGHED_ABSENT)
-            w->q[k] = (int32_t)llrint(ldexp(present ? 1 : (double)w->rows->value[k], w->shift));
+            w->q[k] = (int32_t)llrint((present ? 1 : (double)w->rows->value[k]) * unit);
     return DG_OK;
 }
 

@@ -79,7 +79,7 @@ static double *weighed_of(const side *s, const dg_similarity_options *o, ref_mat
 }
 
 static dg_status compare(const dg_comm *c, const side *s, const dg_similarity_options *o,
-                         dg_neighbors *out)
+                         dg_csr *out)
 {
     dg_dataset d;
     dg_similarity_report report;
@@ -91,8 +91,8 @@ static dg_status compare(const dg_comm *c, const side *s, const dg_similarity_op
     return st;
 }
 
-/* Is the list what the reference orders: right values, best first, ties by row, none left out? */
-static bool is_right(const ref_matrix *m, const dg_similarity_options *o, const dg_neighbors *l,
+/* Is the list what the reference orders: right values, none better left out? */
+static bool is_right(const ref_matrix *m, const dg_similarity_options *o, const dg_csr *l,
                      int64_t column)
 {
     const double close = 2e-5; /* values are rounded to 2^-20 of the largest */
@@ -102,13 +102,11 @@ static bool is_right(const ref_matrix *m, const dg_similarity_options *o, const 
     if (n > o->n_neighbors) return false;
     for (int64_t k = first; k < end; k++) {
         const double right = ref_similarity(m, o, column, l->index[k]);
-        const double found = (double)l->weight[k];
-        last = found;
+        const double found = (double)l->value[k];
+        last = k == first ? found : fmin(last, found);
         if (!(fabs(right - found) <= close * fmax(1, fabs(right)))) return false;
         if (l->index[k] == column || !(found > o->min_similarity) || found == 0) return false;
-        if (k > first && (l->weight[k] > l->weight[k - 1] ||
-                          (l->weight[k] == l->weight[k - 1] && l->index[k] < l->index[k - 1])))
-            return false;
+        if (k > first && l->index[k] <= l->index[k - 1]) return false;
     }
     for (int64_t c = 0; c < m->n_columns; c++) {
         const double right = ref_similarity(m, o, column, c);
@@ -124,7 +122,7 @@ static bool is_right(const ref_matrix *m, const dg_similarity_options *o, const 
 static bool all_right(const side *s, const dg_similarity_options *o)
 {
     ref_matrix m;
-    dg_neighbors l;
+    dg_csr l;
     double *at = weighed_of(s, o, &m);
     bool good = compare(&world, s, o, &l) == DG_OK;
     for (int64_t c = l.begin; good && c < l.end; c++) {
@@ -133,7 +131,7 @@ static bool all_right(const side *s, const dg_similarity_options *o)
             fprintf(stderr, "measure %d support %d users %d column %lld\n", o->measure, o->support,
                     s->users, (long long)c);
     }
-    dg_neighbors_free(&l);
+    dg_csr_free(&l);
     dg_free(at);
     return good;
 }
@@ -228,7 +226,7 @@ END_TEST
 static bool same_as_alone(const side *s, const dg_similarity_options *o)
 {
     dg_comm self;
-    dg_neighbors mine, all;
+    dg_csr mine, all;
     dg_comm_init(&self, MPI_COMM_SELF);
     bool good = compare(&world, s, o, &mine) == DG_OK && compare(&self, s, o, &all) == DG_OK;
     for (int64_t c = mine.begin; good && c < mine.end; c++) {
@@ -236,10 +234,10 @@ static bool same_as_alone(const side *s, const dg_similarity_options *o)
         const size_t n = (size_t)(all.ptr[c + 1] - b);
         good = mine.ptr[c - mine.begin + 1] - a == (int64_t)n &&
                memcmp(mine.index + a, all.index + b, n * sizeof(int32_t)) == 0 &&
-               memcmp(mine.weight + a, all.weight + b, n * sizeof(float)) == 0;
+               memcmp(mine.value + a, all.value + b, n * sizeof(float)) == 0;
     }
-    dg_neighbors_free(&mine);
-    dg_neighbors_free(&all);
+    dg_csr_free(&mine);
+    dg_csr_free(&all);
     dg_comm_free(&self);
     return good;
 }
@@ -267,10 +265,45 @@ START_TEST(ranks_together_find_what_one_rank_finds_alone)
 }
 END_TEST
 
+/* Is every entry of the whole list that the short one leaves out behind all it has? */
+static bool is_head_of(const dg_csr *shorter, const dg_csr *whole, int64_t column, int64_t n)
+{
+    const dg_row part = dg_csr_row(shorter, column), all = dg_csr_row(whole, column);
+    if (part.n != (all.n < n ? all.n : n)) return false;
+    for (int64_t k = 0; k < all.n; k++) {
+        if (dg_row_has(part, all.index[k])) continue;
+        for (int64_t j = 0; j < part.n; j++)
+            if (part.value[j] < all.value[k] ||
+                (part.value[j] == all.value[k] && part.index[j] > all.index[k]))
+                return false;
+    }
+    return true;
+}
+
+START_TEST(a_short_list_is_the_head_of_the_whole_one_ties_by_number)
+{
+    for (int k = 0; k < 3; k++)
+        for (int measure = 0; measure <= DG_SIMILARITY_BM25; measure++) {
+            dg_similarity_options o = plain;
+            dg_csr shorter, whole;
+            bool good = true;
+            o.measure = measure;
+            ck_assert_all(compare(&world, &(side){&shops[k], false}, &o, &whole) == DG_OK);
+            o.n_neighbors = 5;
+            ck_assert_all(compare(&world, &(side){&shops[k], false}, &o, &shorter) == DG_OK);
+            for (int64_t c = whole.begin; c < whole.end; c++)
+                good &= is_head_of(&shorter, &whole, c, 5);
+            ck_assert_all(good);
+            dg_csr_free(&shorter);
+            dg_csr_free(&whole);
+        }
+}
+END_TEST
+
 START_TEST(only_candidates_are_neighbours)
 {
     dg_dataset d;
-    dg_neighbors l;
+    dg_csr l;
     dg_similarity_report report;
     bool may[24];
     made_dataset(&world, &shops[0], &d);
@@ -283,7 +316,7 @@ START_TEST(only_candidates_are_neighbours)
     ck_assert_all(good);
     dg_sum_int64(&world, &n, 1);
     ck_assert_all(n > 0);
-    dg_neighbors_free(&l);
+    dg_csr_free(&l);
     dg_dataset_free(&d);
 }
 END_TEST
@@ -304,15 +337,15 @@ START_TEST(dimsum_is_unbiased_and_within_its_deviation)
     o.threshold = 0.15;
     made_dataset(&world, &shop, &d);
     for (int seed = 0; seed < SEEDS; seed++) {
-        dg_neighbors l;
+        dg_csr l;
         ck_assert_all(dg_similarity(&world, &d.train, &d.items, NULL, &o, (uint64_t)seed, &l,
                                     &report, &err) == DG_OK);
         for (int64_t c = l.begin; c < l.end; c++)
             for (int64_t k = l.ptr[c - l.begin]; k < l.ptr[c - l.begin + 1]; k++) {
-                sum[c][l.index[k]] += (double)l.weight[k];
-                squares[c][l.index[k]] += (double)l.weight[k] * (double)l.weight[k];
+                sum[c][l.index[k]] += (double)l.value[k];
+                squares[c][l.index[k]] += (double)l.value[k] * (double)l.value[k];
             }
-        dg_neighbors_free(&l);
+        dg_csr_free(&l);
     }
     ck_assert_all(report.kept_entries < report.entries && report.deviation > 0);
     const dg_range own = dg_shards_rows(&d.items, world.rank, world.size);
@@ -335,19 +368,19 @@ END_TEST
 START_TEST(long_histories_are_cut_only_when_asked_and_counted)
 {
     dg_dataset d;
-    dg_neighbors l;
+    dg_csr l;
     dg_similarity_report report;
     dg_similarity_options o = plain;
     made_dataset(&world, &shops[1], &d);
     ck_assert_all(dg_similarity(&world, &d.train, &d.items, NULL, &o, 7, &l, &report, &err) ==
                   DG_OK);
     ck_assert_all(report.capped_rows == 0 && report.cut_entries == 0);
-    dg_neighbors_free(&l);
+    dg_csr_free(&l);
     o.max_history = 20; /* user 7 alone has more: all 25 */
     ck_assert_all(dg_similarity(&world, &d.train, &d.items, NULL, &o, 7, &l, &report, &err) ==
                   DG_OK);
     ck_assert_all(report.capped_rows == 1 && report.cut_entries == 5);
-    dg_neighbors_free(&l);
+    dg_csr_free(&l);
     dg_dataset_free(&d);
 }
 END_TEST
@@ -359,7 +392,7 @@ START_TEST(one_rank_out_of_memory_fails_all_and_leaves_nothing)
     made_dataset(&world, &shops[0], &d);
     const size_t alive = dg_alloc_live();
     for (int nth = 1; nth < 48; nth++) {
-        dg_neighbors l;
+        dg_csr l;
         dg_similarity_report report;
         snprintf(fault, sizeof fault, "alloc:%d:%d", world.size - 1, nth);
         setenv("DAOGOU_FAULT", fault, 1);
@@ -370,7 +403,7 @@ START_TEST(one_rank_out_of_memory_fails_all_and_leaves_nothing)
         dg_fault_reload();
         ck_assert_all(st == DG_OK || st == DG_ERR_NOMEM);
         ck_assert_all(nth > 20 || st == DG_ERR_NOMEM);
-        dg_neighbors_free(&l);
+        dg_csr_free(&l);
         ck_assert_all(dg_alloc_live() == alive);
     }
     dg_dataset_free(&d);
@@ -382,7 +415,7 @@ static float infinite(int64_t user, int64_t item) { return user == 2 && item == 
 START_TEST(a_value_that_is_not_finite_fails_all)
 {
     const made_shop shop = {.n_users = 9, .n_items = 4, .train = infinite};
-    dg_neighbors l;
+    dg_csr l;
     ck_assert_all(compare(&world, &(side){&shop, false}, &plain, &l) == DG_ERR_NUMERIC);
     ck_assert_all(l.ptr == NULL);
 }
@@ -391,7 +424,8 @@ END_TEST
 MPI_MAIN("similarity", every_measure_support_and_side_is_the_reference,
          shrinkage_overlap_bounds_and_short_lists_are_the_reference,
          dense_panels_and_small_tiles_are_the_reference, sparse_tiles_are_the_reference,
-         ranks_together_find_what_one_rank_finds_alone, only_candidates_are_neighbours,
+         ranks_together_find_what_one_rank_finds_alone,
+         a_short_list_is_the_head_of_the_whole_one_ties_by_number, only_candidates_are_neighbours,
          dimsum_is_unbiased_and_within_its_deviation,
          long_histories_are_cut_only_when_asked_and_counted,
          one_rank_out_of_memory_fails_all_and_leaves_nothing, a_value_that_is_not_finite_fails_all)
