@@ -59,7 +59,7 @@ def includes(source):
     for path in sorted((source / "src").glob("*/CMakeLists.txt")):
         for name, links in re.findall(r"dg_folder\((\w+).*?LINKS(.*?)\)", path.read_text(), re.S):
             for to in re.findall(r"\bdg_([a-z]+)", links):
-                start = name.removesuffix("_serial")
+                start = name.removesuffix("_serial").removesuffix("_parallel")
                 bad.append(check_arrow(path.relative_to(source), start, to, folders, free))
     return bad
 

@@ -238,6 +238,58 @@ static dg_status map_links(const dg_artifact *a, const char *group, int64_t n_ro
     return DG_OK;
 }
 
+static bool has_meta(const dg_artifact *a, const char *key, bool real)
+{
+    dg_err ignored;
+    int64_t whole;
+    double number;
+    return real ? dg_container_real(a->file, "/meta", key, &number, &ignored) == DG_OK
+                : dg_container_int(a->file, "/meta", key, &whole, &ignored) == DG_OK;
+}
+
+/* How weights become scores: plain sums where the file does not say. */
+static dg_status read_rule(dg_artifact *a, dg_err *err)
+{
+    int64_t norm = DG_TALLY_SUM;
+    double fallback = 0;
+    dg_status st = DG_OK;
+    a->rule.min_k = 1;
+    if (has_meta(a, "normalize", false))
+        st = read_count(a, "normalize", DG_TALLY_SUM, DG_TALLY_SIGNED_MEAN, &norm, err);
+    if (st == DG_OK && has_meta(a, "k", false))
+        st = read_count(a, "k", 0, DG_TALLY_MOST, &a->rule.k, err);
+    if (st == DG_OK && has_meta(a, "min_k", false))
+        st = read_count(a, "min_k", 1, DG_TALLY_MOST, &a->rule.min_k, err);
+    if (st == DG_OK && has_meta(a, "fallback", true)) st = read_real(a, "fallback", &fallback, err);
+    a->rule.norm = (int)norm;
+    a->rule.fallback = (float)fallback;
+    return st;
+}
+
+static dg_status map_column(const dg_artifact *a, const char *array, int64_t n, const float **out,
+                            dg_err *err)
+{
+    const void *at;
+    const dg_status st = map_array(a, array, DG_F32, n, 1, &at, err);
+    if (st != DG_OK) return st;
+    *out = at;
+    for (int64_t r = 0; r < n; r++)
+        if (!isfinite((*out)[r])) return wrong(a, array, r, "is not finite", err);
+    return DG_OK;
+}
+
+/* What neighbourhood models have beside weights. */
+static dg_status map_neighbors(dg_artifact *a, dg_err *err)
+{
+    dg_status st = read_rule(a, err);
+    if (st == DG_OK && (dg_container_has(a->file, "similar/item/ptr") ||
+                        (a->rule.k > 0 && a->user_weights.ptr == NULL)))
+        st = map_links(a, "similar/item", a->n_items, a->n_items, &a->similar_items, err);
+    if (st != DG_OK || !dg_container_has(a->file, "baseline/user")) return st;
+    st = map_column(a, "baseline/user", a->n_users, &a->user_base, err);
+    return st == DG_OK ? map_column(a, "baseline/item", a->n_items, &a->item_base, err) : st;
+}
+
 /* Profiles, and the weights of items or of users. */
 static dg_status map_weights(dg_artifact *a, dg_err *err)
 {
@@ -245,10 +297,11 @@ static dg_status map_weights(dg_artifact *a, dg_err *err)
     if (of_users && dg_container_has(a->file, "weights/item/ptr"))
         return DG_FAIL(err, DG_ERR_DATA, "%s: weights: of both items and users", a->path);
     const int64_t n = of_users ? a->n_users : a->n_items;
-    const dg_status st = map_links(a, "profile", a->n_users, a->n_items, &a->profile, err);
+    dg_status st = map_links(a, "profile", a->n_users, a->n_items, &a->profile, err);
     if (st != DG_OK) return st;
-    return map_links(a, of_users ? "weights/user" : "weights/item", n, n,
-                     of_users ? &a->user_weights : &a->item_weights, err);
+    st = map_links(a, of_users ? "weights/user" : "weights/item", n, n,
+                   of_users ? &a->user_weights : &a->item_weights, err);
+    return st == DG_OK ? map_neighbors(a, err) : st;
 }
 
 static dg_status map_history(dg_artifact *a, dg_err *err)

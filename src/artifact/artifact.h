@@ -5,10 +5,12 @@
  * with biases already folded into columns of their own, behind the first similar_cols ones. Models
  * of weights score by a product of two sparse matrices, one of them the users' profiles:
  *     score(u, i) = offset + sum over j of profile[u, j] * item_weights[j, i], or
- *     score(u, i) = offset + sum over v of user_weights[u, v] * profile[v, i] */
+ *     score(u, i) = offset + sum over v of user_weights[u, v] * profile[v, i]
+ * where `rule` may divide the sum, and user_base[u] + item_base[i] is added. */
 #ifndef DG_ARTIFACT_ARTIFACT_H
 #define DG_ARTIFACT_ARTIFACT_H
 #include "base/status.h"
+#include "ranking/tally.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,6 +55,10 @@ typedef struct dg_artifact {
     dg_links profile;            /* (n_users, n_items) of models of weights: what they read */
     dg_links item_weights;       /* (n_items, n_items) one of these two, if so */
     dg_links user_weights;       /* (n_users, n_users) */
+    dg_links similar_items;      /* (n_items, n_items) neighbours of each item; may be absent */
+    dg_tally_rule rule;          /* how weighted values become a score; plain sums by default */
+    const float *user_base;      /* (n_users,) finite; NULL where nothing is added */
+    const float *item_base;      /* (n_items,) likewise */
     const int64_t *history_ptr;  /* (n_users+1,) */
     const int32_t *history_item; /* items user u has seen, ascending: [ptr[u], ptr[u+1]) */
     const int64_t *popularity;   /* (n_items,) times each item was chosen, >= 0 */

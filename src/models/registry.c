@@ -6,9 +6,8 @@
 
 #include <string.h>
 
-static const dg_model_class *const classes[] = {&dg_ials_class,     &dg_als_class,
-                                                &dg_ease_class,     &dg_item_knn_class,
-                                                &dg_user_knn_class, NULL};
+static const dg_model_class *const classes[] = {
+    &dg_ials_class, &dg_als_class, &dg_ease_class, &dg_item_knn_class, &dg_user_knn_class, NULL};
 
 const dg_model_class *const *dg_model_all(void) { return classes; }
 

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "serve/links.h"
 #include "serve/ranker.h"
 
 #include <inttypes.h>
@@ -122,6 +123,15 @@ static dg_reply refuse_ranking(const dg_node *node, dg_status status, const dg_e
     return dg_reply_refusal(&no);
 }
 
+static dg_reply refuse_unknown(const dg_node *node, bool user, const char *id, size_t n)
+{
+    dg_refusal no;
+    dg_refuse(&no, 404, user ? "unknown_user" : "unknown_item",
+              "the model \"%s\" has no %s \"%.*s\"", node->artifact->name, user ? "user" : "item",
+              (int)n, id);
+    return dg_reply_refusal(&no);
+}
+
 static dg_reply recommend(const dg_node *node, const dg_request *request)
 {
     const dg_artifact *a = node->artifact;
@@ -149,12 +159,7 @@ static dg_reply similar(const dg_node *node, const dg_request *request)
     dg_text t = {0};
     dg_err err;
     const int64_t item = dg_names_find(&a->item_id, request->id, request->n_id);
-    if (item < 0) {
-        dg_refusal no;
-        dg_refuse(&no, 404, "unknown_item", "the model \"%s\" has no item \"%.*s\"", a->name,
-                  (int)request->n_id, request->id);
-        return dg_reply_refusal(&no);
-    }
+    if (item < 0) return refuse_unknown(node, false, request->id, request->n_id);
     const dg_status st = dg_ranker_similar(node->ranker, (int32_t)item, request->k, &list, &err);
     if (st != DG_OK) return refuse_ranking(node, st, &err);
     dg_text_add(&t, "{\"item\":");
@@ -168,12 +173,88 @@ static dg_reply similar(const dg_node *node, const dg_request *request)
     return reply_text(200, &t);
 }
 
+static dg_reply similar_users(const dg_node *node, const dg_request *request)
+{
+    const dg_artifact *a = node->artifact;
+    dg_hit hit[DG_MAX_K];
+    dg_list list = {.hit = hit};
+    dg_text t = {0};
+    dg_err err;
+    const int64_t user = dg_names_find(&a->user_id, request->id, request->n_id);
+    if (user < 0) return refuse_unknown(node, true, request->id, request->n_id);
+    const dg_status st = dg_ranker_similar_users(node->ranker, user, request->k, &list, &err);
+    if (st != DG_OK) return refuse_ranking(node, st, &err);
+    dg_text_add(&t, "{\"user\":");
+    add_string(&t, request->id, request->n_id);
+    add_member(&t, "model", a->name);
+    dg_text_add(&t, ",\"users\":[");
+    for (int place = 0; place < list.n; place++) {
+        dg_text_add(&t, "%s{\"user\":", place > 0 ? "," : "");
+        add_name(&t, &a->user_id, hit[place].index);
+        dg_text_add(&t, ",\"score\":%.7g,\"rank\":%d}", (double)hit[place].score, place + 1);
+    }
+    dg_text_add(&t, "]}");
+    return reply_text(200, &t);
+}
+
+static void add_reason(dg_text *t, const dg_artifact *a, const dg_reasons *why, int64_t k)
+{
+    const dg_reason *r = why->at + k;
+    dg_text_add(t, "%s{\"%s\":", k > 0 ? "," : "", why->of_users ? "user" : "item");
+    add_name(t, why->of_users ? &a->user_id : &a->item_id, r->row);
+    if (!why->of_users && a->item_title.n > 0) {
+        dg_text_add(t, ",\"title\":");
+        add_name(t, &a->item_title, r->row);
+    }
+    dg_text_add(t, ",\"similarity\":%.7g,\"value\":%.7g,\"contribution\":%.9g}", (double)r->weight,
+                (double)r->value, r->contribution);
+}
+
+/* The k largest contributions, and the sum of the others: base, reasons and others are the score.
+ */
+static dg_reply explain(const dg_node *node, const dg_request *request)
+{
+    const dg_artifact *a = node->artifact;
+    dg_reasons why;
+    dg_text t = {0};
+    dg_err err;
+    double others = 0;
+    const int64_t user = dg_names_find(&a->user_id, request->id, request->n_id);
+    const int64_t item = dg_names_find(&a->item_id, request->item, request->n_item);
+    if (user < 0) return refuse_unknown(node, true, request->id, request->n_id);
+    if (item < 0) return refuse_unknown(node, false, request->item, request->n_item);
+    if (a->profile.ptr == NULL) {
+        dg_refusal no;
+        dg_refuse(&no, 409, "no_reasons",
+                  "the model \"%s\" (%s) knows no neighbours to explain a score by", a->name,
+                  a->algorithm);
+        return dg_reply_refusal(&no);
+    }
+    const dg_status st = dg_links_explain(a, user, item, &why, &err);
+    if (st != DG_OK) return refuse_ranking(node, st, &err);
+    const int64_t shown = why.n < request->k ? why.n : request->k;
+    for (int64_t k = shown; k < why.n; k++) others += why.at[k].contribution;
+    dg_text_add(&t, "{\"user\":");
+    add_string(&t, request->id, request->n_id);
+    dg_text_add(&t, ",\"item\":");
+    add_string(&t, request->item, request->n_item);
+    add_member(&t, "model", a->name);
+    dg_text_add(&t, ",\"score\":%.9g,\"base\":%.9g,\"others\":%.9g,\"reasons\":[", why.score,
+                why.base, others);
+    for (int64_t k = 0; k < shown; k++) add_reason(&t, a, &why, k);
+    dg_text_add(&t, "]}");
+    dg_free(why.at);
+    return reply_text(200, &t);
+}
+
 dg_reply dg_node_answer(const dg_node *node, const dg_request *request)
 {
     static const char ok[] = "{\"status\":\"ok\"}", ready[] = "{\"status\":\"ready\"}";
     switch (request->route) {
     case DG_ROUTE_RECOMMEND: return recommend(node, request);
     case DG_ROUTE_SIMILAR: return similar(node, request);
+    case DG_ROUTE_SIMILAR_USERS: return similar_users(node, request);
+    case DG_ROUTE_EXPLAIN: return explain(node, request);
     case DG_ROUTE_MODEL: return borrow(200, node->card.at, node->card.n);
     case DG_ROUTE_HEALTH: return borrow(200, ok, sizeof ok - 1);
     case DG_ROUTE_READY: break;

@@ -26,7 +26,8 @@ void dg_node_close(dg_node **node);
 /** What it serves; borrowed. LOCAL. */
 const dg_artifact *dg_node_artifact(const dg_node *node);
 
-/** Answer a request. Always yields a reply, errors included: 404 unknown_item, 500 not_finite or
+/** Answer a request. Always yields a reply, errors included: 404 unknown_item
+ *  or unknown_user, 409 no_reasons, 500 not_finite or
  *  out_of_memory. Readiness is the server's to know, so DG_ROUTE_READY is answered as ready.
  *  LOCAL, thread-safe; allocates the reply only. */
 dg_reply dg_node_answer(const dg_node *node, const dg_request *request);

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "dense/panel.h"
+#include "serve/links.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -130,45 +131,30 @@ static dg_status rank_by_factors(const dg_ranker *r, int64_t user, items skip, i
     return DG_OK;
 }
 
-/* score += value * row, over the rows of `named` that the user's row of `naming` names. */
-static void add_weights(const dg_links *naming, const dg_links *named, int64_t user, float *score)
+/* Take the goods nothing was added for out of a list, keeping the order. */
+static void drop_unlinked(const dg_artifact *a, dg_list *list)
 {
-    for (int64_t p = naming->ptr[user]; p < naming->ptr[user + 1]; p++) {
-        const float value = naming->value[p];
-        const int64_t row = naming->index[p];
-        for (int64_t q = named->ptr[row]; q < named->ptr[row + 1]; q++)
-            score[named->index[q]] += value * named->value[q];
-    }
-}
-
-/* Take the goods of score 0 out of a list, keeping the order. */
-static void drop_unlinked(dg_list *list)
-{
+    const float nothing = (float)a->offset;
     int kept = 0;
     for (int place = 0; place < list->n; place++)
-        if (list->hit[place].score != 0) list->hit[kept++] = list->hit[place];
+        if (list->hit[place].score != nothing) list->hit[kept++] = list->hit[place];
     list->n = kept;
 }
 
-/* *linked tells whether any good at all, seen or not, has weights from this user. */
+/* *linked tells whether the model has anything to say to this user. Where scores are plain sums, a
+ * good that nothing speaks for is not listed. */
 static dg_status rank_by_weights(const dg_artifact *a, int64_t user, items skip, int k,
                                  dg_list *list, bool *linked, dg_err *err)
 {
-    float *score = dg_alloc((size_t)a->n_items, sizeof *score);
-    if (score == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory for scores", a->path);
-    if (a->user_weights.ptr != NULL)
-        add_weights(&a->user_weights, &a->profile, user, score);
-    else
-        add_weights(&a->profile, &a->item_weights, user, score);
-    *linked = false;
-    for (int64_t i = 0; i < a->n_items && !*linked; i++) *linked = score[i] != 0;
+    float *score;
+    dg_status st = dg_links_scores(a, user, &score, linked, err);
+    if (st != DG_OK) return st;
     dg_topk best = dg_topk_start(list->hit, k);
-    const dg_status st = dg_topk_push(&best, score, 0, (int32_t)a->n_items, skip.at, skip.n, err);
+    st = dg_topk_push(&best, score, 0, (int32_t)a->n_items, skip.at, skip.n, err);
     dg_free(score);
     if (st != DG_OK) return st;
     list->n = dg_topk_finish(&best);
-    drop_unlinked(list);
-    for (int place = 0; place < list->n; place++) list->hit[place].score += (float)a->offset;
+    if (a->rule.norm == DG_TALLY_SUM) drop_unlinked(a, list);
     return DG_OK;
 }
 
@@ -221,21 +207,14 @@ static dg_status similar_by_cosine(const dg_ranker *r, int32_t item, int k, dg_l
     return DG_OK;
 }
 
-/* What the item speaks for most; a weight of 0 or less is no closeness. */
+/* The item's own list; else what it speaks for most. */
 static dg_status similar_by_weight(const dg_artifact *a, int32_t item, int k, dg_list *list,
                                    dg_err *err)
 {
-    const dg_links *w = &a->item_weights;
-    dg_topk best = dg_topk_start(list->hit, k);
+    const dg_links *links = a->similar_items.ptr != NULL ? &a->similar_items : &a->item_weights;
     list->n = 0;
-    if (w->ptr == NULL) return DG_OK; /* a model of users' weights */
-    for (int64_t p = w->ptr[item]; p < w->ptr[item + 1]; p++) {
-        if (w->value[p] <= 0 || w->index[p] == item) continue;
-        const dg_status st = dg_topk_push(&best, &w->value[p], w->index[p], 1, NULL, 0, err);
-        if (st != DG_OK) return st;
-    }
-    list->n = dg_topk_finish(&best);
-    return DG_OK;
+    if (links->ptr == NULL) return DG_OK; /* a model of users' weights */
+    return dg_links_best(links, item, item, k, list->hit, &list->n, err);
 }
 
 dg_status dg_ranker_similar(const dg_ranker *r, int32_t item, int k, dg_list *list, dg_err *err)
@@ -247,4 +226,39 @@ dg_status dg_ranker_similar(const dg_ranker *r, int32_t item, int k, dg_list *li
                                            : similar_by_weight(r->a, item, k, list, err);
     if (st == DG_OK && list->n == 0) take_popular(r->a, (items){&item, 1}, k, "no_vector", list);
     return st;
+}
+
+/* Cosine of two users' taste; below every cosine where one has none. */
+static float user_cosine(const dg_artifact *a, const float *x, const float *y)
+{
+    double xy = 0, xx = 0, yy = 0;
+    for (int32_t c = 0; c < a->similar_cols; c++) {
+        xy += (double)x[c] * y[c];
+        xx += (double)x[c] * x[c];
+        yy += (double)y[c] * y[c];
+    }
+    return xx > 0 && yy > 0 ? (float)(xy / (sqrt(xx) * sqrt(yy))) : -2;
+}
+
+dg_status dg_ranker_similar_users(const dg_ranker *r, int64_t user, int k, dg_list *list,
+                                  dg_err *err)
+{
+    const dg_artifact *a = r->a;
+    list->source = DG_SOURCE_USER;
+    list->reason = NULL;
+    list->excludes_seen = false;
+    list->n = 0;
+    if (a->user_weights.ptr != NULL)
+        return dg_links_best(&a->user_weights, user, user, k, list->hit, &list->n, err);
+    if (!has_factors(a)) return DG_OK;
+    dg_topk best = dg_topk_start(list->hit, k);
+    for (int64_t u = 0; u < a->n_users; u++) {
+        const float cosine =
+            user_cosine(a, a->user_factor + user * a->n_cols, a->user_factor + u * a->n_cols);
+        if (u == user || cosine < -1.5f) continue;
+        const dg_status st = dg_topk_push(&best, &cosine, (int32_t)u, 1, NULL, 0, err);
+        if (st != DG_OK) return st;
+    }
+    list->n = dg_topk_finish(&best);
+    return DG_OK;
 }

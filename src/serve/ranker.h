@@ -63,4 +63,16 @@ dg_status dg_ranker_recommend(const dg_ranker *r, int64_t user, int k, bool excl
  */
 dg_status dg_ranker_similar(const dg_ranker *r, int32_t item, int k, dg_list *list, dg_err *err);
 
+/**
+ * The k users closest to a user, itself left out: the neighbours of a model of users' weights, by
+ * cosine of the taste columns in a model of factors; none in other models, or for a user of whom
+ * nothing was learned. hit[…].index is a user's row. LOCAL, thread-safe, allocates nothing.
+ *
+ * @param[in]  user  row
+ * Cost    one pass over the user factors.
+ * Errors  DG_ERR_NUMERIC a factor is not finite.
+ */
+dg_status dg_ranker_similar_users(const dg_ranker *r, int64_t user, int k, dg_list *list,
+                                  dg_err *err);
+
 #endif

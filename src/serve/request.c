@@ -42,10 +42,10 @@ ptrdiff_t dg_percent_decode(const char *s, size_t n, char *out)
     return used;
 }
 
-/* The last segment of the path: no further '/', which an id must escape as %2F. */
-static bool take_id(dg_request *r, const char *raw, const char *what, dg_refusal *no)
+/* One segment of the path, raw (n bytes), as an id. */
+static bool take_id(const char *raw, size_t n, const char *what, char id[DG_MAX_ID], size_t *n_id,
+                    dg_refusal *no)
 {
-    const size_t n = strlen(raw);
     char decoded[3 * DG_MAX_ID];
     if (n == 0) return dg_refuse(no, 400, "missing_id", "the path ends before the %s id", what);
     if (memchr(raw, '/', n) != NULL)
@@ -58,9 +58,20 @@ static bool take_id(dg_request *r, const char *raw, const char *what, dg_refusal
         return dg_refuse(no, 414, "id_too_long", "an id has at most %d bytes", DG_MAX_ID);
     if (!dg_utf8_valid(decoded, (size_t)used))
         return dg_refuse(no, 400, "bad_utf8", "the %s id is not valid UTF-8", what);
-    memcpy(r->id, decoded, (size_t)used);
-    r->n_id = (size_t)used;
+    memcpy(id, decoded, (size_t)used);
+    *n_id = (size_t)used;
     return true;
+}
+
+/* The ids a route ends with: {user}, {item}, or {user}/{item}. */
+static bool take_ids(dg_request *r, const char *raw, const char *what, dg_refusal *no)
+{
+    const char *slash = r->route == DG_ROUTE_EXPLAIN ? strchr(raw, '/') : NULL;
+    const size_t n = slash != NULL ? (size_t)(slash - raw) : strlen(raw);
+    if (!take_id(raw, n, what, r->id, &r->n_id, no)) return false;
+    if (r->route != DG_ROUTE_EXPLAIN) return true;
+    const char *item = slash != NULL ? slash + 1 : "";
+    return take_id(item, strlen(item), "item", r->item, &r->n_item, no);
 }
 
 static const struct {
@@ -69,6 +80,8 @@ static const struct {
     const char *id; /* what the last segment names; NULL where there is none */
 } routes[] = {{"/v1/recommend/", DG_ROUTE_RECOMMEND, "user"},
               {"/v1/similar/", DG_ROUTE_SIMILAR, "item"},
+              {"/v1/similar-users/", DG_ROUTE_SIMILAR_USERS, "user"},
+              {"/v1/explain/", DG_ROUTE_EXPLAIN, "user"},
               {"/v1/model", DG_ROUTE_MODEL, NULL},
               {"/healthz", DG_ROUTE_HEALTH, NULL},
               {"/readyz", DG_ROUTE_READY, NULL}};
@@ -84,11 +97,11 @@ bool dg_request_start(dg_request *out, const char *method, const char *path, dg_
             return dg_refuse(no, 405, "method_not_allowed", "%s answers GET and HEAD only",
                              routes[k].path);
         out->route = routes[k].route;
-        out->n_id = 0;
+        out->n_id = out->n_item = 0;
         out->k = DG_DEFAULT_K;
         out->exclude_seen = true;
         out->has_k = out->has_exclude_seen = false;
-        return routes[k].id == NULL || take_id(out, path + n, routes[k].id, no);
+        return routes[k].id == NULL || take_ids(out, path + n, routes[k].id, no);
     }
     return dg_refuse(no, 404, "not_found", "no such path");
 }
@@ -127,7 +140,7 @@ bool dg_request_option(dg_request *r, const char *key, size_t n_key, const char 
     if (value == NULL) n_value = 0;
     const ptrdiff_t nk = n_key <= ROOM ? dg_percent_decode(key, n_key, k) : -1;
     const ptrdiff_t nv = n_value <= ROOM ? dg_percent_decode(value, n_value, v) : -1;
-    const bool lists = r->route == DG_ROUTE_RECOMMEND || r->route == DG_ROUTE_SIMILAR;
+    const bool lists = r->route <= DG_ROUTE_EXPLAIN;
 
     if (nk >= 0 && lists && is(k, (size_t)nk, "k"))
         return take_k(r, v, nv < 0 ? 0 : (size_t)nv, no);

@@ -15,17 +15,21 @@ enum {
 };
 
 typedef enum dg_route {
-    DG_ROUTE_RECOMMEND, /* /v1/recommend/{user} */
-    DG_ROUTE_SIMILAR,   /* /v1/similar/{item} */
-    DG_ROUTE_MODEL,     /* /v1/model */
-    DG_ROUTE_HEALTH,    /* /healthz: the process answers */
-    DG_ROUTE_READY,     /* /readyz: it also wants more requests */
+    DG_ROUTE_RECOMMEND,     /* /v1/recommend/{user} */
+    DG_ROUTE_SIMILAR,       /* /v1/similar/{item} */
+    DG_ROUTE_SIMILAR_USERS, /* /v1/similar-users/{user} */
+    DG_ROUTE_EXPLAIN,       /* /v1/explain/{user}/{item} */
+    DG_ROUTE_MODEL,         /* /v1/model */
+    DG_ROUTE_HEALTH,        /* /healthz: the process answers */
+    DG_ROUTE_READY,         /* /readyz: it also wants more requests */
 } dg_route;
 
 typedef struct dg_request {
     dg_route route;
     char id[DG_MAX_ID]; /* (n_id,) valid UTF-8, not NUL-terminated, may hold NULs */
     size_t n_id;
+    char item[DG_MAX_ID]; /* (n_item,) the second id of DG_ROUTE_EXPLAIN */
+    size_t n_item;
     int k;             /* list length wanted, 1 to DG_MAX_K */
     bool exclude_seen; /* leave out goods the user has seen */
     bool has_k, has_exclude_seen;

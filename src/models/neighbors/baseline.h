@@ -26,6 +26,7 @@ dg_status dg_baseline_create(const dg_comm *c, const dg_dataset *d, int center, 
 /** COLLECTIVE, twice-safe. */
 void dg_baseline_free(dg_baseline *b);
 
+/** base(u, i). LOCAL. */
 static inline float dg_baseline_of(const dg_baseline *b, int64_t own_user, int64_t item)
 {
     return b->user[own_user - b->own.begin] + b->item.at[item];
