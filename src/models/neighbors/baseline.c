@@ -9,7 +9,10 @@ static dg_status find_mean(const dg_comm *c, const dg_dataset *d, double *mean, 
     dg_tree *tree = NULL;
     double sum = 0;
     const dg_status st = dg_agree(c, dg_tree_create(c, d->users.n, 1, &tree, err), err);
-    if (st != DG_OK) return st;
+    if (st != DG_OK) {
+        dg_tree_destroy(&tree);
+        return st;
+    }
     const dg_run run = dg_shards_run(d->users.n, c->rank, c->size);
     for (int s = run.begin; s < run.end; s++) {
         double *leaf = dg_tree_leaf(tree);
