@@ -1,8 +1,10 @@
 #include "base/log.h"
 
 #include "base/clock.h"
+#include "base/pulse.h"
 #include "base/text.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +45,8 @@ void dg_log_close(void)
     logger.file = NULL;
 }
 
+static pthread_mutex_t one_speaker = PTHREAD_MUTEX_INITIALIZER;
+
 static void clear_line(void)
 {
     if (progress.on_line) fputs("\r\033[K", stderr);
@@ -64,8 +68,9 @@ static void mend_utf8(char *text)
 static void write_json(dg_log_level level, const char *event, const char *text, json_t *fields)
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};
-    json_t *line = json_pack("{s:f, s:s, s:s, s:s}", "t", dg_now() - logger.start, "level",
-                             names[level], "event", event, "text", text);
+    json_t *line = json_pack("{s:f, s:s, s:s, s:i, s:s, s:s}", "t", dg_now() - logger.start,
+                             "level", names[level], "event", event, "rank", logger.rank, "phase",
+                             dg_pulse_read().stage, "text", text);
     if (line == NULL) return;
     if (fields != NULL) json_object_update(line, fields);
     json_dumpf(line, logger.file, JSON_COMPACT | JSON_REAL_PRECISION(9));
@@ -78,13 +83,16 @@ static void say(dg_log_level level, const char *event, json_t *fields, const cha
 {
     char text[1024];
     vsnprintf(text, sizeof text, fmt, ap);
+    pthread_mutex_lock(&one_speaker);
     if (level >= logger.threshold) {
         clear_line();
         fprintf(stderr, "%s%s\n", level == DG_LOG_WARN ? "warning: " : "", text);
     }
-    if (logger.file == NULL) return;
-    mend_utf8(text);
-    write_json(level, event, text, fields);
+    if (logger.file != NULL) {
+        mend_utf8(text);
+        write_json(level, event, text, fields);
+    }
+    pthread_mutex_unlock(&one_speaker);
 }
 
 void dg_log(dg_log_level level, const char *event, const char *fmt, ...)
@@ -107,8 +115,18 @@ void dg_log_fields(dg_log_level level, const char *event, json_t *fields, const 
     json_decref(fields);
 }
 
+void dg_log_any_rank(dg_log_level level, const char *event, json_t *fields, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    say(level, event, fields, fmt, ap);
+    va_end(ap);
+    json_decref(fields);
+}
+
 void dg_progress_begin(const char *what, const char *unit, int64_t total)
 {
+    dg_pulse_doing(what);
     snprintf(progress.what, sizeof progress.what, "%s", what);
     snprintf(progress.unit, sizeof progress.unit, "%s", unit);
     progress.total = total;
@@ -133,18 +151,23 @@ static void describe(int64_t done, const char *note, char *line, size_t n)
 void dg_progress(int64_t done, const char *note)
 {
     char line[256];
+    dg_pulse_beat();
     if (logger.rank != 0 || logger.threshold > DG_LOG_INFO) return;
     const bool terminal = isatty(STDERR_FILENO);
     const double now = dg_now();
     if (now - progress.shown < (terminal ? 0.1 : 10.0)) return;
     progress.shown = now;
     describe(done, note, line, sizeof line);
-    if (!terminal) {
-        fprintf(stderr, "%s\n", line);
-        return;
-    }
-    fprintf(stderr, "\r\033[K%s", line);
-    progress.on_line = true;
+    pthread_mutex_lock(&one_speaker);
+    fprintf(stderr, terminal ? "\r\033[K%s" : "%s\n", line);
+    progress.on_line = terminal;
+    pthread_mutex_unlock(&one_speaker);
 }
 
-void dg_progress_end(void) { clear_line(); }
+void dg_progress_end(void)
+{
+    dg_pulse_doing(NULL);
+    pthread_mutex_lock(&one_speaker);
+    clear_line();
+    pthread_mutex_unlock(&one_speaker);
+}

@@ -1,7 +1,8 @@
 /* log.h - what a run tells people (stderr) and machines (log.jsonl), and its progress line.
  *
  * Rank 0 alone speaks to people; every level at or above the threshold also goes to the JSON file
- * as one object a line: {"t": seconds, "level": …, "event": …, "text": …, fields…}. */
+ * as one object a line: {"t": seconds, "level": …, "event": …, "rank": …, "phase": …, "text": …,
+ * fields…}; phase is the stage at work (pulse.h). Any thread may speak. */
 #ifndef DG_BASE_LOG_H
 #define DG_BASE_LOG_H
 #include "base/status.h"
@@ -28,8 +29,14 @@ void dg_log(dg_log_level level, const char *event, const char *fmt, ...)
 void dg_log_fields(dg_log_level level, const char *event, json_t *fields, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/** As dg_log_fields, but to be heard from any rank: for what rank 0 is in no state to say. Only
+ * rank 0's goes to the JSON file. LOCAL. */
+void dg_log_any_rank(dg_log_level level, const char *event, json_t *fields, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
 /* A task with a known amount of work: one line rewritten in place with percentage, rate and time
- * left on a terminal; otherwise a plain line at most every ten seconds. Begin and end pair up. */
+ * left on a terminal; otherwise a plain line at most every ten seconds. Begin and end pair up;
+ * `what` is a literal. By the main thread. */
 /** Start the progress of `what`; `total` in `unit`s, 0 when not known. LOCAL. */
 void dg_progress_begin(const char *what, const char *unit, int64_t total);
 

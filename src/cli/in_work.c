@@ -16,6 +16,7 @@ dg_status dg_cli_in_work(const dg_cli *cli,
     if (st == DG_OK) {
         st = what(cli, &w, err);
         if (st != DG_OK) dg_log(DG_LOG_DEBUG, "failed", "%s", err->text); /* main tells people */
+        dg_watch_ended(w.watch, dg_status_exit(st));
         dg_work_close(&w);
     }
     dg_job_destroy(&job);

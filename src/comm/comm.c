@@ -44,8 +44,9 @@ static void count_reduction(const dg_comm *c, int64_t n)
     if (c->size > 1) dg_comm__count(DG_TRAFFIC_REST, n, n);
 }
 
-void dg_mpi(int code, const dg_comm *c, const char *what)
+void dg_comm__check(int code, const dg_comm *c, const char *what)
 {
+    dg_pulse_waiting(NULL);
     if (code == MPI_SUCCESS) return;
     char text[MPI_MAX_ERROR_STRING];
     int n = 0;

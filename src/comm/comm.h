@@ -4,6 +4,7 @@
  * MPI itself failing is the one thing nobody can agree on: it prints rank and call and aborts. */
 #ifndef DG_COMM_COMM_H
 #define DG_COMM_COMM_H
+#include "base/pulse.h"
 #include "base/status.h"
 
 #include <mpi.h>
@@ -24,8 +25,12 @@ void dg_comm_free(dg_comm *c);
 /** Ranks that share this rank's node, never a pretended one (node.h). COLLECTIVE. */
 int dg_comm_node_size(const dg_comm *c);
 
-/** Stop the whole job when an MPI call did not succeed; every MPI call goes through it. LOCAL. */
-void dg_mpi(int code, const dg_comm *c, const char *what);
+/** Every MPI call goes through it: whoever watches the process sees that it waits for others in
+ *  `what`, a literal; and the whole job stops when the call did not succeed. */
+#define dg_mpi(call, c, what) (dg_pulse_waiting(what), dg_comm__check((call), (c), (what)))
+
+/** What dg_mpi does after the call. LOCAL. */
+void dg_comm__check(int code, const dg_comm *c, const char *what);
 
 /**
  * Make one rank's failure everybody's: the worst status wins, the lowest rank among equals, and

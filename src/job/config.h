@@ -117,6 +117,10 @@ typedef struct dg_job {
         int64_t keep;
     } checkpoint;
     struct {
+        double stuck_after, stop_after; /* seconds; 0: never */
+        char *textfile;                 /* "" for none */
+    } watch;
+    struct {
         int precision;   /* dg_job_precision */
         dg_map max_loss; /* metric@k = share */
     } export;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "evaluate/users.h"
 #include "job/judged.h"
 
@@ -114,6 +115,7 @@ dg_status dg_stage_evaluate(dg_work *w, dg_err *err)
     char inputs[DG_HEX_SIZE];
     json_t *metrics = NULL;
     dg_evaluate_options o = {0};
+    dg_pulse_stage("evaluate");
     dg_status st = dg_work_model(w, err);
     if (st == DG_OK) st = dg_agree(w->comm, identify(w, &o, inputs, err), err);
     if (st != DG_OK) return st;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "ranking/topk.h"
 
 #include <stdlib.h>
@@ -245,6 +246,7 @@ dg_status dg_stage_export(dg_work *w, dg_err *err)
     const double started = dg_now();
     char content[DG_HEX_SIZE] = "";
     dg_card card = {.inputs = ""};
+    dg_pulse_stage("export");
     if (w->job->export.precision != DG_JOB_F32)
         return DG_FAIL(err, DG_ERR_CONFIG, "export.precision: this version writes f32 only");
     dg_status st = dg_work_model(w, err);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "ingest/prepare.h"
 
 #include <stdlib.h>
@@ -163,6 +164,7 @@ dg_status dg_stage_prepare(dg_work *w, dg_err *err)
     static const char *const sections[] = {"seed", "data", "prepare", NULL};
     char files[DG_HEX_SIZE], inputs[DG_HEX_SIZE], content[DG_HEX_SIZE], *config = NULL;
     dg_prepare_options o;
+    dg_pulse_stage("prepare");
     dg_status st = to_options(w->job, &o, err);
     if (st == DG_OK) st = dg_job_show(w->job, sections, &config, err);
     st = dg_agree(w->comm, st, err);

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "base/stop.h"
 #include "job/champion.h"
 #include "job/gate.h"
@@ -283,6 +284,7 @@ static dg_status publish(publication *p, dg_err *err)
 
 dg_status dg_stage_publish(dg_work *w, const char *why, dg_err *err)
 {
+    dg_pulse_stage("publish");
     publication p = {.w = w, .why = why};
     const dg_status st = publish(&p, err);
     dg_registry_close(&p.registry);

@@ -4,6 +4,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "base/stop.h"
 #include "job/walltime.h"
 #include "store/open.h"
@@ -58,13 +59,23 @@ static dg_status resume(dg_work *w, const dg_identity *id, dg_err *err)
     return st;
 }
 
-static void log_sweep(const dg_work *w, int64_t n_sweeps, dg_loss loss, double seconds)
+/* What one more sweep has done, for the log and the monitor. COLLECTIVE. */
+static void log_sweep(dg_work *w, int64_t n_sweeps, dg_loss loss, double seconds, int64_t sent)
 {
     char spent[32];
+    dg_sum_int64(w->comm, &sent, 1);
+    w->figures.sweep = w->training.sweep;
+    w->figures.sweeps = n_sweeps;
+    w->figures.sweep_seconds = seconds;
+    w->figures.bytes_sent = sent;
+    w->figures.loss = total(loss);
+    dg_watch_tell(w->watch, &w->figures);
+    dg_pulse_sweep(w->training.sweep);
     dg_log_fields(DG_LOG_INFO, "sweep",
-                  json_pack("{s:I, s:f, s:f, s:f, s:f}", "sweep", (json_int_t)w->training.sweep,
-                            "observed", loss.observed, "unobserved", loss.unobserved,
-                            "regularization", loss.regularization, "seconds", seconds),
+                  json_pack("{s:I, s:f, s:f, s:f, s:f, s:f, s:I}", "sweep",
+                            (json_int_t)w->training.sweep, "loss", total(loss), "observed",
+                            loss.observed, "unobserved", loss.unobserved, "regularization",
+                            loss.regularization, "seconds", seconds, "bytes", (json_int_t)sent),
                   "sweep %*lld of %lld: loss %.6g = %.6g observed + %.6g unobserved + %.6g "
                   "regularization, %s",
                   n_sweeps > 9 ? 2 : 1, (long long)w->training.sweep, (long long)n_sweeps,
@@ -76,6 +87,8 @@ static void log_sweep(const dg_work *w, int64_t n_sweeps, dg_loss loss, double s
 static dg_status one_sweep(dg_work *w, int64_t n_sweeps, dg_pace *p, dg_err *err)
 {
     const double started = dg_now();
+    dg_traffic before = dg_comm_traffic();
+    const int64_t sent = dg_traffic_sent(&before);
     dg_loss loss;
     dg_stop_allow(p->saved == w->training.sweep);
     dg_status st = w->class->sweep(w->model, &loss, err);
@@ -88,7 +101,8 @@ static dg_status one_sweep(dg_work *w, int64_t n_sweeps, dg_pace *p, dg_err *err
                        (long long)w->training.sweep + 1);
     st = dg_agree(w->comm, dg_training_add(&w->training, loss, err), err);
     p->sweep_takes = dg_now() - started;
-    if (st == DG_OK) log_sweep(w, n_sweeps, loss, p->sweep_takes);
+    before = dg_comm_traffic();
+    if (st == DG_OK) log_sweep(w, n_sweeps, loss, p->sweep_takes, dg_traffic_sent(&before) - sent);
     return st;
 }
 
@@ -96,11 +110,20 @@ static dg_status save_checkpoint(dg_work *w, const dg_identity *id, dg_pace *p, 
 {
     char folder[DG_WORK_PATH];
     p->since = dg_now();
+    dg_pulse_doing("checkpoint");
     const dg_status st =
         dg_checkpoint_write(w->comm, w->class, w->model, &w->training, id,
                             dg_work_path(w, "checkpoints", folder), w->job->checkpoint.keep, err);
-    if (st == DG_OK) p->saved = w->training.sweep;
     p->save_takes = dg_now() - p->since;
+    dg_pulse_doing(NULL);
+    if (st != DG_OK) return st;
+    p->saved = w->training.sweep;
+    w->figures.checkpoint_sweep = p->saved;
+    w->figures.checkpoint_seconds = p->save_takes;
+    dg_watch_tell(w->watch, &w->figures);
+    dg_log_fields(DG_LOG_DEBUG, "checkpoint",
+                  json_pack("{s:I, s:f}", "sweep", (json_int_t)p->saved, "seconds", p->save_takes),
+                  "checkpoint of sweep %lld", (long long)p->saved);
     return st;
 }
 
@@ -116,6 +139,7 @@ static dg_status all_sweeps(dg_work *w, const dg_identity *id, dg_err *err)
 {
     const int64_t n = w->class->sweeps(w->job->model.options);
     dg_stop_allow(false);
+    dg_pulse_sweep(w->training.sweep);
     dg_pace pace = {.saved = w->training.sweep, .since = dg_now()};
     dg_status st = DG_OK;
     while (w->training.sweep < n && st == DG_OK) {
@@ -187,6 +211,7 @@ dg_status dg_stage_train(dg_work *w, dg_err *err)
     const double started = dg_now();
     char *config = NULL;
     dg_identity id;
+    dg_pulse_stage("train");
     if (w->class == NULL) return dg_job_missing(w->job, "model.algorithm", err);
     dg_status st = dg_work_data(w, err);
     if (st == DG_OK) st = dg_agree(w->comm, dg_work_identity(w, &id, &config, err), err);

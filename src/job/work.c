@@ -107,6 +107,7 @@ dg_status dg_work_open(const dg_comm *c, const dg_job *job, const char *folder, 
     dg_status st = out->folder == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory") : DG_OK;
     if (st == DG_OK) st = open_local(out, err);
     st = dg_agree(c, st, err);
+    if (st == DG_OK) st = dg_watch_start(c, job, out->folder, &out->watch, err);
     if (st == DG_OK) dg_walltime_heed(c);
     dg_stop_allow(st == DG_OK); /* but for training, nothing is lost by leaving */
     if (st != DG_OK) dg_work_close(out);
@@ -116,6 +117,7 @@ dg_status dg_work_open(const dg_comm *c, const dg_job *job, const char *folder, 
 void dg_work_close(dg_work *w)
 {
     dg_stop_allow(false);
+    dg_watch_stop(&w->watch);
     if (w->class != NULL) w->class->destroy(&w->model);
     dg_dataset_free(&w->data);
     dg_training_free(&w->training);
@@ -210,6 +212,11 @@ void dg_work_record(dg_work *w, const char *stage, double started, json_t *field
     dg_sum_int64(w->comm, &total, 1);
     dg_traffic_sum(w->comm, &traffic);
     if (w->record == NULL) return;
+    dg_log_fields(DG_LOG_DEBUG, "stage",
+                  json_pack("{s:s, s:f, s:I, s:I}", "stage", stage, "seconds", dg_now() - started,
+                            "bytes", (json_int_t)dg_traffic_sent(&traffic), "peak_bytes_of_a_rank",
+                            (json_int_t)peak),
+                  "%s is done", stage);
     if (fields == NULL) fields = json_object();
     json_object_set_new(fields, "seconds", json_real(dg_now() - started));
     json_object_set_new(fields, "bytes_sent", json_integer(dg_traffic_sent(&traffic)));

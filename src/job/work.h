@@ -3,6 +3,7 @@
 #define DG_JOB_WORK_H
 #include "job/checkpoint.h"
 #include "job/config.h"
+#include "job/watch.h"
 
 #include <jansson.h>
 
@@ -17,8 +18,10 @@ typedef struct dg_work {
     dg_model *model; /* likewise */
     dg_training training;
     char model_content[DG_HEX_SIZE];
-    json_t *record; /* rank 0: what becomes run.json; NULL elsewhere */
-    int lock;       /* rank 0: descriptor of the locked folder; -1 elsewhere */
+    json_t *record;  /* rank 0: what becomes run.json; NULL elsewhere */
+    int lock;        /* rank 0: descriptor of the locked folder; -1 elsewhere */
+    dg_watch *watch; /* NULL where nothing is watched */
+    dg_watch_figures figures;
     double started;
 } dg_work;
 
