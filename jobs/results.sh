@@ -33,8 +33,10 @@ for fold in u1 u2 u3 u4 u5; do FOLD=$fold row ml100k-als ml100k-als-$fold rmse m
 for fold in ua ub; do
     FOLD=$fold row ml100k-ials ml100k-ials-$fold recall@20 recall@100 ndcg@20 ndcg@100
 done
-for fold in ua ub; do
-    FOLD=$fold row ml100k-ease ml100k-ease-$fold recall@20 recall@100 ndcg@20 ndcg@100
+for algorithm in ease slim; do
+    for fold in ua ub; do
+        FOLD=$fold row ml100k-$algorithm ml100k-$algorithm-$fold recall@20 recall@100 ndcg@20 ndcg@100
+    done
 done
 row ml-latest-small ml-latest-small rmse mae
 row filmtrust filmtrust rmse mae
@@ -44,6 +46,7 @@ row complete-journey complete-journey recall@20 ndcg@100 hr@10
 row retailrocket retailrocket recall@20 hr@10 ndcg@10 hr@100
 row s3rec-beauty s3rec-beauty recall@20 hr@10 ndcg@10
 row s3rec-beauty-ease s3rec-beauty-ease recall@20 hr@10 ndcg@10
+row s3rec-beauty-slim s3rec-beauty-slim recall@20 hr@10 ndcg@10
 row lastfm lastfm recall@20 recall@10 ndcg@20
 row msweb msweb recall@20 recall@5 ndcg@20
 # made NAME PRESET: the made-up data set, unless it is there.

@@ -229,7 +229,7 @@ static dg_status sweep(dg_model *m, dg_loss *loss, dg_err *err)
     dg_harvest h = {0};
     dg_column_terms sum = {0};
     dg_status st = find_columns(m, items->begin[items->n], &h, err);
-    if (st == DG_OK) st = dg_columns_sum(m->weights.comm, items, &h.columns, &sum, err);
+    if (st == DG_OK) st = dg_columns_sum(m->weights.comm, items, h.columns.term, &sum, err);
     if (st == DG_OK) st = dg_weights_take_columns(&m->weights, &h.columns.own, err);
     free_harvest(&h);
     if (st != DG_OK) return st;

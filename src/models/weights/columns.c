@@ -23,17 +23,18 @@ void dg_columns_free(dg_columns *c)
     *c = (dg_columns){0};
 }
 
-dg_status dg_columns_sum(const dg_comm *c, const dg_shards *items, const dg_columns *columns,
+dg_status dg_columns_sum(const dg_comm *c, const dg_shards *items, const dg_column_terms *own,
                          dg_column_terms *out, dg_err *err)
 {
     const dg_run run = dg_shards_run(items->n, c->rank, c->size);
+    const int64_t first = items->begin[run.begin];
     double sum[TERMS];
     dg_tree *tree = NULL;
     const dg_status st = dg_agree(c, dg_tree_create(c, items->n, TERMS, &tree, err), err);
     for (int s = run.begin; s < run.end && st == DG_OK; s++) {
         double *leaf = dg_tree_leaf(tree);
         for (int64_t j = items->begin[s]; j < items->begin[s + 1]; j++) {
-            const dg_column_terms *t = &columns->term[j - columns->own.begin];
+            const dg_column_terms *t = &own[j - first];
             leaf[0] += t->residual;
             leaf[1] += t->regularization;
             leaf[2] += t->squares;

@@ -40,9 +40,9 @@ static inline void dg_columns_end(dg_columns *c, dg_column_terms terms)
     if (c->next < c->own.end) c->own.ptr[k + 2] = c->own.ptr[k + 1];
 }
 
-/** Sums of all columns' terms, in the shards' fixed order. COLLECTIVE. Errors DG_ERR_NOMEM,
- *  agreed. */
-dg_status dg_columns_sum(const dg_comm *c, const dg_shards *items, const dg_columns *columns,
+/** Sums of the own columns' terms (own items,) over all ranks, in the shards' fixed order.
+ *  COLLECTIVE. Errors DG_ERR_NOMEM, agreed. */
+dg_status dg_columns_sum(const dg_comm *c, const dg_shards *items, const dg_column_terms *own,
                          dg_column_terms *out, dg_err *err);
 
 /** LOCAL, twice-safe. */
