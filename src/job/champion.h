@@ -14,4 +14,9 @@ typedef struct dg_champion {
  *  Errors as dg_registry_current, but for a registry or model that is not there yet. Agreed. */
 dg_status dg_champion_find(const dg_work *w, dg_champion *out, dg_err *err);
 
+/** Let the model, as created, start from train.warm_start; nothing happens where the job names
+ * none, or the champion where there is none or it does not fit, which is told. COLLECTIVE. Errors
+ * as dg_artifact_open and the class's warm, for a path. Agreed. */
+dg_status dg_warm_start(dg_work *w, dg_err *err);
+
 #endif

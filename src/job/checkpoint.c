@@ -38,6 +38,7 @@ dg_status dg_state_write(const dg_comm *c, const dg_model_class *class, const dg
     dg_writer_text(w, "algorithm", id->algorithm);
     dg_writer_text(w, "dataset", id->dataset);
     dg_writer_text(w, "config", id->config);
+    if (t->warm[0] != '\0') dg_writer_text(w, "warm_start", t->warm);
     dg_writer_int(w, "sweep", t->sweep);
     dg_writer_small(w, "history/loss", DG_F64, t->sweep, 3, t->loss);
     class->save(m, w);
@@ -67,6 +68,11 @@ static dg_status load_training(const dg_container *f, dg_training *t, dg_err *er
 {
     int64_t n = 0, sweep = 0;
     double *loss = NULL;
+    char *warm = NULL;
+    dg_err cold; /* a model that did not start warm does not say so */
+    if (dg_container_text(f, "/meta", "warm_start", &warm, &cold) == DG_OK)
+        snprintf(t->warm, sizeof t->warm, "%s", warm);
+    dg_free(warm);
     dg_status st = dg_container_int(f, "/meta", "sweep", &sweep, err);
     if (st == DG_OK) st = dg_container_read_all(f, "history/loss", DG_F64, (void **)&loss, &n, err);
     if (st == DG_OK && (n != sweep || sweep < 0))

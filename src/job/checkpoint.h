@@ -10,6 +10,8 @@ typedef struct dg_training {
     int64_t sweep; /* sweeps done */
     dg_loss *loss; /* (sweep,) after each of them; dg_alloc'ed */
     size_t capacity;
+    char
+        warm[DG_HEX_SIZE]; /* content digest of the artifact it started from; "" for a cold start */
 } dg_training;
 
 /* What a state belongs to: it is resumed only where all of it is the same. */

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/pulse.h"
 #include "base/stop.h"
+#include "job/champion.h"
 #include "job/walltime.h"
 #include "store/open.h"
 
@@ -137,7 +138,9 @@ static dg_status say_stopped(const dg_work *w, int64_t n_sweeps, const char *why
 
 static dg_status all_sweeps(dg_work *w, const dg_identity *id, dg_err *err)
 {
-    const int64_t n = w->class->sweeps(w->job->model.options);
+    const int64_t after_warm = w->job->train.warm_iterations;
+    const bool is_warm = w->training.warm[0] != '\0' && after_warm > 0;
+    const int64_t n = is_warm ? after_warm : w->class->sweeps(w->job->model.options);
     dg_stop_allow(false);
     dg_pulse_sweep(w->training.sweep);
     dg_pace pace = {.saved = w->training.sweep, .since = dg_now()};
@@ -165,9 +168,12 @@ static json_t *figures(const dg_work *w)
     json_t *losses = json_array();
     for (int64_t k = 0; k < w->training.sweep; k++)
         json_array_append_new(losses, json_real(total(w->training.loss[k])));
-    return json_pack("{s:s, s:I, s:o, s:s}", "algorithm", w->class->name, "sweeps",
-                     (json_int_t)w->training.sweep, "loss", losses, "content_digest",
-                     w->model_content);
+    json_t *f = json_pack("{s:s, s:I, s:o, s:s}", "algorithm", w->class->name, "sweeps",
+                          (json_int_t)w->training.sweep, "loss", losses, "content_digest",
+                          w->model_content);
+    if (w->training.warm[0] != '\0')
+        json_object_set_new(f, "warm_start", json_string(w->training.warm));
+    return f;
 }
 
 /* The model of the same data and options is there already: load it instead. A whole one of another
@@ -199,6 +205,7 @@ static dg_status train(dg_work *w, const dg_identity *id, dg_err *err)
         return DG_OK;
     }
     if (st == DG_OK) st = resume(w, id, err);
+    if (st == DG_OK && w->training.sweep == 0) st = dg_warm_start(w, err);
     if (st == DG_OK) st = all_sweeps(w, id, err);
     if (st == DG_OK)
         st = dg_state_write(w->comm, w->class, w->model, &w->training, id, "daogou-model",

@@ -140,8 +140,12 @@ dg_status dg_work_data(dg_work *w, dg_err *err)
 
 dg_status dg_work_identity(const dg_work *w, dg_identity *out, char **config, dg_err *err)
 {
-    static const char *const sections[] = {"seed", "model", NULL};
-    const dg_status st = dg_job_show(w->job, sections, config, err);
+    /* What it started from is no part of it: the champion changes by this very run's model, which
+     * must not be trained anew for that. */
+    static const char *const warm[] = {"seed", "model", "train", NULL};
+    static const char *const cold[] = {"seed", "model", NULL};
+    const bool starts_warm = w->job->train.warm_start[0] != '\0';
+    const dg_status st = dg_job_show(w->job, starts_warm ? warm : cold, config, err);
     *out = (dg_identity){w->class->name, w->data.content, *config};
     return st;
 }

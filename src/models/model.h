@@ -7,6 +7,7 @@
 #include "artifact/container.h"
 #include "base/option.h"
 #include "models/scorer.h"
+#include "models/warm.h"
 #include "store/dataset.h"
 #include "store/writer.h"
 
@@ -35,6 +36,12 @@ typedef struct dg_model_class {
      *  Errors DG_ERR_NOMEM, DG_ERR_DATA; agreed. */
     dg_status (*create)(const dg_comm *c, const dg_dataset *d, const void *options, uint64_t seed,
                         dg_model **out, dg_err *err);
+
+    /** Take over what an earlier model of the same kind learned, after create and before the first
+     *  sweep: its rows by id; new rows are folded in from those, or stay as created. The same bits
+     *  for any number of ranks. COLLECTIVE. NULL: this algorithm starts cold. Errors DG_ERR_CONFIG
+     *  of another algorithm, size or kind; DG_ERR_NOMEM; agreed. */
+    dg_status (*warm)(dg_model *m, const dg_warm *from, dg_err *err);
 
     /** One sweep and the loss after it. COLLECTIVE. Errors DG_ERR_NUMERIC naming a row; agreed. */
     dg_status (*sweep)(dg_model *m, dg_loss *loss, dg_err *err);

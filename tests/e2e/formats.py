@@ -6,7 +6,7 @@ import sys
 
 import h5py
 
-OPTIONAL = {"clip_min", "clip_max", "metrics"}  # "where the scores are ratings", "where evaluated"
+OPTIONAL = {"clip_min", "clip_max", "metrics", "warm_start"}  # "where the scores are ratings" …
 TYPES = {"i64": "<i8", "i32": "<i4", "f32": "<f4", "f64": "<f8"}
 SHARED = ["format", "format_version", "content_digest", "created"]
 

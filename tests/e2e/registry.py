@@ -250,6 +250,70 @@ class Served(Registry):
             self.assertIn(says, ended.stderr)
 
 
+class Nightly(Registry):
+    """Tonight's data has a file more than last night's; training starts from the champion."""
+    JOB = JOB.replace("shop/ratings.csv", "nights/*.csv").replace("iterations: 3", "iterations: 8") \
+        + "train: {warm_start: champion, warm_iterations: 3}\n"
+
+    @classmethod
+    def setUpClass(cls):
+        with open("shop/ratings.csv") as f:
+            head, *lines = f.readlines()
+        os.mkdir("nights")
+        write("nights/1.csv", head + "".join(lines[:4000]))
+        write("night.yaml", cls.JOB.replace("name: shop", "name: night"))
+        ended = run("run", "night.yaml", "--work", "night-1", "--set", "publish.registry=nightly",
+                    "--set", "publish.name=shop")
+        assert ended.code == 0, ended
+        assert "there is no champion of shop yet: a cold start" in ended.lines, ended
+        write("nights/2.csv", head + "".join(lines[4000:]))
+
+    def tonight(self, work, np, **how):
+        shutil.rmtree(f"{work}-reg", ignore_errors=True)
+        shutil.copytree("nightly", f"{work}-reg")
+        return run("run", "night.yaml", "--work", work, *self.to(f"{work}-reg"), "--set",
+                   "publish.name=shop", "--set", "publish.rescore=true", np=np, **how)
+
+    def test_a_warm_start_saves_sweeps_and_depends_on_nothing_but_data_and_champion(self):
+        ended = self.tonight("night-2", 0)
+        self.assertEqual(ended.code, 0, ended)
+        self.assertRegex(ended.err, r"warm start from \S+: \d+ users and \d+ goods known, 0 rows gone")
+        self.assertIn("sweep 3 of 3", ended.err)
+        with open("night-2/run.json") as f:
+            record = json.load(f)
+        self.assertEqual(record["train"]["warm_start"], current("nightly")["artifact_digest"])
+        self.assertGreater(record["warm_start"]["users_known"], 300)
+        self.assertGreater(record["warm_start"]["users_new"], 0)
+        want = self.digests("night-2")
+        for np in (2, 3):
+            work = f"night-2-{np}"
+            ended = self.tonight(work, np, env={"DAOGOU_FAULT": f"sweep.kill:{np - 1}:2"})
+            self.assertEqual(ended.code, 128 + signal.SIGKILL, ended)
+            ended = self.tonight(work, 5 - np)
+            self.assertIn("resuming after sweep 1", ended.lines)
+            self.assertNotIn("warm start", ended.err)
+            self.assertEqual(self.digests(work), want)
+
+    def test_the_same_night_again_trains_nothing(self):
+        self.assertEqual(self.tonight("night-3", 0).code, 0)
+        ended = self.succeeds("run", "night.yaml", "--work", "night-3", *self.to("night-3-reg"),
+                              "--set", "publish.name=shop")
+        self.assertIn("model.h5 is up to date", ended.lines)
+        self.assertIn("is champion already", ended.err)
+
+    def test_what_does_not_fit_is_a_cold_start_or_an_error(self):
+        ended = self.succeeds("train", "night.yaml", "--work", "night-2", *self.to("nightly"),
+                              "--set", "model.factors=9", "--set", "publish.name=shop")
+        self.assertRegex(ended.err, "a cold start: .* has 8 factors in 8 columns, this job wants 9")
+        champion = f"nightly/shop/{current('nightly')['champion']}/artifact.h5"
+        self.fails(78, "has 8 factors", "train", "night.yaml", "--work", "night-2", "--set",
+                   "model.factors=9", "--set", f"train.warm_start={champion}")
+        self.fails(66, "nowhere.h5", "train", "night.yaml", "--work", "night-2", "--set",
+                   "train.warm_start=nowhere.h5")
+        self.fails(65, "daogou-model", "train", "night.yaml", "--work", "night-2", "--set",
+                   "train.warm_start=night-1/model.h5")
+
+
 class AtOnce(Registry):
     def test_two_publishers_take_turns(self):
         for sweeps in (1, 2, 3):

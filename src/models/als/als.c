@@ -209,6 +209,79 @@ static dg_status half_sweep(dg_model *m, bool users, dg_als_row_loss *loss, dg_e
                              loss, users ? "users" : "items", err);
 }
 
+/* Is it a model whose rows mean the same as ours would? */
+static dg_status check_warm(const dg_model *m, const dg_artifact *a, dg_err *err)
+{
+    const bool rates = m->options->loss == DG_ALS_RATINGS;
+    const int biases = rates && m->options->biases;
+    const char *name = rates ? "als" : "ials";
+    if (strcmp(a->algorithm, name) != 0)
+        return DG_FAIL(err, DG_ERR_CONFIG, "%s: a model of %s cannot start from one of %s", a->path,
+                       name, a->algorithm);
+    if (a->similar_cols != m->options->n_factors || a->n_cols != m->d + biases)
+        return DG_FAIL(err, DG_ERR_CONFIG,
+                       "%s: has %d factors in %d columns, this job wants %d in %d", a->path,
+                       a->similar_cols, a->n_cols, (int)m->options->n_factors, m->d + biases);
+    return DG_OK;
+}
+
+/* Known rows out of an artifact, where a bias and a 1 stand behind the factors (see widen). A row
+ * that is not finite, or lacks the 1, counts as new. */
+static void take_rows(const dg_model *m, const dg_artifact *a, const float *factor, int bias_at,
+                      int one_at, int64_t *from, dg_matrix *x)
+{
+    const size_t n_factors = (size_t)m->options->n_factors;
+    const bool biases = (size_t)m->d > n_factors;
+    for (int64_t r = x->own.begin; r < x->own.end; r++) {
+        int64_t *row = &from[r - x->own.begin];
+        if (*row < 0) continue;
+        const float *source = factor + *row * a->n_cols;
+        float *to = dg_matrix_row(x, r);
+        bool good = !biases || source[one_at] == 1;
+        for (int k = 0; k < a->n_cols; k++) good = good && isfinite(source[k]);
+        if (!good) {
+            *row = -1;
+            continue;
+        }
+        memcpy(to, source, n_factors * sizeof *to);
+        if (biases) to[m->d - 1] = source[bias_at];
+    }
+}
+
+/* New items as their users who are known see them; the others keep their random start. New users
+ * are solved first of all in the next sweep anyway. */
+static dg_status fold_items(dg_model *m, const int64_t *from, dg_err *err)
+{
+    dg_als_side side;
+    dg_als_workspace *workspace = NULL;
+    float *row = dg_alloc((size_t)m->d, sizeof *row);
+    dg_status st = row == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a warm start")
+                               : dg_als_workspace_create(m->d, &workspace, err);
+    st = dg_agree(m->comm, st, err);
+    if (st == DG_OK) st = prepare_exact(m, false, &side, err);
+    for (int64_t r = m->items.own.begin; r < m->items.own.end && st == DG_OK; r++) {
+        const dg_row users = dg_csr_row(&m->data->train_by_item, r);
+        if (from[r - m->items.own.begin] >= 0 || users.n == 0) continue;
+        memset(row, 0, (size_t)m->d * sizeof *row);
+        if (!dg_als_solve_row(&side, users, workspace, row, NULL)) continue;
+        bool learned = false;
+        for (int k = 0; k < m->d; k++) learned = learned || row[k] != 0;
+        if (learned) memcpy(dg_matrix_row(&m->items, r), row, (size_t)m->d * sizeof *row);
+    }
+    dg_als_workspace_destroy(&workspace);
+    dg_free(row);
+    return dg_agree(m->comm, st, err);
+}
+
+static dg_status warm(dg_model *m, const dg_warm *w, dg_err *err)
+{
+    const dg_status st = dg_agree(m->comm, check_warm(m, w->from, err), err);
+    if (st != DG_OK) return st;
+    take_rows(m, w->from, w->from->user_factor, m->d, m->d - 1, w->user, &m->users);
+    take_rows(m, w->from, w->from->item_factor, m->d - 1, m->d, w->item, &m->items);
+    return m->blocks != NULL ? DG_OK : fold_items(m, w->item, err);
+}
+
 /* Sum over all pairs of score^2 = <W'W, H'H>. The users' Gram is in m->gram, or diagonal in the
  * basis both sides are in. */
 static dg_status sum_squares(dg_model *m, double *squares, dg_err *err)
@@ -506,6 +579,7 @@ const dg_model_class dg_ials_class = {
     .settle = dg_als__settle_ials,
     .sweeps = sweeps,
     .create = create,
+    .warm = warm,
     .sweep = sweep,
     .save = save,
     .load = load,
@@ -524,6 +598,7 @@ const dg_model_class dg_als_class = {
     .settle = dg_als__settle_ratings,
     .sweeps = sweeps,
     .create = create,
+    .warm = warm,
     .sweep = sweep,
     .save = save,
     .load = load,
