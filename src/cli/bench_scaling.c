@@ -9,7 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_RUNS = 16, MOST_RANKS = 1024, MOST_ROUNDS = 32, PATIENCE = 3600 /* seconds */ };
+enum {
+    MOST_RUNS = 16,
+    MOST_RANKS = 1024,
+    MOST_ROUNDS = 32,
+    MOST_WORDS = 64,
+    PATIENCE = 3600 /* seconds */
+};
 
 static const dg_report_column columns[] = {
     {.key = "ranks", .head = "ranks"},
@@ -20,9 +26,12 @@ static const dg_report_column columns[] = {
     {.key = "multiple", .head = "multiple", .digits = 2},
     {.key = "imbalance", .head = "imbalance", .digits = 3},
     {.key = "rows_sent", .head = "MB of rows", .unit = 1e6, .digits = 3},
+    {.key = "rows_planned", .head = "planned", .unit = 1e6, .digits = 3},
     {.key = "sums_sent", .head = "of sums", .unit = 1e6, .digits = 3},
+    {.key = "sums_planned", .head = "planned", .unit = 1e6, .digits = 3},
     {.key = "rest_sent", .head = "of rest", .unit = 1e6, .digits = 3},
     {.key = "memory", .head = "MB of a rank", .unit = 1e6},
+    {.key = "memory_planned", .head = "planned", .unit = 1e6},
     {.key = "loss", .head = "loss"},
 };
 
@@ -70,24 +79,56 @@ static json_t *document(const dg_text *said)
     return NULL;
 }
 
-static dg_status run_once(const series *s, int ranks, json_t **out, dg_err *err)
+/* Options both children take from the line: where the data is and what differs from the job. */
+static int pass_on(const series *s, const char **argv, int n)
 {
-    char count[16];
-    const char *argv[64] = {"mpirun",        "-n",     count,   "--map-by", ":OVERSUBSCRIBE",
-                            "--bind-to",     "none",   s->self, "bench",    "als",
-                            s->cli->args[1], "--json", "-q"};
-    int n = 13;
-    dg_child child;
-    snprintf(count, sizeof count, "%d", ranks);
-    if (s->flags->quick) argv[n++] = "--quick";
     if (s->cli->work != NULL) {
         argv[n++] = "--work";
         argv[n++] = s->cli->work;
     }
-    for (size_t k = 0; k < s->cli->n_sets && n + 2 < 64; k++) {
+    for (size_t k = 0; k < s->cli->n_sets && n + 2 < MOST_WORDS; k++) {
         argv[n++] = "--set";
         argv[n++] = s->cli->sets[k];
     }
+    return n;
+}
+
+/* What `daogou plan` says of the same run, into the row; a model it cannot plan has no plan. */
+static void add_plan(const series *s, int ranks, json_t *row)
+{
+    char count[16], per_node[16];
+    const char *node = getenv("DAOGOU_NODE_SIZE"), *threads = getenv("OMP_NUM_THREADS");
+    const char *argv[MOST_WORDS] = {s->self,  "plan",      s->cli->args[1], "--json",
+                                    "-q",     "--ranks",   count,           "--per-node",
+                                    per_node, "--threads", threads};
+    dg_child child;
+    dg_err err;
+    snprintf(count, sizeof count, "%d", ranks);
+    snprintf(per_node, sizeof per_node, "%.8s", node == NULL ? count : node);
+    pass_on(s, argv, 11);
+    if (dg_child_run((char *const *)(size_t)argv, PATIENCE, &child, &err) != DG_OK) return;
+    json_t *plan = child.exit_code == 0 ? document(&child.said) : NULL;
+    if (plan != NULL) {
+        const json_t *memory = json_object_get(plan, "memory_bytes");
+        json_object_set(row, "rows_planned", json_object_get(plan, "sweep_rows_bytes"));
+        json_object_set(row, "sums_planned", json_object_get(plan, "sweep_sums_bytes"));
+        json_object_set(row, "memory_planned", json_object_get(memory, "rank"));
+    }
+    json_decref(plan);
+    dg_text_free(&child.said);
+}
+
+static dg_status run_once(const series *s, int ranks, json_t **out, dg_err *err)
+{
+    char count[16];
+    const char *argv[MOST_WORDS] = {
+        "mpirun", "-n",    count, "--map-by",      ":OVERSUBSCRIBE", "--bind-to", "none",
+        s->self,  "bench", "als", s->cli->args[1], "--json",         "-q"};
+    int n = 13;
+    dg_child child;
+    snprintf(count, sizeof count, "%d", ranks);
+    if (s->flags->quick) argv[n++] = "--quick";
+    pass_on(s, argv, n);
     dg_status st = dg_child_run((char *const *)(size_t)argv, PATIENCE, &child, err);
     if (st != DG_OK) return st;
     *out = document(&child.said);
@@ -144,6 +185,7 @@ static void compare(series *s, dg_report *out)
                             json_real(s->median[k][s->flags->rounds / 2]));
         json_object_set_new(s->row[k], "speedup", json_real(speedup));
         json_object_set_new(s->row[k], "efficiency", json_real(speedup * had / has));
+        add_plan(s, s->ranks[k], s->row[k]);
         json_array_append(out->rows, s->row[k]);
     }
     json_object_set_new(out->facts, "processors", json_integer(cores));

@@ -18,7 +18,8 @@ typedef struct dg_bench_flags {
  * Run the job of cli->args[1] on each of the numbers of ranks. LOCAL; not under mpirun.
  * @param[out] out  free with dg_report_free; rows "ranks", "seconds", "speedup", "efficiency",
  *                  "multiple", "imbalance", "rows_sent", "sums_sent",
- *                  "rest_sent", "memory" (of the largest rank), "loss"
+ *                  "rest_sent", "memory" (of the largest rank), "loss"; and
+ *                  "rows_planned", "sums_planned", "memory_planned" of `daogou plan`
  * Errors  DG_ERR_USAGE; DG_ERR_UNAVAILABLE a run fails, with its last words.
  */
 dg_status dg_bench_scaling(const dg_cli *cli, dg_report *out, dg_err *err);

@@ -131,7 +131,10 @@ quality() {
     need_1m
     : "${DAOGOU_DATA:=../shared/data}"
     export DAOGOU_DATA
-    for solver in cholesky auto cg; do
+    known=$("$daogou" train --help-keys |
+        sed -n '/^model.solver/,/one of/s/.*one of \(.*\); default.*/\1/p' | head -1 | tr -d ,)
+    for solver in cholesky auto dual cg; do
+        case " $known " in *" $solver "*) ;; *) continue ;; esac
         on 2 run "$work/1m.yaml" --work "$work/quality-1m-$solver" -q \
             --set model.solver=$solver --set model.iterations=8 >/dev/null
         [ -z "$quick" ] && [ -d "$DAOGOU_DATA/movielens-100k" ] || continue

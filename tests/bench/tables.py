@@ -94,15 +94,20 @@ def sent(folder):
     report = load(folder, "bytes")
     if not report:
         return None
-    rows = [[r["ranks"], r["rows_sent"], r["sums_sent"], r["rest_sent"],
-             "{:.0f}".format(r["memory"] / 1e6), "{:.3f}".format(r["imbalance"])]
+    def planned(r, what, unit):
+        shown = "{:.0f}".format(r[what + ("_sent" if unit == 1 else "")] / unit)
+        plan = r.get(what + "_planned")
+        return shown if plan is None else "{}, {:.0f}".format(shown, plan / unit)
+    rows = [[r["ranks"], planned(r, "rows", 1), planned(r, "sums", 1), r["rest_sent"],
+             planned(r, "memory", 1e6), "{:.3f}".format(r["imbalance"])]
             for r in report["rows"]]
     same = len({r["loss"] for r in report["rows"]}) == 1
     return ("### Bytes\n\nials, {} factors, ratings-1m; every rank taken for a node of its own. "
             "Bytes sent by all ranks in a sweep. {}\n\n{}\n\n![bytes](performance-bytes.svg)").format(
         report["factors"], "The loss is the same number in all of them." if same
         else "**The losses differ.**",
-        table(["ranks", "of rows", "of sums", "of the rest", "MB of a rank", "imbalance"], rows))
+        table(["ranks", "of rows, planned", "of sums, planned", "of the rest",
+               "MB of a rank, planned", "imbalance"], rows))
 
 
 def links(folder):
@@ -125,7 +130,7 @@ def quality(folder):
     rows = []
     for data, name in (("100k", "MovieLens 100K, split ua"), ("1m", "ratings-1m")):
         exact = None
-        for solver in ("cholesky", "auto", "cg"):
+        for solver in ("cholesky", "auto", "dual", "cg"):
             run = folder / "quality-{}-{}".format(data, solver)
             if not (run / "metrics.json").is_file():
                 continue

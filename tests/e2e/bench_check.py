@@ -72,6 +72,8 @@ def scaling(report, _):
     for n, r in rows.items():
         assert r["seconds"] > 0 and close(r["speedup"], rows[1]["seconds"] / r["seconds"])
         assert n == 1 or r["sums_sent"] > 0
+        if "rows_planned" in r:  # counted bytes are the planned ones, exactly
+            assert (r["rows_sent"], r["sums_sent"]) == (r["rows_planned"], r["sums_planned"]), r
 
 
 def exchange(report, ranks):
