@@ -281,6 +281,8 @@ static void put_meta(hid_t file, dg_content *content, const made_artifact *m)
     dg_err err;
     hid_t meta = H5Gcreate2(file, "meta", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     put_text(meta, content, "format", m->format);
+    for (int k = 0; k < EXTRAS; k++)
+        if (m->extra[k].name != NULL) put_int(meta, content, m->extra[k].name, m->extra[k].value);
     put_int(meta, content, "format_version", m->version);
     put_text(meta, content, "name", m->name);
     put_text(meta, content, "algorithm", m->algorithm);

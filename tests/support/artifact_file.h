@@ -7,7 +7,7 @@
 #define TESTS_ARTIFACT_FILE_H
 #include "artifact/container.h"
 
-enum { PARTS = 18 };
+enum { PARTS = 18, EXTRAS = 4 };
 
 typedef struct made_part {
     const char *array; /* path; NULL: leave it out */
@@ -23,6 +23,10 @@ typedef struct made_artifact {
     const char *format, *name, *algorithm, *config, *dataset, *model, *created,
         *metrics; /* or NULL */
     int64_t version;
+    struct {
+        const char *name; /* NULL: none */
+        int64_t value;
+    } extra[EXTRAS]; /* more whole numbers of /meta */
     made_part part[PARTS];
 } made_artifact;
 

@@ -310,6 +310,40 @@ static void infinite(made_artifact *m)
     ((float *)made_array(m, "weights/item/value")->at)[3] = INFINITY;
 }
 
+static void odd_norm(made_artifact *m)
+{
+    m->extra[0].name = "normalize";
+    m->extra[0].value = 3;
+}
+
+static void too_many(made_artifact *m)
+{
+    m->extra[0].name = "k";
+    m->extra[0].value = 1025;
+}
+
+static void no_lists(made_artifact *m)
+{
+    m->extra[0].name = "k";
+    m->extra[0].value = 5;
+}
+
+static void no_matches(made_artifact *m) { m->extra[0].name = "min_k"; }
+static void no_item_base(made_artifact *m)
+{
+    made_part *p = made_array(m, "titles/item/bytes"); /* its place will do */
+    made_array(m, "titles/item/offsets")->array = NULL;
+    dg_free(p->at);
+    *p = (made_part){"baseline/user", DG_F32, m->n_users, 1,
+                     dg_alloc((size_t)m->n_users, sizeof(float))};
+}
+
+static void endless_base(made_artifact *m)
+{
+    no_item_base(m);
+    ((float *)made_array(m, "baseline/user")->at)[2] = NAN;
+}
+
 START_TEST(inconsistent_weights_are_refused_by_place)
 {
     const struct {
@@ -323,7 +357,13 @@ START_TEST(inconsistent_weights_are_refused_by_place)
                  {alien, "weights/item/index: row 0"},
                  {double_good, "profile/index: row 1"},
                  {fewer_values, "profile/value has shape"},
-                 {infinite, "weights/item/value: row 3 is not finite"}};
+                 {infinite, "weights/item/value: row 3 is not finite"},
+                 {odd_norm, "normalize is 3, not within 0 to 2"},
+                 {too_many, "k is 1025"},
+                 {no_lists, "similar/item/ptr"},
+                 {no_matches, "min_k is 0"},
+                 {no_item_base, "baseline/item"},
+                 {endless_base, "baseline/user: row 2 is not finite"}};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         made_artifact *m = make_weights_artifact(6, 8, "item", 8);
         cases[k].spoil(m);

@@ -39,6 +39,11 @@ START_TEST(each_path_has_its_route_and_defaults)
     ck_assert(request.k == 10 && request.exclude_seen);
     ck_assert(start("/v1/similar/a.b-c~d") && request.route == DG_ROUTE_SIMILAR);
     has_id("a.b-c~d", 7);
+    ck_assert(start("/v1/similar-users/7") && request.route == DG_ROUTE_SIMILAR_USERS);
+    has_id("7", 1);
+    ck_assert(start("/v1/explain/a%2Fb/c") && request.route == DG_ROUTE_EXPLAIN);
+    has_id("a/b", 3);
+    ck_assert(request.n_item == 1 && request.item[0] == 'c');
     ck_assert(start("/v1/model") && request.route == DG_ROUTE_MODEL);
     ck_assert(start("/healthz") && request.route == DG_ROUTE_HEALTH);
     ck_assert(start("/readyz") && request.route == DG_ROUTE_READY);
@@ -68,6 +73,10 @@ START_TEST(other_paths_and_methods_are_refused)
         refused(dg_request_start(&request, methods[k], "/nothing", &no), 404, "not_found");
     }
     refused(start("/v1/similar/"), 400, "missing_id");
+    refused(start("/v1/explain/1"), 400, "missing_id");
+    refused(start("/v1/explain/1/"), 400, "missing_id");
+    refused(start("/v1/explain//1"), 400, "missing_id");
+    refused(start("/v1/explain/1/2/3"), 404, "not_found");
 }
 END_TEST
 
