@@ -54,7 +54,7 @@ struct dg_watch {
 /* "train after sweep 7: items", with what it waits for in place of the task. */
 static void describe(const dg_pulse *p, char *out, size_t n)
 {
-    char sweep[32] = "";
+    char sweep[40] = "";
     const char *task = p->waiting != NULL ? p->waiting : p->doing;
     if (p->sweep > 0) snprintf(sweep, sizeof sweep, " after sweep %lld", (long long)p->sweep);
     snprintf(out, n, "%s%s%s%s", p->stage, sweep, task == NULL ? "" : ": ",
