@@ -12,6 +12,7 @@ cd "$(dirname "$0")/../.."
 here=tests/bench
 work=${BENCH_WORK:-runs/bench}
 daogou=${DAOGOU:-build/release/daogou}
+cores=$(env -u OMP_NUM_THREADS nproc)
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMP_NUM_THREADS=1
 page=
 quick=
@@ -81,7 +82,7 @@ sweeps() {
     need_20m
     for factors in $widths; do
         tell "sweeps of $factors factors"
-        on "$(nproc)" bench als $quick "$work/ials.yaml" --work "$work/20m-ials" -q --json \
+        on "$cores" bench als $quick "$work/ials.yaml" --work "$work/20m-ials" -q --json \
             --set model.factors=$factors --set model.iterations=4 \
             --plot "$work/sweeps-$factors.svg" >"$work/sweeps-$factors.json"
     done
@@ -92,7 +93,7 @@ ratings() {
     need_20m
     for factors in ${widths% *}; do
         tell "sweeps of als, $factors factors"
-        on "$(nproc)" bench als $quick "$work/als.yaml" --work "$work/20m-als" -q --json \
+        on "$cores" bench als $quick "$work/als.yaml" --work "$work/20m-als" -q --json \
             --set model.factors=$factors >"$work/ratings-$factors.json"
     done
 }
