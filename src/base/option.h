@@ -37,6 +37,7 @@ typedef struct dg_option {
     double min, max;      /* numbers and durations only; both 0 means no bound; may be infinite */
     const char *const *choices; /* NULL-terminated, DG_OPT_CHOICE only */
     const char *const *aliases; /* NULL-terminated last parts of keys peers use, or NULL */
+    bool speed_only; /* changes how fast, never what: no part of what a result was made from */
 } dg_option;
 
 /** Parse text into the field, replacing what it held; a failure leaves it as it was. In lists and

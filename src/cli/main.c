@@ -78,10 +78,14 @@ static void share_processors(const dg_comm *world)
     const int ranks = dg_comm_node_size(world);
     const int threads = omp_get_num_procs() / ranks;
     if (getenv("OMP_NUM_THREADS") == NULL) omp_set_num_threads(threads > 1 ? threads : 1);
-    if (omp_get_max_threads() > 1 && omp_get_max_threads() * ranks > omp_get_num_procs())
+    const bool oversubscribed = omp_get_max_threads() * ranks > omp_get_num_procs();
+    if (oversubscribed && omp_get_max_threads() > 1)
         dg_log(DG_LOG_WARN, "oversubscribed",
                "%d ranks of %d threads share %d processors: set OMP_NUM_THREADS lower", ranks,
                omp_get_max_threads(), omp_get_num_procs());
+    else if (oversubscribed)
+        dg_log(DG_LOG_INFO, "oversubscribed", "%d ranks share %d processors", ranks,
+               omp_get_num_procs());
 }
 
 static int run_with_peers(dg_cli *cli, int *argc, char ***argv)

@@ -28,6 +28,24 @@ static void prepare_line(const json_t *stage)
     line("prepare", stage, what);
 }
 
+/* How factors travelled, where they did. */
+static void exchange_lines(const json_t *stage)
+{
+    const json_t *sides = json_object_get(stage, "exchange");
+    json_t *side;
+    const json_t *traffic = json_object_get(stage, "traffic");
+    const json_t *last = json_array_get(traffic, json_array_size(traffic) - 1);
+    char rows[32], sums[32];
+    const char *name;
+    if (count(last, "rows_bytes") == 0) return;
+    json_object_foreach((json_t *)(uintptr_t)sides, name, side) printf(
+        "  %-9s %s: %s\n", "", strcmp(name, "solve_users") == 0 ? "item factors" : "user factors",
+        json_string_value(json_object_get(side, "chosen")));
+    printf("  %-9s %s of factors and %s of sums in a sweep\n", "",
+           dg_show_bytes((double)count(last, "rows_bytes"), rows, sizeof rows),
+           dg_show_bytes((double)count(last, "sums_bytes"), sums, sizeof sums));
+}
+
 static void train_line(const json_t *stage)
 {
     char what[160];
@@ -38,6 +56,7 @@ static void train_line(const json_t *stage)
              (long long)count(stage, "sweeps"),
              n > 0 ? json_real_value(json_array_get(losses, n - 1)) : 0.0);
     line("train", stage, what);
+    exchange_lines(stage);
 }
 
 enum { MAX_K = 32 };

@@ -320,8 +320,15 @@ static void panel_end(const dg_rows *r, int b)
     if (r->forest != NULL) dg_forest_end(r->forest, b, at, at + r->panel[b] * r->n_cols);
 }
 
+/* A half that failed may have left rows on their way. */
+static void await_all(dg_rows *r)
+{
+    if (r->round > 0) dg_rows_await(r, r->n_batches - 1);
+}
+
 void dg_rows_begin(dg_rows *r)
 {
+    await_all(r);
     const int64_t row = r->n_cols * (int64_t)sizeof(float);
     dg_shared_sync(&r->table); /* all own rows are written, and nobody reads the last round's */
     r->round++;
@@ -357,6 +364,7 @@ void dg_rows_destroy(dg_rows **rows)
 {
     dg_rows *r = *rows;
     if (r == NULL) return;
+    await_all(r);
     dg_forest_destroy(&r->forest);
     dg_shared_close(&r->marks);
     dg_shared_close(&r->table);

@@ -27,6 +27,21 @@ void dg_tree_push(dg_tree *t);
  */
 void dg_tree_sum(dg_tree *t, double *out);
 
+/**
+ * The same sum, each rank getting only its part: numbers [begin[r], begin[r + 1]) go to rank r. The
+ * tree is empty again. COLLECTIVE, as dg_tree_sum.
+ * Shapes  begin (ranks + 1,), from 0 to n; out (begin[rank + 1] - begin[rank],).
+ * Cost    O(n log S) bytes received by all ranks together for each rank that sends.
+ */
+void dg_tree_deliver(dg_tree *t, const int *begin, double *out);
+
+/** Bytes that all ranks together receive in dg_tree_sum of n numbers. LOCAL. */
+int64_t dg_tree_sum_bytes(int n_shards, int size, int64_t n);
+
+/** Bytes that rank `owner` of `size` receives in dg_tree_deliver as its part of n numbers. LOCAL.
+ */
+int64_t dg_tree_deliver_bytes(int n_shards, int size, int owner, int64_t n);
+
 /** LOCAL, NULL-safe. */
 void dg_tree_destroy(dg_tree **t);
 

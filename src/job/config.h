@@ -192,7 +192,7 @@ bool dg_job_names(const dg_job *job, const char *section);
  * valid job and shows as itself, so equal text means equal work. LOCAL.
  *
  * @param[in]  sections  NULL-terminated paths ("data", "prepare.split"), given or not by any
- *                       source; NULL: all the job has
+ *                       source, without options that change speed only; NULL: all the job has
  * @param[out] out       dg_alloc'ed
  */
 dg_status dg_job_show(const dg_job *job, const char *const *sections, char **out, dg_err *err);

@@ -180,6 +180,7 @@ dg_status dg_job_show(const dg_job *job, const char *const *sections, char **out
         for (size_t k = 0; k < mounts[m].n && st == DG_OK; k++) {
             dg_job__key(&mounts[m], &mounts[m].rows[k], key, sizeof key);
             if (!is_shown(job, key, sections) || is_replaced(job, key)) continue;
+            if (sections != NULL && mounts[m].rows[k].speed_only) continue;
             add_parents(&t, key, before);
             st = add_value(&t, &mounts[m].rows[k], mounts[m].fields, err);
             dg_text_add(&t, "\n");

@@ -60,23 +60,33 @@ static dg_status resume(dg_work *w, const dg_identity *id, dg_err *err)
     return st;
 }
 
-/* What one more sweep has done, for the log and the monitor. COLLECTIVE. */
-static void log_sweep(dg_work *w, int64_t n_sweeps, dg_loss loss, double seconds, int64_t sent)
+/* What all ranks received in the sweep, for the record too. */
+static json_t *traffic_json(const dg_traffic *t)
+{
+    return json_pack("{s:I, s:I, s:I}", "rows_bytes", (json_int_t)t->received[DG_TRAFFIC_ROWS],
+                     "sums_bytes", (json_int_t)t->received[DG_TRAFFIC_SUMS], "rest_bytes",
+                     (json_int_t)t->received[DG_TRAFFIC_REST]);
+}
+
+/* What one more sweep has done, for the log, the record and the monitor. COLLECTIVE. */
+static void log_sweep(dg_work *w, int64_t n_sweeps, dg_loss loss, double seconds, dg_traffic moved)
 {
     char spent[32];
-    dg_sum_int64(w->comm, &sent, 1);
+    dg_traffic_sum(w->comm, &moved);
+    if (w->traffic != NULL) json_array_append_new(w->traffic, traffic_json(&moved));
     w->figures.sweep = w->training.sweep;
     w->figures.sweeps = n_sweeps;
     w->figures.sweep_seconds = seconds;
-    w->figures.bytes_sent = sent;
+    w->figures.bytes_sent = dg_traffic_sent(&moved);
     w->figures.loss = total(loss);
     dg_watch_tell(w->watch, &w->figures);
     dg_pulse_sweep(w->training.sweep);
     dg_log_fields(DG_LOG_INFO, "sweep",
-                  json_pack("{s:I, s:f, s:f, s:f, s:f, s:f, s:I}", "sweep",
+                  json_pack("{s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:o}", "sweep",
                             (json_int_t)w->training.sweep, "loss", total(loss), "observed",
                             loss.observed, "unobserved", loss.unobserved, "regularization",
-                            loss.regularization, "seconds", seconds, "bytes", (json_int_t)sent),
+                            loss.regularization, "seconds", seconds, "bytes",
+                            (json_int_t)dg_traffic_sent(&moved), "traffic", traffic_json(&moved)),
                   "sweep %*lld of %lld: loss %.6g = %.6g observed + %.6g unobserved + %.6g "
                   "regularization, %s",
                   n_sweeps > 9 ? 2 : 1, (long long)w->training.sweep, (long long)n_sweeps,
@@ -88,8 +98,7 @@ static void log_sweep(dg_work *w, int64_t n_sweeps, dg_loss loss, double seconds
 static dg_status one_sweep(dg_work *w, int64_t n_sweeps, dg_pace *p, dg_err *err)
 {
     const double started = dg_now();
-    dg_traffic before = dg_comm_traffic();
-    const int64_t sent = dg_traffic_sent(&before);
+    const dg_traffic before = dg_comm_traffic();
     dg_loss loss;
     dg_stop_allow(p->saved == w->training.sweep);
     dg_status st = w->class->sweep(w->model, &loss, err);
@@ -102,8 +111,8 @@ static dg_status one_sweep(dg_work *w, int64_t n_sweeps, dg_pace *p, dg_err *err
                        (long long)w->training.sweep + 1);
     st = dg_agree(w->comm, dg_training_add(&w->training, loss, err), err);
     p->sweep_takes = dg_now() - started;
-    before = dg_comm_traffic();
-    if (st == DG_OK) log_sweep(w, n_sweeps, loss, p->sweep_takes, dg_traffic_sent(&before) - sent);
+    if (st == DG_OK)
+        log_sweep(w, n_sweeps, loss, p->sweep_takes, dg_traffic_since(dg_comm_traffic(), before));
     return st;
 }
 
@@ -168,11 +177,14 @@ static json_t *figures(const dg_work *w)
     json_t *losses = json_array();
     for (int64_t k = 0; k < w->training.sweep; k++)
         json_array_append_new(losses, json_real(total(w->training.loss[k])));
-    json_t *f = json_pack("{s:s, s:I, s:o, s:s}", "algorithm", w->class->name, "sweeps",
+    json_t *f = json_pack("{s:s, s:I, s:o, s:s, s:O}", "algorithm", w->class->name, "sweeps",
                           (json_int_t)w->training.sweep, "loss", losses, "content_digest",
-                          w->model_content);
+                          w->model_content, "traffic", w->traffic);
     if (w->training.warm[0] != '\0')
         json_object_set_new(f, "warm_start", json_string(w->training.warm));
+    json_t *own = w->class->figures == NULL ? NULL : w->class->figures(w->model);
+    if (own != NULL) json_object_update(f, own);
+    json_decref(own);
     return f;
 }
 

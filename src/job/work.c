@@ -95,6 +95,7 @@ static dg_status open_local(dg_work *w, dg_err *err)
     remove_temporaries(dg_work_path(w, "checkpoints", path));
     remove_temporaries(dg_work_path(w, "recommendations", path));
     w->record = new_record(w);
+    w->traffic = json_array();
     return dg_log_open(dg_work_path(w, "log.jsonl", path), err);
 }
 
@@ -122,6 +123,7 @@ void dg_work_close(dg_work *w)
     dg_dataset_free(&w->data);
     dg_training_free(&w->training);
     json_decref(w->record);
+    json_decref(w->traffic);
     dg_free(w->folder);
     dg_log_close();
     if (w->lock >= 0) close(w->lock);

@@ -19,6 +19,7 @@ typedef struct dg_work {
     dg_training training;
     char model_content[DG_HEX_SIZE];
     json_t *record;  /* rank 0: what becomes run.json; NULL elsewhere */
+    json_t *traffic; /* rank 0: of each sweep of this run; NULL elsewhere */
     int lock;        /* rank 0: descriptor of the locked folder; -1 elsewhere */
     dg_watch *watch; /* NULL where nothing is watched */
     dg_watch_figures figures;

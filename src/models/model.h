@@ -11,6 +11,8 @@
 #include "store/dataset.h"
 #include "store/writer.h"
 
+#include <jansson.h>
+
 typedef struct dg_model dg_model; /* each class defines its own */
 
 /* What a model minimises, in its parts; parts a model does not have are 0. */
@@ -61,6 +63,10 @@ typedef struct dg_model_class {
      *  and attributes offset, n_cols, similar_cols (docs/formats.md). The scores are the scorer's:
      *  held-out users are folded in. COLLECTIVE. */
     void (*export)(dg_model *m, dg_writer *w);
+
+    /** What a run's record should tell of how it was trained; the caller frees it. LOCAL. May be
+     *  NULL. */
+    json_t *(*figures)(const dg_model *m);
 
     /** COLLECTIVE, NULL-safe. */
     void (*destroy)(dg_model **m);

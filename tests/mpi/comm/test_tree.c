@@ -91,9 +91,40 @@ START_TEST(any_cut_into_runs_folds_to_the_same_tree)
 }
 END_TEST
 
+/* Parts of uneven size, one of them empty where there are several ranks. */
+START_TEST(delivered_parts_are_those_of_the_sum)
+{
+    for (int n_shards = DG_SHARDS_MIN; n_shards <= 256; n_shards *= 2) {
+        dg_tree *t = NULL;
+        double out[N], expect[N];
+        int begin[5] = {0};
+        for (int r = 1; r <= world.size; r++) begin[r] = r == world.size ? N : r / 2;
+        ck_assert_all(dg_tree_create(&world, n_shards, N, &t, &err) == DG_OK);
+        for (int k = 0; k < N; k++) expect[k] = reference(n_shards, 0, n_shards, k);
+        const dg_traffic before = dg_comm_traffic();
+        push_run(t, n_shards);
+        dg_tree_deliver(t, begin, out);
+        const int first = begin[world.rank], n = begin[world.rank + 1] - first;
+        ck_assert_all(memcmp(out, expect + first, (size_t)n * sizeof *out) == 0);
+        const dg_traffic delivered = dg_traffic_since(dg_comm_traffic(), before);
+        ck_assert_all(delivered.received[DG_TRAFFIC_SUMS] ==
+                      dg_tree_deliver_bytes(n_shards, world.size, world.rank, n));
+        push_run(t, n_shards);
+        dg_tree_sum(t, out);
+        ck_assert_all(memcmp(out, expect, sizeof out) == 0);
+        dg_traffic summed = dg_traffic_since(dg_comm_traffic(), before);
+        summed = dg_traffic_since(summed, delivered);
+        dg_traffic_sum(&world, &summed);
+        ck_assert_all(summed.received[DG_TRAFFIC_SUMS] ==
+                      dg_tree_sum_bytes(n_shards, world.size, N));
+        dg_tree_destroy(&t);
+    }
+}
+END_TEST
+
 START_TEST(out_of_memory_is_an_error_not_an_abort)
 {
-    for (int nth = 1; nth <= 4; nth++) {
+    for (int nth = 1; nth <= 5; nth++) {
         dg_tree *t = NULL;
         char spec[32];
         snprintf(spec, sizeof spec, "alloc:%d:%d", world.rank, nth);
@@ -107,7 +138,7 @@ START_TEST(out_of_memory_is_an_error_not_an_abort)
         }
         unsetenv("DAOGOU_FAULT");
         dg_fault_reload();
-        ck_assert_all((st == DG_ERR_NOMEM) == (nth <= 3));
+        ck_assert_all((st == DG_ERR_NOMEM) == (nth <= 4));
         ck_assert_all((t == NULL) == (st != DG_OK));
         dg_tree_destroy(&t);
         ck_assert_all(dg_alloc_live() == 0);
@@ -116,4 +147,5 @@ START_TEST(out_of_memory_is_an_error_not_an_abort)
 END_TEST
 
 MPI_MAIN("tree", sums_have_the_bits_of_recursive_halving, another_order_has_other_bits,
-         any_cut_into_runs_folds_to_the_same_tree, out_of_memory_is_an_error_not_an_abort)
+         any_cut_into_runs_folds_to_the_same_tree, delivered_parts_are_those_of_the_sum,
+         out_of_memory_is_an_error_not_an_abort)
