@@ -301,7 +301,8 @@ void dg_bench_sweeps_plot(const dg_report *r, dg_text *svg)
         bar[n] = (dg_plot_bar){name, note[n], number(row, "seconds"), 0, rests ? 1 : 0};
         n++;
     }
-    snprintf(title, sizeof title, "A sweep of %s, %.0f factors, %.0f rank%s of %.0f thread%s: %.3f s",
+    snprintf(title, sizeof title,
+             "A sweep of %s, %.0f factors, %.0f rank%s of %.0f thread%s: %.3f s",
              json_string_value(json_object_get(r->facts, "algorithm")), number(r->facts, "factors"),
              number(r->facts, "ranks"), number(r->facts, "ranks") == 1 ? "" : "s",
              number(r->facts, "threads"), number(r->facts, "threads") == 1 ? "" : "s",
