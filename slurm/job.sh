@@ -61,6 +61,9 @@ name_of() {
     "$daogou" run "$@" --print-config | sed -n 's/^name: "*\([^"]*\).*/\1/p'
 }
 
+# Does the effective job have such a line? JOB.yaml and options after the pattern.
+asks_for() { "$daogou" run "${@:2}" --print-config | grep -q "$1"; }
+
 # The folder of the run: what --work says, else runs/NAME.
 work_of() {
     local argument previous='' folder=''

@@ -199,15 +199,20 @@ class Chains(Queue):
         self.assertEqual(len(set(same)), 1, "prepared once for all")
 
     def test_the_nightly_chain(self):
-        jobs = self.submit(*ONE_NODE, "nightly", "job.yaml", "--work", "nightly")
+        chain = (*ONE_NODE, "nightly", "job.yaml", "--work", "nightly", "--set",
+                 "publish.registry=registry")
+        jobs = self.submit(*chain)
         self.assertEqual(len(jobs), 4)
-        next_night = self.submit(*ONE_NODE, "nightly", "job.yaml", "--work", "nightly")
+        next_night = self.submit(*chain)
         for job in jobs + next_night:
             self.completes(job, "nightly")
         self.assertEqual(self.digests("nightly"), whole)
         ends = [figure(job, "EndTime") for job in jobs + next_night]
         self.assertEqual(ends, sorted(ends))
         self.assertIn("model.h5 is up to date", self.told("nightly"))
+        self.assertTrue(glob.glob("registry/shop/*/artifact.h5"), self.told("nightly"))
+        quiet = self.submit("--dry-run", *chain, "--set", "prepare.split.method=none")
+        self.assertEqual(sum(word.endswith(".sbatch") for word in quiet), 3, quiet)
 
     def test_a_chain_ends_where_a_stage_fails(self):
         jobs = self.submit(*ONE_NODE, "nightly", "job.yaml", "--work", "broken", "--set",
