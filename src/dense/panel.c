@@ -18,7 +18,9 @@ const dg_panel_kernels *const *dg_panel_variants(void)
 #ifdef __x86_64__
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"))
         list[n++] = &dg_panel_avx512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) list[n++] = &dg_panel_avx2;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+        __builtin_cpu_supports("f16c"))
+        list[n++] = &dg_panel_avx2;
 #endif
     list[n] = &dg_panel_portable;
     return list;

@@ -21,8 +21,26 @@ static inline int dg_panel_width(int d)
     return (d + DG_PANEL_ALIGN - 1) / DG_PANEL_ALIGN * DG_PANEL_ALIGN;
 }
 
+/* Where the rows of a panel come from: a table of floats, or of halves (IEEE binary16) of the same
+ * numbers times 1/unscale, which is half as much to fetch. Rows of halves are `width` long. */
+typedef struct dg_panel_table {
+    int d;
+    const float *at;      /* (n, d), used where `half` is NULL */
+    const uint16_t *half; /* (n, width) or NULL; 32-byte aligned */
+    float unscale;        /* a power of two */
+} dg_panel_table;
+
 typedef struct dg_panel_kernels {
     const char *name; /* "avx512", "avx2", "portable" */
+
+    /** panel (n, width) = the table's rows at index (n,). Rows to come are fetched ahead: index is
+     *  readable for `follow` more entries. Halves come out the same from every variant. */
+    void (*gather)(int n, int64_t follow, int width, const dg_panel_table *from,
+                   const int32_t *index, float *panel);
+
+    /** half (n,) = value (n,) times scale, rounded to nearest, ties to even. n is a multiple of 16.
+     *  What is too large becomes infinite. */
+    void (*pack)(int64_t n, float scale, const float *value, uint16_t *half);
 
     /** out (width,) += sum_j (pull_j - weight_j (f_j . x)) f_j; pull may be NULL for zeros, weight
      *  NULL for ones. One pass over the panel. 4 n width flops. */

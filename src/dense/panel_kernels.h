@@ -3,6 +3,7 @@
  * The includer defines LANES, VARIANT (a name suffix) and VARIANT_NAME and is compiled for its
  * instruction set. GCC's vector extensions keep this plain C; contraction to fused multiply-add is
  * on for these files only, as each variant has bits of its own anyway. Internal to dense/. */
+#include "dense/half.h"
 #include "dense/panel.h"
 #include "dense/scores_kernels.h"
 #include "dense/small_kernels.h"
@@ -10,6 +11,39 @@
 
 #include <stddef.h>
 #include <string.h>
+#if LANES > 4
+#include <immintrin.h> /* halves have no vector type of their own before AVX-512 FP16 */
+#endif
+
+#if LANES == 16
+static inline V load_f16(const uint16_t *p)
+{
+    return (V)_mm512_cvtph_ps(_mm256_load_si256((const void *)p));
+}
+static inline void store_f16(uint16_t *p, V v)
+{
+    _mm256_store_si256((void *)p, _mm512_cvtps_ph((__m512)v, _MM_FROUND_TO_NEAREST_INT));
+}
+#elif LANES == 8
+static inline V load_f16(const uint16_t *p)
+{
+    return (V)_mm256_cvtph_ps(_mm_load_si128((const void *)p));
+}
+static inline void store_f16(uint16_t *p, V v)
+{
+    _mm_store_si128((void *)p, _mm256_cvtps_ph((__m256)v, _MM_FROUND_TO_NEAREST_INT));
+}
+#else
+static inline V load_f16(const uint16_t *p)
+{
+    return (V){dg_half_to_float(p[0]), dg_half_to_float(p[1]), dg_half_to_float(p[2]),
+               dg_half_to_float(p[3])};
+}
+static inline void store_f16(uint16_t *p, V v)
+{
+    for (int k = 0; k < LANES; k++) p[k] = dg_half_of_float(v[k]);
+}
+#endif
 
 /* Sum of the lanes, halves folded onto each other: the same tree for every call. */
 static inline float lanes_sum(V v)
@@ -204,8 +238,56 @@ static void JOIN(gram_, VARIANT)(int n, int width, const float *left, const floa
     }
 }
 
+enum { ROWS_AHEAD = 16, LINE = 64 }; /* rows fetched ahead: they lie anywhere in a large table */
+
+static void fetch(const void *row, size_t bytes)
+{
+    for (size_t at = 0; at < bytes; at += LINE) __builtin_prefetch((const char *)row + at);
+}
+
+static void gather_halves(int n, int64_t follow, int width, const dg_panel_table *from,
+                          const int32_t *index, float *panel)
+{
+    const size_t w = (size_t)width;
+    const V unscale = spread(from->unscale);
+    for (int k = 0; k < n; k++, panel += w) {
+        const uint16_t *row = from->half + (size_t)index[k] * w;
+        if (k + ROWS_AHEAD < n + follow)
+            fetch(from->half + (size_t)index[k + ROWS_AHEAD] * w, w * sizeof *row);
+        for (size_t j = 0; j < w; j += LANES) store(panel + j, unscale * load_f16(row + j));
+    }
+}
+
+static void gather_floats(int n, int64_t follow, int width, const dg_panel_table *from,
+                          const int32_t *index, float *panel)
+{
+    const size_t d = (size_t)from->d, bytes = d * sizeof(float);
+    for (int k = 0; k < n; k++, panel += width) {
+        if (k + ROWS_AHEAD < n + follow) fetch(from->at + (size_t)index[k + ROWS_AHEAD] * d, bytes);
+        memcpy(panel, from->at + (size_t)index[k] * d, bytes);
+    }
+}
+
+static void JOIN(gather_, VARIANT)(int n, int64_t follow, int width, const dg_panel_table *from,
+                                   const int32_t *index, float *panel)
+{
+    (from->half != NULL ? gather_halves : gather_floats)(n, follow, width, from, index, panel);
+}
+
+static void JOIN(pack_, VARIANT)(int64_t n, float scale, const float *value, uint16_t *half)
+{
+    const V by = spread(scale);
+    for (int64_t k = 0; k < n; k += LANES) {
+        V v;
+        memcpy(&v, value + k, sizeof v);
+        store_f16(half + k, by * v);
+    }
+}
+
 const dg_panel_kernels JOIN(dg_panel_, VARIANT) = {
     .name = VARIANT_NAME,
+    .gather = JOIN(gather_, VARIANT),
+    .pack = JOIN(pack_, VARIANT),
     .apply = JOIN(apply_, VARIANT),
     .dot = JOIN(dot_, VARIANT),
     .score = JOIN(score_, VARIANT),

@@ -19,6 +19,7 @@ typedef struct dg_row {   /* borrowed view of one row, valid until the dg_csr is
     const int32_t *index; /* (n,) */
     const float *value;   /* (n,) */
     int64_t n;
+    int64_t follow; /* entries of the rows behind it, to be fetched ahead; they may be read */
 } dg_row;
 
 /** Room for rows [begin, end) and n entries; all zero. LOCAL. Errors DG_ERR_NOMEM. */
@@ -37,7 +38,8 @@ static inline int64_t dg_csr_count(const dg_csr *m)
 static inline dg_row dg_csr_row(const dg_csr *m, int64_t row)
 {
     const int64_t *p = m->ptr + (row - m->begin);
-    return (dg_row){m->index + p[0], m->value + p[0], p[1] - p[0]};
+    return (dg_row){m->index + p[0], m->value + p[0], p[1] - p[0],
+                    m->ptr[m->end - m->begin] - p[1]};
 }
 
 /** Is `column` in the row? Binary search. LOCAL, O(log n). */

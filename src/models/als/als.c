@@ -17,10 +17,11 @@ struct dg_model {
     const dg_comm *comm;
     const dg_dataset *data;
     const dg_als_options *options;
-    int d;                 /* columns of a row: factors, and the bias */
-    dg_matrix users;       /* (n_users, d) */
-    dg_matrix items;       /* (n_items, d) */
-    double mean;           /* global mean of the training ratings */
+    int d;                               /* columns of a row: factors, and the bias */
+    dg_matrix users;                     /* (n_users, d) */
+    dg_matrix items;                     /* (n_items, d) */
+    dg_als_table from_users, from_items; /* as the other side's rows are solved from them */
+    double mean;                         /* global mean of the training ratings */
     double *gram;          /* (d, d) of the side last asked for; not kept up to date */
     double *other;         /* (d, d) second Gram, for the loss */
     float *base;           /* (d, d) unobserved_weight * Gram of the features, for row solves */
@@ -70,7 +71,7 @@ static dg_status find_mean(dg_model *m, dg_err *err)
 static dg_status allocate(dg_model *m, dg_err *err)
 {
     const size_t square = (size_t)m->d * (size_t)m->d;
-    if (dg_als_wants_cg(m->options)) {
+    if (dg_als_wants_basis(m->options)) {
         const dg_status st = dg_als_basis_create((int)m->options->n_factors, &m->basis, err);
         if (st != DG_OK) return st;
         m->diagonal = dg_alloc((size_t)m->d, sizeof *m->diagonal);
@@ -90,6 +91,8 @@ static void destroy(dg_model **m)
 {
     if (*m == NULL) return;
     dg_als_blocks_destroy(&(*m)->blocks);
+    dg_als_table_destroy(&(*m)->from_users);
+    dg_als_table_destroy(&(*m)->from_items);
     dg_matrix_destroy(&(*m)->users);
     dg_matrix_destroy(&(*m)->items);
     dg_free((*m)->gram);
@@ -145,6 +148,12 @@ static dg_status create(const dg_comm *c, const dg_dataset *data, const void *op
     st = dg_agree(c, st, err);
     if (st == DG_OK) st = create_users(m, err);
     if (st == DG_OK) st = dg_matrix_create(c, &data->items, m->d, &m->items, err);
+    if (st == DG_OK)
+        st = dg_als_table_create(c, &data->users, &m->users,
+                                 dg_als_wants_half(o, m->users.n_rows, m->d), &m->from_users, err);
+    if (st == DG_OK)
+        st = dg_als_table_create(c, &data->items, &m->items,
+                                 dg_als_wants_half(o, m->items.n_rows, m->d), &m->from_items, err);
     if (st == DG_OK && o->loss == DG_ALS_RATINGS) st = find_mean(m, err);
     if (st == DG_OK && o->solver == DG_ALS_IALSPP) st = create_blocks(m, err);
     if (st == DG_OK)
@@ -179,10 +188,11 @@ static dg_status prepare_exact(dg_model *m, bool users, dg_als_side *out, dg_err
 static dg_status prepare_in_basis(dg_model *m, bool users, dg_als_side *out, dg_err *err)
 {
     const dg_dataset *d = m->data;
-    const dg_status st = dg_als_basis_enter(
-        m->comm, &m->basis, users ? &d->items : &d->users, users ? &m->items : &m->users,
-        users ? &d->train_by_item : &d->train, !has_base(m), users ? &d->users : &d->items,
-        users ? &m->users : &m->items, err);
+    dg_als_table *table = users ? &m->from_items : &m->from_users;
+    const dg_status st =
+        dg_als_basis_enter(m->comm, &m->basis, users ? &d->items : &d->users, table,
+                           users ? &d->train_by_item : &d->train, !has_base(m),
+                           users ? &d->users : &d->items, users ? &m->users : &m->items, err);
     if (st != DG_OK) return st;
     for (int k = 0; k < m->d; k++) {
         const bool factor = k < m->basis.k; /* a bias is a feature of 1 for everybody */
@@ -191,6 +201,8 @@ static dg_status prepare_in_basis(dg_model *m, bool users, dg_als_side *out, dg_
         m->average[k] = factor ? m->basis.average[k] : 1;
     }
     *out = side_of(m, users);
+    out->half = dg_als_table_half(table);
+    out->unscale = table->unscale;
     out->diagonal = m->diagonal;
     out->average = m->average;
     return DG_OK;

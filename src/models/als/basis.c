@@ -71,9 +71,10 @@ static void rotate_own(const dg_comm *c, const dg_als_basis *b, const dg_shards 
 }
 
 dg_status dg_als_basis_enter(const dg_comm *c, dg_als_basis *b, const dg_shards *shards,
-                             dg_matrix *features, const dg_csr *entries, bool weighted,
+                             dg_als_table *table, const dg_csr *entries, bool weighted,
                              const dg_shards *other_shards, dg_matrix *other, dg_err *err)
 {
+    dg_matrix *features = table->factors;
     const int64_t k3 = (int64_t)b->k * b->k * b->k, n_own = features->own.end - features->own.begin;
     int64_t n_entries = dg_csr_count(entries);
     dg_status st = dg_als_gram(c, shards, features, b->k, weighted ? entries : NULL, b->gram, err);
@@ -82,7 +83,7 @@ dg_status dg_als_basis_enter(const dg_comm *c, dg_als_basis *b, const dg_shards 
     dg_spent_lap(DG_PHASE_EIGEN, 0, c->rank == 0 ? 9 * k3 : 0, 0);
     if (st != DG_OK) return st;
     rotate_own(c, b, shards, features);
-    dg_matrix_publish(features);
+    dg_als_table_publish(c, table);
     dg_spent_lap(DG_PHASE_EXCHANGE, n_own, 0, 0);
     rotate_own(c, b, other_shards, other);
     double *squares = b->gram; /* its vectors are in `rotation` by now */

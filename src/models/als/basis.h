@@ -5,7 +5,7 @@
  * (docs/algorithms/als.md). Internal to als/. */
 #ifndef DG_MODELS_ALS_BASIS_H
 #define DG_MODELS_ALS_BASIS_H
-#include "comm/matrix.h"
+#include "models/als/table.h"
 #include "sparse/csr.h"
 
 #include <stdbool.h>
@@ -24,17 +24,17 @@ dg_status dg_als_basis_create(int k, dg_als_basis *out, dg_err *err);
 void dg_als_basis_free(dg_als_basis *b);
 
 /**
- * Rotate the first k columns of the own rows of `features`, which are then published, and of
- * `other`, which are not: they are about to be replaced. COLLECTIVE.
+ * Rotate the first k columns of the own rows of the table's factors, which are then published, and
+ * of `other`, which are not: they are about to be replaced. COLLECTIVE.
  *
- * @param[in] entries   ratings of the features' own rows: row lengths weigh the average
+ * @param[in] entries   ratings of the table's own rows: row lengths weigh the average
  * @param[in] weighted  weigh the Gram by row lengths too (ratings have no Gram of their own)
  *
  * Cost    3 n k^2 flops a side, 9 k^3 on rank 0, one broadcast of k^2 numbers.
  * Errors  DG_ERR_NUMERIC the Gram is not finite; DG_ERR_NOMEM; agreed.
  */
 dg_status dg_als_basis_enter(const dg_comm *c, dg_als_basis *b, const dg_shards *shards,
-                             dg_matrix *features, const dg_csr *entries, bool weighted,
+                             dg_als_table *table, const dg_csr *entries, bool weighted,
                              const dg_shards *other_shards, dg_matrix *other, dg_err *err);
 
 #endif

@@ -3,7 +3,8 @@
 static const char *const losses[] = {"ials", "hkv", NULL};
 static const char *const confidences[] = {"none", "linear", "log", NULL};
 static const char *const compats[] = {"none", "implicit", "spark", "onedal", "hkv", NULL};
-static const char *const solvers[] = {"auto", "cholesky", "cg", "ialspp", NULL};
+static const char *const gathers[] = {"auto", "f32", "f16", NULL};
+static const char *const solvers[] = {"auto", "cholesky", "dual", "cg", "ialspp", NULL};
 
 /* What peers call the same thing (docs/algorithms/als.md). */
 static const char *const as_factors[] = {
@@ -84,11 +85,27 @@ static const char *const as_init[] = {"stddev", NULL};
          .fallback = "auto",                                                                       \
          .choices = solvers,                                                                       \
          .aliases = as_solver,                                                                     \
-         .help = "how a row is solved; auto: cholesky up to 32 factors, else cg"},                 \
+         .help = "how rows are solved; auto: by their length and the factors"},                    \
+        {.key = "model.cg_tolerance",                                                              \
+         .type = DG_OPT_REAL,                                                                      \
+         .offset = FIELD(cg_tolerance),                                                            \
+         .fallback = "3e-5",                                                                       \
+         .min = 1e-9,                                                                              \
+         .max = 1,                                                                                 \
+         .help = "cg goes on until a row's loss is so near its minimum, as a share of that at 0"}, \
+        {.key = "model.block_size",                                                                \
+         .type = DG_OPT_INT,                                                                       \
+         .offset = FIELD(block_size),                                                              \
+         .fallback = "128",                                                                        \
+         .min = 1,                                                                                 \
+         .max = 8192,                                                                              \
+         .aliases = as_block,                                                                      \
+         .help = "solver ialspp: columns of a block, at most factors"},                            \
     {                                                                                              \
-        .key = "model.block_size", .type = DG_OPT_INT, .offset = FIELD(block_size),                \
-        .fallback = "128", .min = 1, .max = 8192, .aliases = as_block,                             \
-        .help = "solver ialspp: columns of a block, at most factors"                               \
+        .key = "model.gather", .type = DG_OPT_CHOICE, .offset = FIELD(gather), .fallback = "auto", \
+        .choices = gathers,                                                                        \
+        .help = "rows are solved from the other side's factors as f32, or rounded to f16; auto: "  \
+                "f16 for large tables, exact routes always f32"                                    \
     }
 
 const dg_option dg_als__ials_options[DG_ALS_N_IALS] = {

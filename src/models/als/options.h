@@ -17,7 +17,16 @@ typedef enum dg_als_compat {
     DG_ALS_COMPAT_HKV
 } dg_als_compat;
 
-typedef enum dg_als_solver { DG_ALS_AUTO, DG_ALS_CHOLESKY, DG_ALS_CG, DG_ALS_IALSPP } dg_als_solver;
+typedef enum dg_als_solver {
+    DG_ALS_AUTO,
+    DG_ALS_CHOLESKY,
+    DG_ALS_DUAL,
+    DG_ALS_CG,
+    DG_ALS_IALSPP
+} dg_als_solver;
+
+/* Precision of the factors rows are solved from; what is solved is always float. */
+typedef enum dg_als_precision { DG_ALS_AS_FITS, DG_ALS_F32, DG_ALS_F16 } dg_als_precision;
 
 typedef struct dg_als_options {
     int64_t n_factors, iterations;
@@ -31,10 +40,12 @@ typedef struct dg_als_options {
     int compat;                     /* dg_als_compat */
     bool biases;                    /* user and item biases (ratings only) */
     int solver;                     /* dg_als_solver */
+    double cg_tolerance;            /* of a row's loss at x = 0 */
+    int gather;                     /* dg_als_precision */
     int64_t block_size;             /* columns of a block of ialspp, before the cut is made even */
 } dg_als_options;
 
-enum { DG_ALS_N_IALS = 15, DG_ALS_N_RATINGS = 10 };
+enum { DG_ALS_N_IALS = 17, DG_ALS_N_RATINGS = 12 };
 extern const dg_option dg_als__ials_options[DG_ALS_N_IALS],
     dg_als__ratings_options[DG_ALS_N_RATINGS];
 

@@ -6,6 +6,7 @@
 #include "base/stop.h"
 #include "comm/tree.h"
 #include "dense/blas.h"
+#include "models/als/routes.h"
 #include "models/als/system.h"
 #include "models/als/weights.h"
 
@@ -31,7 +32,7 @@ static dg_als_row_loss measure(const dg_als_side *s, dg_row row, double reg, dg_
     for (int64_t first = 0; s->observes && first < row.n; first += w->capacity) {
         const int n = dg_als__part(w, row, first);
         if (row.n > w->capacity)
-            dg_als__gather(s, row, first, n, w); /* else it is still in place */
+            dg_als__gather(s, row, first, 0, n, w); /* else it is still in place */
         w->kernels->score(n, w->width, w->panel, w->x, w->score);
         for (int k = 0; k < n; k++) {
             const double score = w->score[k];
@@ -45,21 +46,6 @@ static dg_als_row_loss measure(const dg_als_side *s, dg_row row, double reg, dg_
     return loss;
 }
 
-bool dg_als_wants_cg(const dg_als_options *o)
-{
-    enum { MOST_EXACT = 32 }; /* few factors: the exact route costs no more */
-    return o->solver == DG_ALS_CG || (o->solver == DG_ALS_AUTO && o->n_factors > MOST_EXACT);
-}
-
-/* A row that one panel does not hold would be gathered anew at each step of CG; assembling its
- * matrix takes one gathering and, with few factors, no more time. */
-static bool suits_cg(const dg_als_side *s, dg_row row, const dg_als_workspace *w)
-{
-    enum { ASSEMBLED_UP_TO = 128 }; /* factors */
-    if (s->diagonal == NULL) return false;
-    return row.n <= w->capacity || w->d > ASSEMBLED_UP_TO || s->options->solver == DG_ALS_CG;
-}
-
 bool dg_als_solve_row(const dg_als_side *s, dg_row row, dg_als_workspace *w, float *x,
                       dg_als_row_loss *loss)
 {
@@ -70,11 +56,13 @@ bool dg_als_solve_row(const dg_als_side *s, dg_row row, dg_als_workspace *w, flo
         return true;
     }
     const double reg = dg_als_lambda(s, row);
+    const dg_als_route route = s->diagonal == NULL
+                                   ? DG_ALS_BY_CHOLESKY
+                                   : dg_als__route(s->options, row.n, w->d, w->capacity);
     bool good = false;
-    if (suits_cg(s, row, w)) {
-        memcpy(w->x, x, d * sizeof *x);
-        good = dg_als__cg(s, row, reg, w);
-    }
+    memcpy(w->x, x, d * sizeof *x);
+    if (route == DG_ALS_BY_DUAL) good = dg_als__dual(s, row, reg, w);
+    if (route == DG_ALS_BY_CG) good = dg_als__cg(s, row, reg, w);
     if (!good) good = dg_als__cholesky(s, row, reg, w);
     for (size_t j = 0; good && j < d; j++) good = isfinite(w->x[j]);
     if (!good) return false;

@@ -14,8 +14,11 @@
 typedef struct dg_als_side {
     const dg_als_options *options;
     const dg_matrix *features; /* (n, d) the other side's rows */
-    const float *base;         /* (d, d) alpha0 * Gram of the features; NULL for ratings, and where
-                                  diagonal says the same */
+    const uint16_t *half;      /* (n, width) what rows are solved from instead, or NULL: a copy in
+                                  half precision (table.h) */
+    float unscale;
+    const float *base;     /* (d, d) alpha0 * Gram of the features; NULL for ratings, and where
+                              diagonal says the same */
     const float *diagonal; /* (d,) the same in the features' eigenbasis: they are in it; or NULL */
     const float *average;  /* (d,) mean square of the columns over the entries; with diagonal */
     bool observes;         /* take the entries' errors into the loss (one side suffices) */
@@ -37,8 +40,8 @@ typedef struct dg_als_workspace dg_als_workspace;
  *  LOCAL, O(1), O(n) for Spark. */
 double dg_als_lambda(const dg_als_side *s, dg_row row);
 
-/** Are rows solved by CG, in the eigenbasis? LOCAL. */
-bool dg_als_wants_cg(const dg_als_options *o);
+/** Are rows solved in the eigenbasis, by CG and in the dual? LOCAL. */
+bool dg_als_wants_basis(const dg_als_options *o);
 
 /** Buffers of one thread for rows of d columns. LOCAL. Errors DG_ERR_NOMEM. */
 dg_status dg_als_workspace_create(int d, dg_als_workspace **out, dg_err *err);
@@ -51,7 +54,7 @@ void dg_als_workspace_destroy(dg_als_workspace **w);
  * @param[in,out] x  (d,) where CG starts; the solution; zeros for an empty row
  * @param[out] loss  may be NULL, then nothing is computed
  *
- * Cost    n d^2 + d^3/3 flops exactly, 4 n d a step of CG; n rows gathered.
+ * Cost    routes.h; n rows gathered, each time anew where a panel does not hold them.
  * Errors  false where the system is not positive definite or not finite, even with a little added
  *         to its diagonal.
  * Source  Rendle et al. 2022, section 3; Hu, Koren, Volinsky 2008, section 4; Zhou et al. 2008.

@@ -1,5 +1,5 @@
-/* system.h - the linear system of one row: its entries gathered into a panel, and two ways to solve
- * it. Internal to als/. */
+/* system.h - the linear system of one row: its entries gathered into a panel, and three ways to
+ * solve it. Internal to als/. */
 #ifndef DG_MODELS_ALS_SYSTEM_H
 #define DG_MODELS_ALS_SYSTEM_H
 #include "dense/panel.h"
@@ -8,14 +8,16 @@
 struct dg_als_workspace { /* of one thread; vectors and rows of the panel are `width` floats */
     const dg_panel_kernels *kernels;
     int d, width;
-    int capacity;  /* entries the panel holds; a function of d alone, since sums follow it */
-    float *panel;  /* (capacity, width) gathered features */
-    float *left;   /* (capacity, width) the same times their weights; used where some are not 1 */
+    int capacity; /* entries the panel holds; a function of d alone, since sums follow it */
+    int chunk;    /* entries gathered before they are worked on, so that they are near then */
+    float *panel; /* (capacity, width) gathered features */
+    float *left; /* (capacity, width) the same times their weights; the panel turned for the dual */
     float *weight; /* (capacity,) */
     float *pull;   /* (capacity,) */
     float *score;  /* (capacity,) */
-    bool plain;    /* all weights in the panel are 1 */
+    bool plain;    /* all weights gathered so far are 1 */
     float total;   /* sum of the row's weights gathered so far */
+    float at_zero; /* the same of what x = 0 adds to the loss */
     float *matrix; /* (width, width) lower triangle */
     float *spare;  /* (width, width) the matrix once more, for a second try */
     float *x;      /* the solution; the start of CG */
@@ -29,8 +31,14 @@ static inline int dg_als__part(const dg_als_workspace *w, dg_row row, int64_t fi
     return (int)(row.n - first < w->capacity ? row.n - first : w->capacity);
 }
 
-/** Fill panel, weights and pulls with entries [first, first + n). LOCAL. */
-void dg_als__gather(const dg_als_side *s, dg_row row, int64_t first, int n, dg_als_workspace *w);
+/** Put features, weights and pulls of entries [first, first + n) into the panel, from `slot` on.
+ * The sums over the row start again at entry 0. LOCAL. */
+void dg_als__gather(const dg_als_side *s, dg_row row, int64_t first, int slot, int n,
+                    dg_als_workspace *w);
+
+/** What all rows share is diagonal in the eigenbasis: w->shared is that diagonal. For behaviour
+ *  alpha0 times the Gram's eigenvalues, for ratings nothing but lambda. LOCAL. */
+void dg_als__set_shared(const dg_als_side *s, double reg, dg_als_workspace *w);
 
 /** Add the panel's n entries to the matrix, and their pulls to the right side. LOCAL. n d^2 flops.
  */
@@ -44,11 +52,19 @@ bool dg_als__factor(dg_als_workspace *w);
 bool dg_als__cholesky(const dg_als_side *s, dg_row row, double reg, dg_als_workspace *w);
 
 /**
+ * Exact, in the space of the row's entries; needs s->diagonal and a row that fits the panel. LOCAL.
+ * False where a weight or an element of the diagonal is not positive, or the matrix is not.
+ * Cost    n^2 d + n^3/3 flops.
+ * Source  Woodbury's identity; docs/algorithms/als.md.
+ */
+bool dg_als__dual(const dg_als_side *s, dg_row row, double reg, dg_als_workspace *w);
+
+/**
  * Conjugate gradients from w->x, preconditioned by the diagonal that the shared part of the matrix
  * has in the features' eigenbasis; needs s->diagonal. LOCAL. Cost 4 n d flops a step.
- * Stops where the residual has fallen to a twentieth of the first, or after 4 steps; each step
- * lowers the row's loss. False where the matrix is indefinite or something is not finite.
- * Source  docs/algorithms/als.md; Takacs, Pilaszy, Tikk 2011.
+ * One step at least, then until the row's loss is near its minimum (docs/algorithms/als.md); each
+ * step lowers it. False where the matrix is indefinite or something is not finite.
+ * Source  Takacs, Pilaszy, Tikk 2011; Saad 2003, section 9.2.
  */
 bool dg_als__cg(const dg_als_side *s, dg_row row, double reg, dg_als_workspace *w);
 

@@ -99,6 +99,9 @@ START_TEST(ranks_together_train_what_one_rank_trains_alone)
                                            "factors=5 compat=spark alpha=2 lambda=0.1",
                                            "factors=6 reg_exponent=0.5 reg_item=0.2",
                                            "factors=7 solver=cg",
+                                           "factors=40 solver=dual",
+                                           "factors=40 gather=f16",
+                                           "factors=40 solver=cg confidence=log gather=f16",
                                            "factors=40 compat=implicit alpha=0.1",
                                            "factors=7 solver=ialspp block_size=3",
                                            "factors=20 solver=ialspp block_size=16 loss=hkv"};
@@ -109,6 +112,7 @@ START_TEST(ranks_together_train_what_one_rank_trains_alone)
     check_alike(&shop, &dg_als_class, "factors=8 biases=false reg_exponent=0", 3);
     check_alike(&shop, &dg_als_class, "factors=7 solver=cg", 3);
     check_alike(&shop, &dg_als_class, "factors=7 solver=ialspp block_size=3", 3);
+    check_alike(&shop, &dg_als_class, "factors=40 gather=f16", 3);
     clean_up();
     dg_comm_free(&self);
 }
@@ -164,11 +168,12 @@ START_TEST(threads_change_no_bit)
 {
     trained one, two, three;
     dg_comm_init(&self, MPI_COMM_SELF);
-    for (int k = 0; k < 6; k++) {
+    static const char *const solved[] = {"factors=9 solver=cholesky", "factors=9 solver=cg",
+                                         "factors=33 gather=f16",
+                                         "factors=9 solver=ialspp block_size=4"};
+    for (int k = 0; k < 8; k++) {
         const dg_model_class *class = k % 2 == 0 ? &dg_ials_class : &dg_als_class;
-        const char *options = k < 2   ? "factors=9 solver=cholesky"
-                              : k < 4 ? "factors=9 solver=cg"
-                                      : "factors=9 solver=ialspp block_size=4";
+        const char *options = solved[k / 2];
         omp_set_num_threads(1);
         ck_assert_all(train(&world, &shop, class, options, 3, &one));
         omp_set_num_threads(2);

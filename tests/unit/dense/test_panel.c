@@ -1,6 +1,7 @@
 /* The panel kernels of every instruction set this machine has, against plain sums in double. */
 #include "base/memory.h"
 #include "base/rng.h"
+#include "dense/half.h"
 #include "dense/panel.h"
 #include "unit_main.h"
 
@@ -139,6 +140,46 @@ START_TEST(gram_fills_the_lower_blocks_only)
 }
 END_TEST
 
+/* Rows anywhere in the table, more indices to follow than are asked for. */
+static void check_gather(const dg_panel_kernels *k, int n, int d, bool halves)
+{
+    enum { ROWS = 50, FOLLOW = 20 };
+    const int width = dg_panel_width(d);
+    float *table = numbers((size_t)ROWS * (size_t)width, 6), *panel = numbers(1, 7);
+    uint16_t *half = dg_alloc((size_t)ROWS * (size_t)width, sizeof *half);
+    int32_t *index = dg_alloc((size_t)(n + FOLLOW), sizeof *index);
+    dg_rng r = dg_rng_at(12, DG_RNG_TEST, (uint64_t)n);
+    for (int j = 0; j < n + FOLLOW; j++) index[j] = (int32_t)dg_rng_below(&r, ROWS);
+    dg_free(panel);
+    panel = dg_alloc((size_t)n * (size_t)width, sizeof *panel);
+    k->pack((int64_t)ROWS * width, 4, table, half);
+    const dg_panel_table from = {d, table, halves ? half : NULL, 0.25f};
+    k->gather(n, FOLLOW, width, &from, index, panel);
+    for (int j = 0; j < n; j++)
+        for (int c = 0; c < (halves ? width : d); c++) {
+            const size_t at = (size_t)index[j] * (size_t)(halves ? width : d) + (size_t)c;
+            const float want =
+                halves ? dg_half_to_float(dg_half_of_float(4 * table[at])) / 4 : table[at];
+            ck_assert(panel[(size_t)j * (size_t)width + (size_t)c] == want);
+        }
+    dg_free(table);
+    dg_free(panel);
+    dg_free(half);
+    dg_free(index);
+}
+
+START_TEST(gathered_rows_are_the_tables_or_the_nearest_halves)
+{
+    static const int columns[] = {1, 7, 16, 64, 100};
+    for (const dg_panel_kernels *const *k = dg_panel_variants(); *k != NULL; k++)
+        for (int i = 0; i < 5; i++)
+            for (int halves = 0; halves < 2; halves++) {
+                check_gather(*k, 1, columns[i], halves);
+                check_gather(*k, 37, columns[i], halves);
+            }
+}
+END_TEST
+
 START_TEST(a_lower_variant_can_be_asked_for)
 {
     setenv("DAOGOU_KERNELS", "portable", 1);
@@ -164,5 +205,5 @@ START_TEST(not_a_number_stays_visible)
 END_TEST
 
 UNIT_MAIN("panel", apply_is_pull_minus_score_times_rows, score_and_dot_are_sums_of_products,
-          gram_fills_the_lower_blocks_only, a_lower_variant_can_be_asked_for,
-          not_a_number_stays_visible)
+          gram_fills_the_lower_blocks_only, gathered_rows_are_the_tables_or_the_nearest_halves,
+          a_lower_variant_can_be_asked_for, not_a_number_stays_visible)

@@ -4,6 +4,8 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "dense/blas.h"
+#include "dense/half.h"
+#include "dense/panel.h"
 #include "ref_als.h"
 #include "unit_main.h"
 
@@ -33,6 +35,7 @@ static dg_als_options options_of(ref_law law, bool biases)
                         .unobserved_weight = 0.3,
                         .alpha = 0.4,
                         .epsilon = 0.5,
+                        .cg_tolerance = 1e-9,
                         .loss = law == REF_HKV ? DG_ALS_HKV : DG_ALS_IALS,
                         .confidence = law == REF_IALS       ? DG_ALS_NONE
                                       : law == REF_IALS_LOG ? DG_ALS_LOG
@@ -156,7 +159,19 @@ static dg_row row_of(problem *p, bool of_users, int64_t at)
         p->index[n] = (int32_t)o;
         p->value[n++] = (float)v;
     }
-    return (dg_row){p->index, p->value, n};
+    return (dg_row){p->index, p->value, n, 0};
+}
+
+/* The features in half precision times 64, rows padded to whole vectors. */
+static uint16_t *halves_of(const dg_matrix *features)
+{
+    const size_t width = (size_t)dg_panel_width(features->n_cols);
+    uint16_t *half = dg_alloc((size_t)features->n_rows * width, sizeof *half);
+    for (int64_t r = 0; r < features->n_rows; r++)
+        for (int k = 0; k < features->n_cols; k++)
+            half[(size_t)r * width + (size_t)k] =
+                dg_half_of_float(64 * dg_matrix_row(features, r)[k]);
+    return half;
 }
 
 /* x is where CG starts, if CG it is. */
@@ -166,10 +181,13 @@ static bool solve(problem *p, bool of_users, int64_t at, float *x, dg_als_row_lo
     dg_matrix features = {.at = p->features[other],
                           .n_rows = of_users ? p->ref.n_items : p->ref.n_users,
                           .n_cols = p->ref.d};
+    uint16_t *half = p->o.gather == DG_ALS_F16 ? halves_of(&features) : NULL;
     const dg_als_side side = {.options = &p->o,
+                              .half = half,
+                              .unscale = 1 / 64.0f,
                               .observes = true,
                               .features = &features,
-                              .base = p->base[other],
+                              .base = p->diagonal == NULL ? p->base[other] : NULL,
                               .diagonal = p->diagonal,
                               .average = p->average,
                               .reg = of_users ? p->o.reg_user : p->o.reg_item,
@@ -179,6 +197,7 @@ static bool solve(problem *p, bool of_users, int64_t at, float *x, dg_als_row_lo
     ck_assert(dg_als_workspace_create(p->ref.d, &w, &err) == DG_OK);
     const bool good = dg_als_solve_row(&side, row_of(p, of_users, at), w, x, loss);
     dg_als_workspace_destroy(&w);
+    dg_free(half);
     return good;
 }
 
@@ -326,14 +345,15 @@ static void enter_basis(problem *p)
 {
     const int d = p->ref.d;
     const int64_t n = p->ref.n_items;
+    p->diagonal = dg_alloc((size_t)d, sizeof *p->diagonal);
+    p->average = dg_alloc((size_t)d, sizeof *p->average);
+    if (p->ref.biases) return; /* ratings share nothing but lambda: any basis will do */
     double *gram = room(d * d), *value = room(d), *turned = room(d);
     for (int64_t i = 0; i < n; i++)
         for (int j = 0; j < d; j++)
             for (int k = 0; k < d; k++)
                 gram[j * d + k] += p->ref.items[i * d + j] * p->ref.items[i * d + k];
     ck_assert(dg_eigen(d, gram, value, &err) == DG_OK);
-    p->diagonal = dg_alloc((size_t)d, sizeof *p->diagonal);
-    p->average = dg_alloc((size_t)d, sizeof *p->average);
     for (int64_t i = 0; i < n; i++) {
         double *row = p->ref.items + i * d;
         for (int k = 0; k < d; k++) {
@@ -352,6 +372,12 @@ static void enter_basis(problem *p)
     dg_free(gram);
     dg_free(value);
     dg_free(turned);
+}
+
+static double loss_at(problem *p, const double *x)
+{
+    memcpy(p->ref.users, x, (size_t)p->ref.d * sizeof *x);
+    return ref_total(ref_als_loss(&p->ref));
 }
 
 static double loss_with(problem *p, const float *x)
@@ -391,6 +417,55 @@ START_TEST(cg_descends_to_the_exact_solution)
             observe(&p, 0, i * 310 / lengths[k], draw_value(&r));
         enter_basis(&p);
         check_descent(&p);
+        finish(&p);
+    }
+}
+END_TEST
+
+/* The dual takes rows of up to d entries; what it cannot take, dislikes of no weight among them,
+ * goes another way to the same solution. */
+START_TEST(the_dual_solves_short_rows_exactly)
+{
+    const int64_t lengths[] = {0, 1, 2, 15, 16, 17, 39, 40, 41, 300};
+    for (int k = 0; k < 10; k++)
+        for (int biases = 0; biases <= (_i == REF_RATINGS); biases++) {
+            float x[40] = {0};
+            double want[40];
+            problem p = start((ref_law)_i, biases, 40, 1, 310);
+            dg_rng r = dg_rng_at(48, DG_RNG_TEST, (uint64_t)k);
+            for (int64_t i = 0; i < lengths[k]; i++)
+                observe(&p, 0, i * 310 / lengths[k], draw_value(&r));
+            p.o.solver = DG_ALS_DUAL;
+            enter_basis(&p);
+            ck_assert(ref_als_row(&p.ref, true, 0, want));
+            ck_assert(solve(&p, true, 0, x, NULL));
+            ck_assert_msg(difference(x, want, 40) < float_accuracy, "%s, %d entries: off by %g",
+                          law_name[_i], (int)lengths[k], difference(x, want, 40));
+            finish(&p);
+        }
+}
+END_TEST
+
+/* Halves keep 11 bits: a solution from them is that near, and its loss nearer: at a minimum what is
+ * off enters as its square. */
+START_TEST(halves_solve_nearly_the_same_system)
+{
+    for (int solver = DG_ALS_CHOLESKY; solver <= DG_ALS_CG; solver++) {
+        float x[40] = {0};
+        double want[40];
+        problem p = start((ref_law)_i, false, 40, 1, 310);
+        dg_rng r = dg_rng_at(49, DG_RNG_TEST, 0);
+        for (int64_t i = 0; i < 35; i++) observe(&p, 0, i * 8, draw_value(&r));
+        p.o.solver = solver;
+        p.o.gather = DG_ALS_F16;
+        enter_basis(&p);
+        ck_assert(ref_als_row(&p.ref, true, 0, want));
+        ck_assert(solve(&p, true, 0, x, NULL));
+        ck_assert_msg(difference(x, want, 40) < 0.01, "%s: off by %g", law_name[_i],
+                      difference(x, want, 40));
+        const double least = loss_at(&p, want), loss = loss_with(&p, x);
+        ck_assert_msg(loss < least + 1e-5 * fabs(least), "%s: %g, least %g", law_name[_i], loss,
+                      least);
         finish(&p);
     }
 }
@@ -541,6 +616,8 @@ int main(void)
     tcase_add_loop_test(tc, the_gradient_of_the_whole_loss_is_zero_at_a_solved_row, 0, N_LAWS);
     tcase_add_loop_test(tc, a_rows_loss_is_summed_over_its_own_entries, 0, N_LAWS);
     tcase_add_loop_test(tc, cg_descends_to_the_exact_solution, 0, N_LAWS);
+    tcase_add_loop_test(tc, the_dual_solves_short_rows_exactly, 0, N_LAWS);
+    tcase_add_loop_test(tc, halves_solve_nearly_the_same_system, 0, N_LAWS);
     tcase_add_test(tc, cg_passes_over_long_rows_in_panels);
     tcase_add_test(tc, cg_survives_weights_below_zero);
     tcase_add_test(tc, cg_refuses_what_is_not_finite);
