@@ -20,6 +20,7 @@ typedef struct dg_stored {
     int64_t *user;   /* (own users,) row in the artifact, -1 where there is none */
     float *loaded;   /* (DG_SCORER_TILE, n_cols + MORE) */
     float start[DG_SCORER_TILE];
+    bool knows[DG_SCORER_TILE]; /* something was learned of that user */
     int n;
 } dg_stored;
 
@@ -72,7 +73,8 @@ static dg_status load(void *self, const int64_t *user, int n, dg_err *err)
         memset(row, 0, (size_t)s->items.n_cols * sizeof *row);
         if (from >= 0)
             memcpy(row, a->user_factor + from * a->n_cols, (size_t)a->n_cols * sizeof *row);
-        const bool popular = !a->clipped && is_blank(row, a->n_cols);
+        s->knows[i] = !is_blank(row, a->n_cols);
+        const bool popular = !a->clipped && !s->knows[i];
         more[POPULARITY] = popular;
         more[UNKNOWN] = a->clipped ? 0 : behind_all;
         s->start[i] = popular ? 0 : (float)a->offset;
@@ -100,6 +102,13 @@ static float score_one(void *self, int i, int64_t item)
     const dg_stored *s = self;
     return s->kernels->score_one(s->items.n_cols, s->loaded + (size_t)i * (size_t)s->items.n_cols,
                                  dg_matrix_row(&s->items, item), s->start[i]);
+}
+
+bool dg_stored_knows(const dg_scorer *scorer, int i, int64_t item)
+{
+    const dg_stored *s = scorer->self;
+    const int n_cols = s->artifact->n_cols;
+    return s->knows[i] && dg_matrix_row(&s->items, item)[n_cols + UNKNOWN] == 0;
 }
 
 static void destroy(dg_scorer *out)

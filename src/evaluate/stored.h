@@ -19,4 +19,8 @@
 dg_status dg_stored_scorer(const dg_comm *c, const dg_dataset *d, const dg_artifact *a,
                            dg_scorer *out, dg_err *err);
 
+/** Did the artifact learn something of loaded user number i, and of the item? Its score is one of
+ *  the model then, else a stand-in. LOCAL, O(1). */
+bool dg_stored_knows(const dg_scorer *s, int i, int64_t item);
+
 #endif

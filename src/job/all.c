@@ -14,10 +14,15 @@ static dg_status judge(dg_work *w, dg_err *err)
 
 dg_status dg_stage_all(dg_work *w, dg_err *err)
 {
+    const bool drifts = dg_job_names(w->job, "drift");
+    bool rest = false;
     dg_status st = dg_stage_prepare(w, err);
     if (st != DG_OK || w->class == NULL) return st;
+    if (drifts) st = dg_stage_drift(w, &rest, err);
+    if (st != DG_OK || rest) return st;
     st = dg_stage_train(w, err);
     if (st == DG_OK) st = judge(w, err);
+    if (st == DG_OK && drifts && has_targets(w)) st = dg_stage_score_shift(w, err);
     if (st == DG_OK) st = dg_stage_export(w, err);
     if (st != DG_OK || !dg_job_names(w->job, "publish")) return st;
     return dg_stage_publish(w, NULL, err);

@@ -109,7 +109,7 @@ typedef struct dg_job {
         int64_t warm_iterations;
     } train;
     struct {
-        double psi_max, psi_min; /* 0: no limit */
+        double psi_max, psi_min, score_shift_max; /* 0: no limit */
     } drift;
     struct {
         int64_t every;  /* sweeps; 0: never by count */

@@ -9,6 +9,13 @@
 /** Raw files → dataset.h5. Errors as dg_prepare. */
 dg_status dg_stage_prepare(dg_work *w, dg_err *err);
 
+/** How far the data has moved from the champion's, into the record; judged by the job's section
+ *  drift. *rest: too little to train for. Errors DG_ERR_GATE too far; as dg_artifact_open. */
+dg_status dg_stage_drift(dg_work *w, bool *rest, dg_err *err);
+
+/** How far the trained model's scores have moved from the champion's. Errors DG_ERR_GATE. */
+dg_status dg_stage_score_shift(dg_work *w, dg_err *err);
+
 /** dataset.h5 → model.h5, with checkpoints. Errors DG_ERR_NUMERIC; DG_ERR_AGAIN after a signal,
  *  with the state saved in a checkpoint. */
 dg_status dg_stage_train(dg_work *w, dg_err *err);

@@ -301,6 +301,36 @@ class Nightly(Registry):
         self.assertIn("model.h5 is up to date", ended.lines)
         self.assertIn("is champion already", ended.err)
 
+    def test_drift_is_told_and_stops_or_spares_a_run(self):
+        def drifts(work, np, *flags):
+            shutil.rmtree(f"{work}-reg", ignore_errors=True)
+            shutil.copytree("nightly", f"{work}-reg")
+            return run("run", "night.yaml", "--work", work, *self.to(f"{work}-reg"), "--set",
+                       "publish.name=shop", "--set", "publish.rescore=true", *flags, np=np)
+
+        ended = drifts("drift-1", 2, "--set", "drift.psi_max=5")
+        self.assertEqual(ended.code, 0, ended)
+        with open("drift-1/run.json") as f:
+            told = json.load(f)["drift"]
+        self.assertEqual(told["champion"], current("nightly")["champion"])
+        self.assertGreater(told["psi_popularity"], 0)
+        self.assertLess(told["known_users"], 1)
+        self.assertIn("score_shift", told)
+        ended = drifts("drift-2", 0, "--set", "drift.psi_max=1e-6")
+        self.assertEqual(ended.code, 79, ended)
+        self.assert_one_sentence(ended, "run", "popularity has moved by a PSI of .* not trained")
+        self.assertFalse(os.path.exists("drift-2/model.h5"))
+        with open("drift-2/run.json") as f:
+            self.assertEqual(json.load(f)["drift"]["psi_popularity"], told["psi_popularity"])
+        ended = drifts("drift-2", 3, "--set", "drift.psi_min=4")
+        self.assertEqual(ended.code, 0, ended)
+        self.assertIn("less than drift.psi_min 4: nothing to train for", ended.lines)
+        self.assertFalse(os.path.exists("drift-2/model.h5"))
+        ended = drifts("drift-1", 0, "--set", "drift.score_shift_max=1e-6")
+        self.assertEqual(ended.code, 79, ended)
+        self.assert_one_sentence(ended, "run", "scores have shifted by")
+        self.assertEqual(len(versions("drift-1-reg")), 1)
+
     def test_what_does_not_fit_is_a_cold_start_or_an_error(self):
         ended = self.succeeds("train", "night.yaml", "--work", "night-2", *self.to("nightly"),
                               "--set", "model.factors=9", "--set", "publish.name=shop")
