@@ -3,7 +3,7 @@
  * DAOGOU_FAULT=site:rank:nth makes the nth visit (from 1) of `site` on `rank` fail, once.
  * A site whose name ends in ".kill" kills the process there with SIGKILL instead, one that ends in
  * ".hang" never comes back.
- * Sites: dg_fault_sites(); docs/operations.md lists what each one stands for. */
+ * docs/operations.md lists all sites and what each one stands for; a test compares the two. */
 #ifndef DG_BASE_FAULT_H
 #define DG_BASE_FAULT_H
 #include <stdbool.h>

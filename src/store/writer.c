@@ -290,7 +290,8 @@ static dg_status sync_folder(const char *path, dg_err *err)
     return st;
 }
 
-/* Rank 0 only: stamp the seal, make it durable, give the file its name. */
+/* Rank 0 only: stamp the seal, make it durable, give the file its name. Once it has that, it stays:
+ * it may have replaced an older one. */
 static dg_status publish(const dg_writer *w, const char seal[DG_SEAL_SIZE], dg_err *err)
 {
     dg_status st = dg_put_bytes(w->fd, seal, DG_SEAL_SIZE, 0)

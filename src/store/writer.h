@@ -3,7 +3,9 @@
  * Rank 0 keeps the HDF5 structure in memory and says where each array lies; every rank writes its
  * own rows there (docs/decisions/0006). A file appears under its name only when it is whole:
  * temporary name, digest per shard, fsync, rename, fsync of the folder. A failure on any rank, a
- * full disk too, leaves no file behind. */
+ * full disk too, leaves what was there before and no file beside it. Only where everything went
+ * well but the folder cannot be made durable, the whole new file stays under its name: taking it
+ * away would lose more than keeping it. */
 #ifndef DG_STORE_WRITER_H
 #define DG_STORE_WRITER_H
 #include "artifact/container.h"
@@ -46,7 +48,8 @@ void dg_writer_strings(dg_writer *w, const char *array, const dg_shards *shards,
 void dg_writer_fail(dg_writer *w, dg_status status, const dg_err *err);
 
 /** Finish: digests, fsync, rename; or remove the temporary file when anything failed on any rank.
- *  Frees the writer either way. `content` may be NULL. COLLECTIVE. Errors as remembered. */
+ *  Frees the writer either way. `content` may be NULL. COLLECTIVE. Errors as remembered; DG_ERR_IO
+ *  also when the file is there, but its name might not survive a crash of the machine. */
 dg_status dg_writer_commit(dg_writer **w, char content[DG_HEX_SIZE], dg_err *err);
 
 /** Give up: no file. COLLECTIVE, NULL-safe. */

@@ -134,6 +134,57 @@ START_TEST(one_failing_rank_leaves_no_file)
 }
 END_TEST
 
+/* Rank 0 syncs its rows, the sealed file, and after the rename the folder. The file before is gone
+ * by then, so the new one, whole as it is, stays. */
+START_TEST(a_folder_that_cannot_be_synced_fails_and_keeps_the_whole_file)
+{
+    const char *path = scratch(shared_tag(), "kept.h5"),
+               *half = scratch(shared_tag(), "kept.h5.tmp");
+    dg_err err = {.text = ""};
+    for (int before = 0; before < 2; before++) {
+        setenv("DAOGOU_FAULT", "fsync:0:3", 1);
+        dg_fault_reload();
+        const dg_status st = write_sample(&world, path, NULL, &err);
+        unsetenv("DAOGOU_FAULT");
+        dg_fault_reload();
+        ck_assert_all(st == DG_ERR_IO && err.rank == 0);
+        ck_assert_all(strstr(err.text, "cannot make durable") != NULL);
+        ck_assert_all(access(half, F_OK) != 0 && holds_sample(path, &err));
+        MPI_Barrier(world.comm);
+    }
+}
+END_TEST
+
+/* What a failure does to a file that was there before: nothing. */
+START_TEST(the_file_before_survives_any_failed_write)
+{
+    static const char *const sites[] = {"write", "fsync", "alloc"};
+    const long tag = shared_tag();
+    const char *path = scratch(tag, "before.h5"), *half = scratch(tag, "before.h5.tmp");
+    dg_err err = {.text = ""};
+    ck_assert_all(write_sample(&world, path, NULL, &err) == DG_OK);
+    for (size_t s = 0; s < sizeof sites / sizeof *sites; s++) {
+        for (int rank = 0; rank < world.size; rank++) {
+            char spec[64];
+            snprintf(spec, sizeof spec, "%s:%d:1", sites[s], rank);
+            dg_writer *w = NULL;
+            dg_status st = dg_writer_create(&world, path, "daogou-test", 1, &w, &err);
+            ck_assert_all(st == DG_OK);
+            setenv("DAOGOU_FAULT", spec, 1);
+            dg_fault_reload();
+            dg_writer_small(w, "small", DG_I64, 3, 1, (const int64_t[]){7, 8, 9});
+            st = dg_writer_commit(&w, NULL, &err);
+            unsetenv("DAOGOU_FAULT");
+            dg_fault_reload();
+            ck_assert_all(st == (s < 2 ? DG_ERR_IO : DG_ERR_NOMEM) && err.rank == rank);
+            MPI_Barrier(world.comm);
+            ck_assert_all(access(half, F_OK) != 0 && holds_sample(path, &err));
+            MPI_Barrier(world.comm);
+        }
+    }
+}
+END_TEST
+
 /* A limit on the length of files stands for a full disk: writes fail at some byte, on one rank. */
 START_TEST(a_full_disk_on_one_rank_fails_all)
 {
@@ -283,7 +334,9 @@ START_TEST(newer_and_foreign_files_are_named_as_such)
 END_TEST
 
 MPI_MAIN("writer", any_ranks_write_the_same_content, mapped_array_equals_read_array,
-         one_failing_rank_leaves_no_file, a_full_disk_on_one_rank_fails_all,
+         one_failing_rank_leaves_no_file,
+         a_folder_that_cannot_be_synced_fails_and_keeps_the_whole_file,
+         the_file_before_survives_any_failed_write, a_full_disk_on_one_rank_fails_all,
          structure_beyond_four_gib_is_read_back, unwritable_folder_is_cannot_create,
          any_flipped_byte_and_any_truncation_is_refused, shared_opening_finds_damage_on_every_rank,
          newer_and_foreign_files_are_named_as_such)
