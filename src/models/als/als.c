@@ -7,6 +7,7 @@
 #include "dense/panel.h"
 #include "models/als/basis.h"
 #include "models/als/blocks.h"
+#include "models/als/exchange.h"
 #include "models/als/gram.h"
 #include "models/als/rows.h"
 
@@ -17,11 +18,13 @@ struct dg_model {
     const dg_comm *comm;
     const dg_dataset *data;
     const dg_als_options *options;
-    int d;                               /* columns of a row: factors, and the bias */
-    dg_matrix users;                     /* (n_users, d) */
-    dg_matrix items;                     /* (n_items, d) */
-    dg_als_table from_users, from_items; /* as the other side's rows are solved from them */
-    double mean;                         /* global mean of the training ratings */
+    int d;           /* columns of a row: factors, and the bias */
+    dg_matrix users; /* (n_users, d) */
+    dg_matrix items; /* (n_items, d) */
+    dg_nodes nodes;
+    dg_als_exchange for_users, for_items; /* what reaches those who solve users, or items */
+    dg_als_table from_users, from_items;  /* as the other side's rows are solved from them */
+    double mean;                          /* global mean of the training ratings */
     double *gram;          /* (d, d) of the side last asked for; not kept up to date */
     double *other;         /* (d, d) second Gram, for the loss */
     float *base;           /* (d, d) unobserved_weight * Gram of the features, for row solves */
@@ -93,6 +96,9 @@ static void destroy(dg_model **m)
     dg_als_blocks_destroy(&(*m)->blocks);
     dg_als_table_destroy(&(*m)->from_users);
     dg_als_table_destroy(&(*m)->from_items);
+    dg_als_exchange_destroy(&(*m)->for_users);
+    dg_als_exchange_destroy(&(*m)->for_items);
+    dg_nodes_close(&(*m)->nodes);
     dg_matrix_destroy(&(*m)->users);
     dg_matrix_destroy(&(*m)->items);
     dg_free((*m)->gram);
@@ -110,7 +116,8 @@ static dg_als_side side_of(const dg_model *m, bool users)
 {
     const dg_als_options *o = m->options;
     return (dg_als_side){.options = o,
-                         .features = users ? &m->items : &m->users,
+                         .features = dg_als_table_read(users ? &m->from_items : &m->from_users),
+                         .long_rows = (users ? &m->for_users : &m->for_items)->long_rows,
                          .observes = !users, /* once a sweep, after its last half */
                          .reg = users ? o->reg_user : o->reg_item,
                          .mean = m->mean,
@@ -126,12 +133,43 @@ static dg_status create_blocks(dg_model *m, dg_err *err)
     return dg_als_blocks_create(m->comm, half, &m->blocks, err);
 }
 
-/* Solving block by block reads no user's row but the own ones; scoring never does. */
-static dg_status create_users(dg_model *m, dg_err *err)
+/* Solving block by block has panels of its own, and reads no user's row but the own ones. */
+static dg_status open_side_of_blocks(dg_model *m, bool users, dg_err *err)
 {
-    return m->options->solver == DG_ALS_IALSPP
-               ? dg_matrix_create_own(m->comm, &m->data->users, m->d, &m->users, err)
-               : dg_matrix_create(m->comm, &m->data->users, m->d, &m->users, err);
+    const dg_shards *own = users ? &m->data->users : &m->data->items;
+    dg_matrix *factors = users ? &m->users : &m->items;
+    const dg_status st = users ? dg_matrix_create_own(m->comm, own, m->d, factors, err)
+                               : dg_matrix_create(m->comm, own, m->d, factors, err);
+    if (st != DG_OK) return st;
+    return dg_als_table_create(m->comm, own, factors, false, NULL,
+                               users ? &m->from_users : &m->from_items, err);
+}
+
+/* One side's factors, and how they get to those who solve the other side from them. */
+static dg_status open_side(dg_model *m, bool users, dg_err *err)
+{
+    const dg_dataset *data = m->data;
+    if (m->options->solver == DG_ALS_IALSPP) return open_side_of_blocks(m, users, err);
+    const dg_shards *own = users ? &data->users : &data->items;
+    const dg_shards *other = users ? &data->items : &data->users;
+    const bool half = dg_als_wants_half(m->options, own->begin[own->n], m->d);
+    const dg_als_half readers = {.options = m->options,
+                                 .d = m->d,
+                                 .solved = other,
+                                 .other = own,
+                                 .ratings = users ? &data->train_by_item : &data->train,
+                                 .by_other = users ? &data->train : &data->train_by_item};
+    dg_als_exchange *x = users ? &m->for_items : &m->for_users;
+    dg_matrix *factors = users ? &m->users : &m->items;
+    dg_status st = dg_als_exchange_create(&m->nodes, &readers, dg_als_table_columns(m->d, half),
+                                          users, x, err);
+    if (st != DG_OK) return st;
+    dg_als_exchange_tell(x, users ? "user factors" : "item factors");
+    st = x->rows == NULL ? dg_matrix_create(m->comm, own, m->d, factors, err)
+                         : dg_matrix_create_own(m->comm, own, m->d, factors, err);
+    if (st != DG_OK) return st;
+    return dg_als_table_create(m->comm, own, factors, half, x->rows,
+                               users ? &m->from_users : &m->from_items, err);
 }
 
 static dg_status create(const dg_comm *c, const dg_dataset *data, const void *options,
@@ -146,14 +184,9 @@ static dg_status create(const dg_comm *c, const dg_dataset *data, const void *op
         st = allocate(m, err);
     }
     st = dg_agree(c, st, err);
-    if (st == DG_OK) st = create_users(m, err);
-    if (st == DG_OK) st = dg_matrix_create(c, &data->items, m->d, &m->items, err);
-    if (st == DG_OK)
-        st = dg_als_table_create(c, &data->users, &m->users,
-                                 dg_als_wants_half(o, m->users.n_rows, m->d), &m->from_users, err);
-    if (st == DG_OK)
-        st = dg_als_table_create(c, &data->items, &m->items,
-                                 dg_als_wants_half(o, m->items.n_rows, m->d), &m->from_items, err);
+    if (st == DG_OK) st = dg_nodes_open(c, &m->nodes, err);
+    if (st == DG_OK) st = open_side(m, true, err);
+    if (st == DG_OK) st = open_side(m, false, err);
     if (st == DG_OK && o->loss == DG_ALS_RATINGS) st = find_mean(m, err);
     if (st == DG_OK && o->solver == DG_ALS_IALSPP) st = create_blocks(m, err);
     if (st == DG_OK)
@@ -165,23 +198,33 @@ static dg_status create(const dg_comm *c, const dg_dataset *data, const void *op
 
 static int64_t sweeps(const void *options) { return ((const dg_als_options *)options)->iterations; }
 
-/* For exact solves: publishes the features and refreshes the Gram base. COLLECTIVE. */
-static dg_status prepare_exact(dg_model *m, bool users, dg_als_side *out, dg_err *err)
+/* What exact solves share: alpha0 times the Gram of the other side's factors. COLLECTIVE. */
+static dg_status refresh_base(dg_model *m, bool users, dg_als_side *out, dg_err *err)
 {
     const dg_dataset *d = m->data;
-    *out = side_of(m, users);
-    dg_matrix_publish(users ? &m->items : &m->users);
-    dg_spent_lap(DG_PHASE_EXCHANGE, out->features->own.end - out->features->own.begin, 0, 0);
+    const dg_matrix *factors = users ? &m->items : &m->users;
     if (!has_base(m)) return DG_OK;
-    const dg_status st = dg_als_gram(m->comm, users ? &d->items : &d->users, out->features, m->d,
-                                     NULL, m->gram, err);
-    const int64_t n_own = out->features->own.end - out->features->own.begin;
+    const dg_status st =
+        dg_als_gram(m->comm, users ? &d->items : &d->users, factors, m->d, NULL, m->gram, err);
+    const int64_t n_own = factors->own.end - factors->own.begin;
     dg_spent_lap(DG_PHASE_SHARED, n_own, n_own * m->d * (m->d + 1), 0);
     if (st != DG_OK) return st;
     for (size_t k = 0; k < (size_t)m->d * (size_t)m->d; k++)
         m->base[k] = (float)(m->options->unobserved_weight * m->gram[k]);
     out->base = m->base;
     return DG_OK;
+}
+
+/* For exact solves: publishes the features and refreshes the Gram base. COLLECTIVE. */
+static dg_status prepare_exact(dg_model *m, bool users, dg_als_side *out, dg_err *err)
+{
+    dg_als_table *table = users ? &m->from_items : &m->from_users;
+    dg_als_table_publish(m->comm, table);
+    *out = side_of(m, users);
+    out->half = dg_als_table_half(table);
+    out->unscale = table->unscale;
+    dg_spent_lap(DG_PHASE_EXCHANGE, table->factors->own.end - table->factors->own.begin, 0, 0);
+    return refresh_base(m, users, out, err);
 }
 
 /* For CG: turns both sides into the features' eigenbasis and publishes the features. COLLECTIVE. */
@@ -217,8 +260,8 @@ static dg_status half_sweep(dg_model *m, bool users, dg_als_row_loss *loss, dg_e
         has_basis(m) ? prepare_in_basis(m, users, &side, err) : prepare_exact(m, users, &side, err);
     if (st != DG_OK) return st;
     return dg_als_solve_side(m->comm, &side, users ? &d->users : &d->items,
-                             users ? &d->train : &d->train_by_item, users ? &m->users : &m->items,
-                             loss, users ? "users" : "items", err);
+                             &(users ? &m->for_users : &m->for_items)->ratings,
+                             users ? &m->users : &m->items, loss, users ? "users" : "items", err);
 }
 
 /* Is it a model whose rows mean the same as ours would? */
@@ -271,9 +314,11 @@ static dg_status fold_items(dg_model *m, const int64_t *from, dg_err *err)
                                : dg_als_workspace_create(m->d, &workspace, err);
     st = dg_agree(m->comm, st, err);
     if (st == DG_OK) st = prepare_exact(m, false, &side, err);
+    if (st == DG_OK) dg_matrix_await(side.features, dg_matrix_batches(side.features) - 1);
     for (int64_t r = m->items.own.begin; r < m->items.own.end && st == DG_OK; r++) {
-        const dg_row users = dg_csr_row(&m->data->train_by_item, r);
+        const dg_row users = dg_csr_row(&m->for_items.ratings, r);
         if (from[r - m->items.own.begin] >= 0 || users.n == 0) continue;
+        if (dg_als_is_long(side.long_rows, users)) continue; /* its users' rows are elsewhere */
         memset(row, 0, (size_t)m->d * sizeof *row);
         if (!dg_als_solve_row(&side, users, workspace, row, NULL)) continue;
         bool learned = false;
@@ -409,6 +454,8 @@ static dg_status load(dg_model *m, const dg_container *f, dg_err *err)
 typedef struct dg_als_scorer {
     const dg_model *model;
     dg_als_side side; /* for fold-in */
+    dg_matrix whole;  /* (n_items, d) on every node, where training does not keep them so */
+    const dg_matrix *items;
     dg_als_workspace *workspace;
     const dg_panel_kernels *kernels;
     float *users;  /* (DG_SCORER_TILE, d) loaded rows, made ready for a plain dot product */
@@ -450,8 +497,8 @@ static void score_marked(void *self, int64_t begin, int64_t end, const float *th
     const dg_als_scorer *s = self;
     const size_t d = (size_t)s->model->d;
     const dg_queries q = {s->n, s->model->d, d, s->users, s->start, s->finish};
-    s->kernels->scores(&q, (int)(end - begin), dg_matrix_row(&s->model->items, begin), d, threshold,
-                       out, mark);
+    s->kernels->scores(&q, (int)(end - begin), dg_matrix_row(s->items, begin), d, threshold, out,
+                       mark);
 }
 
 static void score(void *self, int64_t begin, int64_t end, float *out)
@@ -463,8 +510,8 @@ static float score_one(void *self, int i, int64_t item)
 {
     const dg_als_scorer *s = self;
     const int d = s->model->d;
-    return s->kernels->score_one(d, s->users + (size_t)i * (size_t)d,
-                                 dg_matrix_row(&s->model->items, item), s->start[i]) +
+    return s->kernels->score_one(d, s->users + (size_t)i * (size_t)d, dg_matrix_row(s->items, item),
+                                 s->start[i]) +
            s->finish[i];
 }
 
@@ -473,11 +520,31 @@ static void destroy_scorer(dg_scorer *out)
     dg_als_scorer *s = out->self;
     if (s == NULL) return;
     dg_als_workspace_destroy(&s->workspace);
+    dg_matrix_destroy(&s->whole);
     dg_free(s->users);
     dg_free(s->start);
     dg_free(s->finish);
     dg_free(s);
     out->self = NULL;
+}
+
+/* Scoring looks at all items, fold-in at any. COLLECTIVE. */
+static dg_status publish_items(dg_als_scorer *s, dg_model *m, dg_err *err)
+{
+    const dg_matrix *own = s->items = &m->items;
+    s->side = side_of(m, true);
+    s->side.long_rows = NULL;
+    if (m->for_users.rows != NULL) {
+        const dg_status st = dg_matrix_create(m->comm, &m->data->items, m->d, &s->whole, err);
+        if (st != DG_OK) return st;
+        if (own->own.end > own->own.begin)
+            memcpy(dg_matrix_row(&s->whole, own->own.begin), own->at,
+                   (size_t)(own->own.end - own->own.begin) * (size_t)m->d * sizeof(float));
+        s->items = &s->whole;
+    }
+    s->side.features = s->items;
+    dg_matrix_share(s->items);
+    return DG_OK;
 }
 
 static dg_status scorer(dg_model *m, dg_scorer *out, dg_err *err)
@@ -504,7 +571,8 @@ static dg_status scorer(dg_model *m, dg_scorer *out, dg_err *err)
                  : dg_als_workspace_create(m->d, &s->workspace, err);
     }
     st = dg_agree(m->comm, st, err);
-    if (st == DG_OK) st = prepare_exact(m, true, &s->side, err);
+    if (st == DG_OK) st = publish_items(s, m, err);
+    if (st == DG_OK) st = refresh_base(m, true, &s->side, err);
     if (st != DG_OK) destroy_scorer(out);
     return st;
 }
@@ -582,6 +650,13 @@ static void export(dg_model *m, dg_writer *w)
     dg_free(folded);
 }
 
+static json_t *figures(const dg_model *m)
+{
+    return json_pack("{s:{s:o, s:o}}", "exchange", "solve_users",
+                     dg_als_exchange_figures(&m->for_users), "solve_items",
+                     dg_als_exchange_figures(&m->for_items));
+}
+
 const dg_model_class dg_ials_class = {
     .name = "ials",
     .summary = "implicit ALS for behaviour: weighs every unseen pair, frequency-scaled lambda",
@@ -597,6 +672,7 @@ const dg_model_class dg_ials_class = {
     .load = load,
     .scorer = scorer,
     .export = export,
+    .figures = figures,
     .destroy = destroy,
 };
 
@@ -616,5 +692,6 @@ const dg_model_class dg_als_class = {
     .load = load,
     .scorer = scorer,
     .export = export,
+    .figures = figures,
     .destroy = destroy,
 };

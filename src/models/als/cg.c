@@ -4,8 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_STEPS = 12 };
-
 /* Below this share of the loss at x = 0 the residual is what rounding left of it. */
 static const float noise = 1e-10f;
 
@@ -37,9 +35,7 @@ static void apply_again(const dg_als_side *s, dg_row row, const float *x, float 
     dg_spent_lap(DG_PHASE_CG, 0, 4 * row.n * w->d, 0);
 }
 
-/* The preconditioner adds what the row's own entries have on the diagonal on average. Where their
- * weights are negative on the whole it adds nothing: it must stay positive. */
-static void set_precond(const dg_als_side *s, dg_als_workspace *w)
+void dg_als__set_precond(const dg_als_side *s, dg_als_workspace *w)
 {
     const float total = w->total > 0 ? w->total : 0;
     for (int k = 0; k < w->width; k++) {
@@ -73,6 +69,11 @@ static bool step(const dg_als_side *s, dg_row row, float *rz, dg_als_workspace *
     return true;
 }
 
+float dg_als__cg_enough(const dg_als_side *s, int step, float at_zero)
+{
+    return (step == 0 ? noise : (float)s->options->cg_tolerance) * at_zero;
+}
+
 /* r'z is about how far the row's loss is above its minimum: it would be just that, were the
  * preconditioner the matrix. */
 bool dg_als__cg(const dg_als_side *s, dg_row row, double reg, dg_als_workspace *w)
@@ -81,11 +82,10 @@ bool dg_als__cg(const dg_als_side *s, dg_row row, double reg, dg_als_workspace *
     dg_als__set_shared(s, reg, w);
     for (int k = 0; k < w->width; k++) r[k] = -w->shared[k] * w->x[k];
     gather_and_apply(s, row, true, w->x, r, w);
-    set_precond(s, w);
+    dg_als__set_precond(s, w);
     to_product(w, w->direction);
     float rz = w->kernels->dot(w->width, r, w->direction);
-    const float enough = (float)s->options->cg_tolerance * w->at_zero;
-    for (int k = 0; k < MOST_STEPS && rz > (k == 0 ? noise * w->at_zero : enough); k++)
+    for (int k = 0; k < DG_ALS_CG_STEPS && rz > dg_als__cg_enough(s, k, w->at_zero); k++)
         if (!step(s, row, &rz, w)) return false;
     dg_spent_lap(DG_PHASE_CG, 1, 0, 0);
     return isfinite(rz); /* else the loop may have ended before it began */

@@ -6,6 +6,9 @@ static const char *const compats[] = {"none", "implicit", "spark", "onedal", "hk
 static const char *const gathers[] = {"auto", "f32", "f16", NULL};
 static const char *const solvers[] = {"auto", "cholesky", "dual", "cg", "ialspp", NULL};
 
+static const char *const strategies[] = {"auto", "replicate", "rows", NULL};
+static const char *const sums[] = {"auto", "send", "gather", NULL};
+
 /* What peers call the same thing (docs/algorithms/als.md). */
 static const char *const as_factors[] = {
     "rank",           "n_factors",     "nFactors", "n_components",
@@ -101,6 +104,20 @@ static const char *const as_init[] = {"stddev", NULL};
          .max = 8192,                                                                              \
          .aliases = as_block,                                                                      \
          .help = "solver ialspp: columns of a block, at most factors"},                            \
+        {.key = "model.exchange",                                                                  \
+         .type = DG_OPT_CHOICE,                                                                    \
+         .offset = FIELD(exchange),                                                                \
+         .fallback = "auto",                                                                       \
+         .choices = strategies,                                                                    \
+         .speed_only = true,                                                                       \
+         .help = "what nodes get of each other's factors: all, or the rows they need"},            \
+        {.key = "model.partial_sums",                                                              \
+         .type = DG_OPT_CHOICE,                                                                    \
+         .offset = FIELD(partial_sums),                                                            \
+         .fallback = "auto",                                                                       \
+         .choices = sums,                                                                          \
+         .speed_only = true,                                                                       \
+         .help = "rows with long histories: ranks send sums, or the row's owner gathers"},         \
     {                                                                                              \
         .key = "model.gather", .type = DG_OPT_CHOICE, .offset = FIELD(gather), .fallback = "auto", \
         .choices = gathers,                                                                        \

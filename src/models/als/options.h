@@ -28,6 +28,16 @@ typedef enum dg_als_solver {
 /* Precision of the factors rows are solved from; what is solved is always float. */
 typedef enum dg_als_precision { DG_ALS_AS_FITS, DG_ALS_F32, DG_ALS_F16 } dg_als_precision;
 
+/* How factors travel between nodes, and what is done for long rows (exchange.h). No bit depends on
+ * either. */
+typedef enum dg_als_strategy {
+    DG_ALS_EXCHANGE_AUTO,
+    DG_ALS_REPLICATE,
+    DG_ALS_ROWS
+} dg_als_strategy;
+
+typedef enum dg_als_sums { DG_ALS_SUMS_AUTO, DG_ALS_SUMS_SEND, DG_ALS_SUMS_GATHER } dg_als_sums;
+
 typedef struct dg_als_options {
     int64_t n_factors, iterations;
     double reg, reg_user, reg_item; /* lambda; the sides' own are -1 where `reg` holds */
@@ -43,9 +53,11 @@ typedef struct dg_als_options {
     double cg_tolerance;            /* of a row's loss at x = 0 */
     int gather;                     /* dg_als_precision */
     int64_t block_size;             /* columns of a block of ialspp, before the cut is made even */
+    int exchange;                   /* dg_als_strategy */
+    int partial_sums;               /* dg_als_sums */
 } dg_als_options;
 
-enum { DG_ALS_N_IALS = 17, DG_ALS_N_RATINGS = 12 };
+enum { DG_ALS_N_IALS = 19, DG_ALS_N_RATINGS = 14 };
 extern const dg_option dg_als__ials_options[DG_ALS_N_IALS],
     dg_als__ratings_options[DG_ALS_N_RATINGS];
 

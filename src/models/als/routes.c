@@ -40,3 +40,15 @@ dg_als_route dg_als__route(const dg_als_options *o, int64_t n, int d, int capaci
     if (dual && dual_cost(length, columns) < by_cg) return DG_ALS_BY_DUAL;
     return cholesky_cost(length, columns) < by_cg ? DG_ALS_BY_CHOLESKY : DG_ALS_BY_CG;
 }
+
+double dg_als__route_nanoseconds(dg_als_route route, double n, double d, bool fits)
+{
+    if (route == DG_ALS_BY_DUAL) return dual_cost(n, d);
+    return route == DG_ALS_BY_CG ? cg_cost(n, d, fits) : cholesky_cost(n, d);
+}
+
+double dg_als__route_flops(dg_als_route route, double n, double d)
+{
+    if (route == DG_ALS_BY_DUAL) return n * n * d + n * n * n / 3;
+    return route == DG_ALS_BY_CG ? 3 * 4 * n * d : n * d * d + d * d * d / 3;
+}

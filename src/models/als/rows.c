@@ -6,6 +6,7 @@
 #include "base/stop.h"
 #include "comm/tree.h"
 #include "dense/blas.h"
+#include "models/als/long.h"
 #include "models/als/routes.h"
 #include "models/als/system.h"
 #include "models/als/weights.h"
@@ -24,22 +25,27 @@ double dg_als_lambda(const dg_als_side *s, dg_row row)
     return dg_als_row_reg(s->options, s->reg, counted, s->features->n_rows);
 }
 
+void dg_als__observe(const dg_als_side *s, int n, dg_als_workspace *w, dg_als_row_loss *loss)
+{
+    const dg_als_options *o = s->options;
+    const double unseen = o->loss == DG_ALS_HKV ? o->unobserved_weight : 0;
+    w->kernels->score(n, w->width, w->panel, w->x, w->score);
+    for (int k = 0; k < n; k++) {
+        const double score = w->score[k];
+        const double target = o->loss == DG_ALS_RATINGS ? w->pull[k] : w->pull[k] != 0;
+        loss->observed += (unseen + w->weight[k]) * (score - target) * (score - target);
+        loss->counted_unseen += unseen * score * score;
+    }
+}
+
 static dg_als_row_loss measure(const dg_als_side *s, dg_row row, double reg, dg_als_workspace *w)
 {
     dg_als_row_loss loss = {0};
-    const dg_als_options *o = s->options;
-    const double unseen = o->loss == DG_ALS_HKV ? o->unobserved_weight : 0;
     for (int64_t first = 0; s->observes && first < row.n; first += w->capacity) {
         const int n = dg_als__part(w, row, first);
         if (row.n > w->capacity)
             dg_als__gather(s, row, first, 0, n, w); /* else it is still in place */
-        w->kernels->score(n, w->width, w->panel, w->x, w->score);
-        for (int k = 0; k < n; k++) {
-            const double score = w->score[k];
-            const double target = o->loss == DG_ALS_RATINGS ? w->pull[k] : w->pull[k] != 0;
-            loss.observed += (unseen + w->weight[k]) * (score - target) * (score - target);
-            loss.counted_unseen += unseen * score * score;
-        }
+        dg_als__observe(s, n, w, &loss);
     }
     for (int j = 0; j < w->d; j++) loss.regularization += reg * w->x[j] * w->x[j];
     dg_spent_lap(DG_PHASE_LOSS, 1, s->observes ? 2 * row.n * w->d : 0, 0);
@@ -79,25 +85,52 @@ typedef struct dg_half {
     int64_t first_bad;     /* least row that could not be solved, or INT64_MAX */
 } dg_half;
 
-/* One thread's share of the own rows; which thread solves a row changes nothing. */
-static void solve_share(dg_half *h, dg_als_workspace *w)
+/* The thread that started MPI lets transfers move on and tells how far it is. */
+static void between_rows(const dg_half *h, int64_t r)
+{
+    if ((r & 15) != 0 || omp_get_thread_num() != 0) return;
+    dg_matrix_poke(h->side->features);
+    if ((r & 63) == 0) dg_progress(r - h->ratings->begin, NULL);
+}
+
+/* One thread's share of rows; which thread solves a row changes nothing. */
+static void solve_share(dg_half *h, dg_range rows, dg_als_workspace *w)
 {
     dg_spent_mark();
 #pragma omp for schedule(dynamic, 16) nowait
-    for (int64_t r = h->ratings->begin; r < h->ratings->end; r++) {
+    for (int64_t r = rows.begin; r < rows.end; r++) {
         if (dg_stop_now()) continue; /* the half is given up where ranks agree after it */
+        if (dg_als_is_long(h->side->long_rows, dg_csr_row(h->ratings, r))) continue;
         dg_als_row_loss *loss = h->loss == NULL ? NULL : h->loss + (r - h->ratings->begin);
         float *x = dg_matrix_row(h->solution, r);
         if (!dg_als_solve_row(h->side, dg_csr_row(h->ratings, r), w, x, loss)) {
 #pragma omp critical
             h->first_bad = r < h->first_bad ? r : h->first_bad;
         }
-        if ((r & 63) == 0 && omp_get_thread_num() == 0) dg_progress(r - h->ratings->begin, NULL);
+        between_rows(h, r);
     }
     dg_spent_flush();
 }
 
-static dg_status solve_own(dg_half *h, const char *what, dg_err *err)
+/* Batch by batch, while the features of the next one are on their way: awaited in any case, as
+ * other ranks count on it. */
+static void solve_batches(dg_half *h, bool solve, dg_als_workspace *w)
+{
+    const dg_matrix *features = h->side->features;
+    const dg_range all = {h->ratings->begin, h->ratings->end};
+    for (int b = 0; b < dg_matrix_batches(features); b++) {
+#pragma omp master
+        {
+            dg_spent_mark();
+            dg_matrix_await(features, b);
+            dg_spent_lap(DG_PHASE_EXCHANGE, 0, 0, 0);
+        }
+#pragma omp barrier
+        if (solve) solve_share(h, dg_matrix_batch(features, b, all), w);
+    }
+}
+
+static dg_status solve_own(dg_half *h, dg_err *err)
 {
     dg_status st = DG_OK;
 #pragma omp parallel
@@ -113,13 +146,9 @@ static dg_status solve_own(dg_half *h, const char *what, dg_err *err)
             }
         }
 #pragma omp barrier
-        if (st == DG_OK) solve_share(h, w);
+        solve_batches(h, st == DG_OK, w);
         dg_als_workspace_destroy(&w);
     }
-    if (st == DG_OK && h->first_bad != INT64_MAX)
-        st = DG_FAIL(err, DG_ERR_NUMERIC,
-                     "%s row %lld: its system is not positive definite or not finite", what,
-                     (long long)h->first_bad);
     return st;
 }
 
@@ -148,6 +177,24 @@ dg_status dg_als_sum_loss(const dg_comm *c, const dg_shards *shards, const dg_al
     return st;
 }
 
+/* Rows with long histories. Where sums are sent all ranks take part, so they agree; where owners
+ * gather, a rank fails alone, and is agreed on with the rest. */
+static dg_status solve_long(const dg_comm *c, dg_half *h, dg_err *err)
+{
+    const dg_als_long *l = h->side->long_rows;
+    if (l == NULL) return DG_OK;
+    const dg_status st = dg_als_long_solve(l, h->side, h->solution, h->loss, &h->first_bad, err);
+    return dg_als_long_sends(l) ? dg_agree(c, st, err) : st;
+}
+
+static dg_status name_bad(const dg_half *h, const char *what, dg_err *err)
+{
+    if (h->first_bad == INT64_MAX) return DG_OK;
+    return DG_FAIL(err, DG_ERR_NUMERIC,
+                   "%s row %lld: its system is not positive definite or not finite", what,
+                   (long long)h->first_bad);
+}
+
 dg_status dg_als_solve_side(const dg_comm *c, const dg_als_side *s, const dg_shards *shards,
                             const dg_csr *ratings, dg_matrix *solution, dg_als_row_loss *loss,
                             const char *what, dg_err *err)
@@ -159,7 +206,12 @@ dg_status dg_als_solve_side(const dg_comm *c, const dg_als_side *s, const dg_sha
         if (h.loss == NULL) st = DG_FAIL(err, DG_ERR_NOMEM, "out of memory for the loss");
     }
     dg_progress_begin(what, "rows", ratings->end - ratings->begin);
-    if (st == DG_OK) st = solve_own(&h, what, err);
+    st = dg_agree(c, st, err);
+    const bool long_first = dg_als_long_sends(s->long_rows); /* they need no rows of other nodes */
+    if (st == DG_OK && long_first) st = solve_long(c, &h, err);
+    if (st == DG_OK) st = solve_own(&h, err);
+    if (st == DG_OK && !long_first) st = solve_long(c, &h, err);
+    if (st == DG_OK) st = name_bad(&h, what, err);
     dg_progress_end();
     st = dg_agree(c, st, err);
     dg_spent_lap(DG_PHASE_WAIT, 0, 0, 0);

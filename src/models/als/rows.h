@@ -10,12 +10,15 @@
 #include "models/als/options.h"
 #include "sparse/csr.h"
 
+typedef struct dg_als_long dg_als_long; /* long.h */
+
 /* One side's half of a sweep: everything a row solve reads. All borrowed. */
 typedef struct dg_als_side {
     const dg_als_options *options;
-    const dg_matrix *features; /* (n, d) the other side's rows */
-    const uint16_t *half;      /* (n, width) what rows are solved from instead, or NULL: a copy in
-                                  half precision (table.h) */
+    const dg_matrix *features;    /* (n, d) the other side's rows */
+    const dg_als_long *long_rows; /* rows not solved one by one; or NULL */
+    const uint16_t *half; /* (n, width) what rows are solved from instead, or NULL: a copy in
+                             half precision (table.h) */
     float unscale;
     const float *base;     /* (d, d) alpha0 * Gram of the features; NULL for ratings, and where
                               diagonal says the same */

@@ -11,9 +11,9 @@
 enum { PANEL_FLOATS = 1 << 18, MOST_ENTRIES = 4096, LEAST_ENTRIES = 256 };
 enum { CHUNK_FLOATS = 1 << 13, LEAST_CHUNK = 16 };
 
-static int capacity_for(int width)
+int dg_als_capacity(int d)
 {
-    const int n = PANEL_FLOATS / width;
+    const int n = PANEL_FLOATS / dg_panel_width(d);
     return n > MOST_ENTRIES ? MOST_ENTRIES : n < LEAST_ENTRIES ? LEAST_ENTRIES : n;
 }
 
@@ -22,7 +22,7 @@ dg_status dg_als_workspace_create(int d, dg_als_workspace **out, dg_err *err)
     dg_als_workspace *w = *out = dg_alloc(1, sizeof *w);
     if (w == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for row solves");
     *w = (dg_als_workspace){.kernels = dg_panel(), .d = d, .width = dg_panel_width(d)};
-    w->capacity = capacity_for(w->width);
+    w->capacity = dg_als_capacity(d);
     w->chunk = CHUNK_FLOATS / w->width > LEAST_CHUNK ? CHUNK_FLOATS / w->width : LEAST_CHUNK;
     const size_t n = (size_t)w->capacity, width = (size_t)w->width;
     float **const vectors[] = {&w->x,         &w->b,       &w->shared, &w->residual,
@@ -155,7 +155,7 @@ void dg_als__accumulate(int n, dg_als_workspace *w)
     dg_spent_lap(DG_PHASE_GRAM, n, (int64_t)n * w->d * (w->d + 1), 0);
 }
 
-static void start_matrix(const dg_als_side *s, double reg, dg_als_workspace *w)
+void dg_als__start_matrix(const dg_als_side *s, double reg, dg_als_workspace *w)
 {
     const size_t d = (size_t)w->d, width = (size_t)w->width;
     memset(w->matrix, 0, width * width * sizeof(float));
@@ -182,7 +182,7 @@ bool dg_als__factor(dg_als_workspace *w)
 
 bool dg_als__cholesky(const dg_als_side *s, dg_row row, double reg, dg_als_workspace *w)
 {
-    start_matrix(s, reg, w);
+    dg_als__start_matrix(s, reg, w);
     memset(w->b, 0, (size_t)w->width * sizeof(float));
     for (int64_t first = 0; first < row.n; first += w->capacity) {
         const int n = dg_als__part(w, row, first);

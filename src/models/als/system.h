@@ -5,6 +5,9 @@
 #include "dense/panel.h"
 #include "models/als/rows.h"
 
+/** Entries the panel of d columns holds. LOCAL. */
+int dg_als_capacity(int d);
+
 struct dg_als_workspace { /* of one thread; vectors and rows of the panel are `width` floats */
     const dg_panel_kernels *kernels;
     int d, width;
@@ -40,13 +43,18 @@ void dg_als__gather(const dg_als_side *s, dg_row row, int64_t first, int slot, i
  *  alpha0 times the Gram's eigenvalues, for ratings nothing but lambda. LOCAL. */
 void dg_als__set_shared(const dg_als_side *s, double reg, dg_als_workspace *w);
 
-/** Add the panel's n entries to the matrix, and their pulls to the right side. LOCAL. n d^2 flops.
- */
+/** Add n gathered entries to the matrix and the right side. LOCAL. n d^2 flops. */
 void dg_als__accumulate(int n, dg_als_workspace *w);
 
-/** Factor w->matrix and solve for w->x; w->b stays. A system singular in float gets a second try
- *  with a nudged diagonal. LOCAL. d^3/3 flops. False where it is not positive definite. */
+/** The matrix without entries: what all rows share, and lambda. LOCAL. */
+void dg_als__start_matrix(const dg_als_side *s, double reg, dg_als_workspace *w);
+
+/** w->x from w->matrix and w->b; a system singular in float gets a second try with a nudged
+ *  diagonal. LOCAL. d^3/3 flops. False where it is not positive definite. */
 bool dg_als__factor(dg_als_workspace *w);
+
+/** What n gathered entries add to the loss of x = w->x. LOCAL. 2 n d flops. */
+void dg_als__observe(const dg_als_side *s, int n, dg_als_workspace *w, dg_als_row_loss *loss);
 
 /** Exact: assemble and factor. w->x is the solution. LOCAL. Cost n d^2 + d^3/3 flops. */
 bool dg_als__cholesky(const dg_als_side *s, dg_row row, double reg, dg_als_workspace *w);
@@ -67,5 +75,15 @@ bool dg_als__dual(const dg_als_side *s, dg_row row, double reg, dg_als_workspace
  * Source  Takacs, Pilaszy, Tikk 2011; Saad 2003, section 9.2.
  */
 bool dg_als__cg(const dg_als_side *s, dg_row row, double reg, dg_als_workspace *w);
+
+enum { DG_ALS_CG_STEPS = 12 }; /* at most */
+
+/** CG goes on while r'z is above this; at_zero: the row's loss at x = 0. LOCAL. */
+float dg_als__cg_enough(const dg_als_side *s, int step, float at_zero);
+
+/** w->precond: w->shared and what the row's own entries, of weight w->total, have on the diagonal
+ *  on average. Where their weights are negative on the whole they add nothing: it must stay
+ *  positive. LOCAL. */
+void dg_als__set_precond(const dg_als_side *s, dg_als_workspace *w);
 
 #endif

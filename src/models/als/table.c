@@ -13,12 +13,18 @@ bool dg_als_wants_half(const dg_als_options *o, int64_t n_rows, int d)
     return o->gather == DG_ALS_F16 || n_rows * d * (int64_t)sizeof(float) > near;
 }
 
+int dg_als_table_columns(int d, bool half) { return half ? dg_panel_width(d) / 2 : d; }
+
 dg_status dg_als_table_create(const dg_comm *c, const dg_shards *shards, dg_matrix *factors,
-                              bool half, dg_als_table *out, dg_err *err)
+                              bool half, dg_rows *rows, dg_als_table *out, dg_err *err)
 {
-    *out = (dg_als_table){.factors = factors, .unscale = 1};
-    if (!half) return DG_OK;
-    return dg_matrix_create(c, shards, dg_panel_width(factors->n_cols) / 2, &out->half, err);
+    const int n_cols = dg_als_table_columns(factors->n_cols, half);
+    *out = (dg_als_table){.factors = factors, .half = half, .unscale = 1};
+    if (rows != NULL)
+        dg_matrix_of_rows(rows, shards, n_cols, &out->copy);
+    else if (half)
+        return dg_matrix_create(c, shards, n_cols, &out->copy, err);
+    return DG_OK;
 }
 
 /* Halves reach from 6e-8 to 65504: a power of two puts the largest number just below 2^15. What is
@@ -55,20 +61,27 @@ static void pack_row(const dg_panel_kernels *kernels, const float *from, int d, 
     kernels->pack(DG_PANEL_ALIGN, scale, last, to + whole);
 }
 
-void dg_als_table_publish(const dg_comm *c, dg_als_table *t)
+static void pack_own(const dg_comm *c, dg_als_table *t)
 {
     const dg_matrix *m = t->factors;
     const dg_panel_kernels *kernels = dg_panel();
-    if (t->half.at == NULL) {
-        dg_matrix_publish(t->factors);
-        return;
-    }
     const float scale = choose_scale(c, m);
     for (int64_t r = m->own.begin; r < m->own.end; r++)
         pack_row(kernels, dg_matrix_row(m, r), m->n_cols, scale,
-                 (uint16_t *)(void *)dg_matrix_row(&t->half, r));
+                 (uint16_t *)(void *)dg_matrix_row(&t->copy, r - m->own.begin + t->copy.own.begin));
     t->unscale = 1 / scale;
-    dg_matrix_publish(&t->half);
 }
 
-void dg_als_table_destroy(dg_als_table *t) { dg_matrix_destroy(&t->half); }
+void dg_als_table_publish(const dg_comm *c, dg_als_table *t)
+{
+    const dg_matrix *m = t->factors;
+    const size_t own = (size_t)(m->own.end - m->own.begin) * (size_t)m->n_cols;
+    if (t->half)
+        pack_own(c, t);
+    else if (t->copy.at != NULL && own > 0)
+        memcpy(dg_matrix_row(&t->copy, t->copy.own.begin), dg_matrix_row(m, m->own.begin),
+               own * sizeof(float));
+    dg_matrix_publish(dg_als_table_read(t));
+}
+
+void dg_als_table_destroy(dg_als_table *t) { dg_matrix_destroy(&t->copy); }
