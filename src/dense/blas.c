@@ -10,6 +10,8 @@
 void spotrf_(const char *uplo, const int *n, float *a, const int *lda, int *info);
 void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info);
 void dpotri_(const char *uplo, const int *n, double *a, const int *lda, int *info);
+void dtrtri_(const char *uplo, const char *diag, const int *n, double *a, const int *lda,
+             int *info);
 void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const int *lda, double *w,
              double *work, const int *lwork, int *iwork, const int *liwork, int *info);
 void spotrs_(const char *uplo, const int *n, const int *nrhs, const float *a, const int *lda,
@@ -100,6 +102,25 @@ void dg_cholesky_invert_double(int n, int stride, double *a)
 {
     int info = 0; /* a factor with a positive diagonal has an inverse */
     dpotri_("L", &n, a, &stride, &info);
+}
+
+void dg_triangle_invert(int n, int stride, double *a)
+{
+    int info = 0;
+    dtrtri_("L", "N", &n, a, &stride, &info);
+}
+
+void dg_triangle_multiply(int n, int k, double alpha, const double *a, double *b)
+{
+    cblas_dtrmm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, n, k, alpha, a, n,
+                b, n);
+}
+
+void dg_gemm_nt_add_double(int m, int n, int k, const double *a, const double *b, double *c,
+                           int stride)
+{
+    if (m > 0 && n > 0)
+        cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, m, n, k, 1, a, k, b, k, 1, c, stride);
 }
 
 const char *dg_blas_core(void) { return openblas_get_corename(); }

@@ -65,6 +65,19 @@ int dg_cholesky_double(int n, int stride, double *a);
  *  2 n^3/3 flops. Source LAPACK dpotri. */
 void dg_cholesky_invert_double(int n, int stride, double *a);
 
+/** Inverse of a lower triangle with a diagonal that is nowhere 0, in place; column j is a + j
+ * stride. LOCAL. n^3/3 flops. Source LAPACK dtrtri. */
+void dg_triangle_invert(int n, int stride, double *a);
+
+/** b (k, n) = alpha a b, with a (n, n) lower triangular, column-major; row r of b is b + r n.
+ * LOCAL. k n^2 flops. */
+void dg_triangle_multiply(int n, int k, double alpha, const double *a, double *b);
+
+/** c += a b' for a (m, k), b (n, k) row-major and c column-major, column j at c + j stride. LOCAL.
+ *  2 m n k flops. */
+void dg_gemm_nt_add_double(int m, int n, int k, const double *a, const double *b, double *c,
+                           int stride);
+
 /** Core BLAS computes on ("SkylakeX"). LOCAL. */
 const char *dg_blas_core(void);
 

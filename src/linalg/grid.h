@@ -1,5 +1,5 @@
 /* grid.h - how rows and columns are dealt to a grid of ranks: block by block, round and round.
- * Internal to linalg/. All LOCAL. */
+ * Internal to linalg/. */
 #ifndef DG_LINALG_GRID_H
 #define DG_LINALG_GRID_H
 #include "linalg/symmetric.h"
@@ -24,22 +24,26 @@ struct dg_symmetric {
 };
 
 /** The grid for n rows on so many ranks: as square as divides, its rows not more than its columns;
- *  blocks small enough that no rank has a fifth more than its share. */
+ *  blocks small enough that no rank has a fifth more than its share. LOCAL. */
 dg_grid dg_grid_choose(int64_t n, int ranks);
 
-/** Which of `places` has a row (or column). */
+/** Which of `places` has a row (or column). LOCAL. */
 static inline int dg_grid_place(const dg_grid *g, int64_t row, int places)
 {
     return (int)(row / g->block % places);
 }
 
-/** How many rows below `end` a place has. */
+/** How many rows below `end` a place has. LOCAL. */
 int64_t dg_grid_below(const dg_grid *g, int64_t end, int place, int places);
 
-/** The k-th row a place has. */
+/** The k-th row a place has. LOCAL. */
 static inline int64_t dg_grid_row(const dg_grid *g, int64_t k, int place, int places)
 {
     return (k / g->block * places + place) * g->block + k % g->block;
 }
+
+/** The inverse of a matrix from its Cholesky factor, in place. COLLECTIVE. 2 n^3 / 3 flops; 24 n
+ *  block bytes; every rank receives the matrix once. Errors DG_ERR_NOMEM, agreed. */
+dg_status dg_symmetric__inverse(dg_symmetric *a, dg_err *err);
 
 #endif

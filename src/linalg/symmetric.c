@@ -17,8 +17,6 @@ void Cblacs_gridinit(int *context, const char *order, int rows, int columns);
 void Cblacs_gridexit(int context);
 void pdpotrf_(const char *uplo, const int *n, double *a, const int *i, const int *j,
               const int *descriptor, int *info);
-void pdpotri_(const char *uplo, const int *n, double *a, const int *i, const int *j,
-              const int *descriptor, int *info);
 
 dg_grid dg_grid_choose(int64_t n, int ranks)
 {
@@ -189,8 +187,6 @@ static dg_status factorise(dg_symmetric *a, int64_t *dependent, dg_err *err)
 
 dg_status dg_symmetric_invert(dg_symmetric *a, int64_t *pivot, dg_err *err)
 {
-    const int n = (int)a->n, one = 1;
-    int info = 0;
     *pivot = -1;
     dg_blas_threads(omp_get_max_threads());
     int64_t dependent = a->n;
@@ -200,12 +196,9 @@ dg_status dg_symmetric_invert(dg_symmetric *a, int64_t *pivot, dg_err *err)
         st = DG_FAIL(err, DG_ERR_NUMERIC, "the matrix is not positive definite at row %lld",
                      (long long)dependent);
     } else if (st == DG_OK && a->comm.size == 1) {
-        dg_cholesky_invert_double(n, a->stride, a->at);
+        dg_cholesky_invert_double((int)a->n, a->stride, a->at);
     } else if (st == DG_OK) {
-        pdpotri_("L", &n, a->at, &one, &one, a->descriptor, &info);
-        if (info != 0)
-            st = DG_FAIL(err, DG_ERR_NUMERIC, "the matrix cannot be inverted: pdpotri says %d",
-                         info);
+        st = dg_symmetric__inverse(a, err);
     }
     dg_blas_threads(1);
     return dg_agree(&a->comm, st, err);

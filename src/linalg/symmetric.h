@@ -44,7 +44,8 @@ dg_tiles dg_symmetric_tiles(const dg_symmetric *a);
  * Errors  DG_ERR_NUMERIC with that row, or where elements are not finite: the matrix is then of no
  *         use; DG_ERR_NOMEM; agreed.
  * Source  Choi et al. 1996, "ScaLAPACK: a portable linear algebra library for distributed memory
- *         computers": pdpotrf, pdpotri; one rank: LAPACK's dpotrf, dpotri.
+ *         computers": pdpotrf; the inverse from the factor is ours (docs/decisions/0016). One rank:
+ *         LAPACK's dpotrf, dpotri.
  */
 dg_status dg_symmetric_invert(dg_symmetric *a, int64_t *pivot, dg_err *err);
 
