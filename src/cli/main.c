@@ -98,6 +98,7 @@ static int run_with_peers(dg_cli *cli, int *argc, char ***argv)
     dg_fault_rank(world.rank);
     dg_log_setup(world.rank, cli->level);
     dg_stop_catch(world.rank == 0);
+    dg_stop_allow(true); /* but for what says otherwise */
     share_processors(&world);
     log_start();
     cli->comm = &world;

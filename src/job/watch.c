@@ -274,6 +274,18 @@ static dg_status open_file(dg_watch *w, int flags, dg_err *err)
     return w->file >= 0 ? DG_OK : dg_err_errno(err, w->path, "cannot open");
 }
 
+/* Blank lines, so that the file is text before every rank has written its own. */
+static dg_status create_file(dg_watch *w, dg_err *err)
+{
+    const size_t n = (size_t)w->n_ranks * LINE;
+    const dg_status st = open_file(w, O_CREAT | O_TRUNC, err);
+    if (st != DG_OK) return st;
+    memset(w->lines, ' ', n);
+    for (int r = 0; r < w->n_ranks; r++) w->lines[(size_t)r * LINE + LINE - 1] = '\n';
+    if (pwrite(w->file, w->lines, n, 0) == (ssize_t)n) return DG_OK;
+    return dg_err_errno(err, w->path, "cannot write");
+}
+
 static dg_status create(const dg_comm *c, const dg_job *job, const char *folder, dg_watch **out,
                         dg_err *err)
 {
@@ -297,7 +309,7 @@ static dg_status create(const dg_comm *c, const dg_job *job, const char *folder,
     for (int r = 0; r < w->end; r++)
         w->seen[r] = (dg_seen){
             .host = "?", .task = "not heard of yet", .moved = dg_now(), .written = dg_now()};
-    return c->rank == 0 ? open_file(w, O_CREAT | O_TRUNC, err) : DG_OK;
+    return c->rank == 0 ? create_file(w, err) : DG_OK;
 }
 
 dg_status dg_watch_start(const dg_comm *c, const dg_job *job, const char *folder, dg_watch **out,

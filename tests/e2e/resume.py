@@ -232,6 +232,17 @@ class Signals(Case):
         self.succeeds("run", "ials.yaml", "--work", "early", np=2)
         self.assertEqual(self.digests("early"), whole["ials"])
 
+    def test_making_up_a_shop_can_be_stopped(self):
+        process = start("generate", "--preset", "ratings-1m", "--out", "large", np=2)
+        until = time.monotonic() + 30
+        while not os.path.exists("large/ratings.csv") and time.monotonic() < until:
+            time.sleep(0.01)
+        os.kill(ranks_of(process)[1], signal.SIGTERM)
+        ended = finish(process)
+        self.assertEqual(ended.code, 75, ended)
+        self.assert_one_sentence(ended, "generate", "stopped by SIGTERM")
+        self.assertFalse(os.path.exists("large"))
+
     def test_a_second_signal_ends_a_run_at_once(self):
         # A hanging rank cannot come to a safe point; the launcher ends the others.
         process = start("run", "ials.yaml", "--work", "twice", np=2,

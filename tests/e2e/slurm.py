@@ -177,6 +177,13 @@ class Jobs(Queue):
         self.assertIn("2 starts in a row left nothing new in looping; not put back",
                       self.told("looping"))
 
+    def test_restarts_have_a_limit(self):
+        job, = self.submit(*ONE_NODE, "train", "job.yaml", "--work", "limited",
+                           DAOGOU_FAULT="sweep.kill:0:3", DAOGOU_MAX_RESTARTS="0")
+        self.wait_state(job, "FAILED")
+        self.assertEqual(figure(job, "Restarts"), "0")
+        self.assertIn("after 0 restarts, the most allowed; not put back", self.told("limited"))
+
     def test_what_would_fail_again_is_not_put_back(self):
         job, = self.submit(*ONE_NODE, "train", "job.yaml", "--work", "wrong", "--set",
                            "data.ratings.path=nowhere.csv")
