@@ -44,6 +44,8 @@ SchedulerParameters=batch_sched_delay=0,sched_interval=1,sched_min_interval=0,bf
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 KillWait=2
+# A busy machine may answer late; a lost message would leave a step waiting for ever.
+MessageTimeout=60
 ReturnToService=1
 # Nodes pretend to have four processors each: two ranks fit on either, whatever the machine has.
 SlurmdParameters=config_overrides

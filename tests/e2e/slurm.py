@@ -65,7 +65,7 @@ class Queue(Case):
         self.assertEqual(ended.returncode, 0, ended)
         return ended.stdout.split()
 
-    def wait(self, what, condition, seconds=60):
+    def wait(self, what, condition, seconds=120):
         if not slurm.until(condition, seconds):
             self.fail(f"{what}: not within {seconds} s\n{command('squeue', '-l').stdout}"
                       f"{self.told('*')[-9000:]}{slurm.logs()}")
