@@ -4,6 +4,12 @@
 
 #include <math.h>
 
+#if defined(__x86_64__)
+#define WIDEST_VECTORS __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define WIDEST_VECTORS
+#endif
+
 static bool needs_count(const dg_similarity_options *o)
 {
     return o->shrinkage > 0 || o->min_overlap > 1;
@@ -12,8 +18,9 @@ static bool needs_count(const dg_similarity_options *o)
 int dg_rule_planes(const dg_similarity_options *o, const dg_weighed *w, dg_plane plane[DG_PLANES])
 {
     int n = 0;
-    (void)w;
-    if (o->measure == DG_SIMILARITY_JACCARD || o->measure == DG_SIMILARITY_CONDITIONAL) {
+    const bool counted =
+        o->measure == DG_SIMILARITY_JACCARD || o->measure == DG_SIMILARITY_CONDITIONAL;
+    if (counted || (w->unit && o->support == DG_SUPPORT_FULL)) {
         plane[n++] = DG_PLANE_N;
         return n;
     }
@@ -73,6 +80,26 @@ void dg_rule_free(dg_rule *r)
     dg_free(r->as_neighbor);
     dg_free(r->count);
     *r = (dg_rule){0};
+}
+
+static bool is_product(const dg_rule *r)
+{
+    return r->o->measure != DG_SIMILARITY_JACCARD && r->o->support == DG_SUPPORT_FULL;
+}
+
+bool dg_rule_is_plain(const dg_rule *r) { return is_product(r) && !needs_count(r->o); }
+
+WIDEST_VECTORS
+void dg_rule_score_plain(const dg_rule *r, int32_t t, int32_t begin, int32_t n,
+                         const int32_t *product, bool t_is_list, float *restrict out)
+{
+    const double own = t_is_list ? r->as_list[t] : r->as_neighbor[t];
+    const double *other = (t_is_list ? r->as_neighbor : r->as_list) + begin;
+    const float least = (float)r->o->min_similarity;
+    for (int32_t k = 0; k < n; k++) {
+        const float s = (float)((double)product[k] * own * other[k]);
+        out[k] = (s > least) & (s != 0) ? s : -INFINITY;
+    }
 }
 
 /* value / sqrt(a b), 0 where that is not defined; within [-1, 1]. */

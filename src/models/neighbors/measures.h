@@ -37,4 +37,11 @@ enum { DG_RULE_BLOCK = 512 };
 void dg_rule_score(const dg_rule *r, int32_t t, int32_t begin, int32_t n,
                    int64_t *const sum[DG_PLANES], bool t_is_list, float *out);
 
+/** Is the similarity one sum times a factor of each column, without a count? LOCAL. */
+bool dg_rule_is_plain(const dg_rule *r);
+
+/** dg_rule_score of such a rule, of narrow sums as they lie in a tile: the same bits. LOCAL. */
+void dg_rule_score_plain(const dg_rule *r, int32_t t, int32_t begin, int32_t n,
+                         const int32_t *product, bool t_is_list, float *out);
+
 #endif

@@ -126,23 +126,34 @@ static void put_row(dg_pairs *p, const dg_weighed *w, int64_t row, uint64_t *key
     }
 }
 
-/* The order of own rows, dense ones first, and where each begins. */
-static void order_rows(dg_pairs *p, const dg_weighed *w, int level, int64_t *order)
+/* Entries of a row, and whether it is dense in the head. */
+static int64_t look_at_row(const dg_pairs *p, const dg_weighed *w, int64_t row, int level,
+                           bool *dense)
 {
-    int64_t in[HEADS], next = 0;
+    int64_t in[HEADS], n = 0;
+    for (int64_t k = w->rows->ptr[row]; k < w->rows->ptr[row + 1]; k++)
+        n += w->q[k] != DG_WEIGHED_ABSENT;
+    *dense = false;
+    if (level >= 0 && saved(n, head_of(level)) > 0) { /* not worth a look otherwise */
+        count_heads(p, w, row, in);
+        *dense = saved(in[level], head_of(level)) > 0;
+    }
+    return n;
+}
+
+/* The order of own rows, dense ones first, and where each begins. */
+static void order_rows(dg_pairs *p, const dg_weighed *w, int level, int64_t *order, int64_t *count,
+                       bool *dense)
+{
+    const int64_t n_rows = w->rows->end - w->rows->begin;
+    int64_t next = 0;
+#pragma omp parallel for schedule(dynamic, 256)
+    for (int64_t r = 0; r < n_rows; r++) count[r] = look_at_row(p, w, r, level, dense + r);
     for (int wanted = 1; wanted >= 0; wanted--)
-        for (int64_t r = 0; r < w->rows->end - w->rows->begin; r++) {
-            int64_t n = 0;
-            bool dense = false;
-            for (int64_t k = w->rows->ptr[r]; k < w->rows->ptr[r + 1]; k++)
-                n += w->q[k] != DG_WEIGHED_ABSENT;
-            if (level >= 0 && saved(n, head_of(level)) > 0) { /* not worth a look otherwise */
-                count_heads(p, w, r, in);
-                dense = saved(in[level], head_of(level)) > 0;
-            }
-            if (dense != wanted) continue;
+        for (int64_t r = 0; r < n_rows; r++) {
+            if (dense[r] != wanted) continue;
             p->n_dense += wanted;
-            p->ptr[next + 1] = p->ptr[next] + n;
+            p->ptr[next + 1] = p->ptr[next] + count[r];
             order[next++] = r;
         }
 }
@@ -156,15 +167,19 @@ static dg_status put_rows(dg_pairs *p, const dg_weighed *w, int level, dg_err *e
             longest = w->rows->ptr[r + 1] - w->rows->ptr[r];
     uint64_t *key = dg_alloc((size_t)longest * (size_t)omp_get_max_threads(), sizeof *key);
     int64_t *order = dg_alloc((size_t)n_rows, sizeof *order);
-    const bool good = key != NULL && order != NULL;
+    int64_t *count = dg_alloc((size_t)n_rows, sizeof *count);
+    bool *dense = dg_alloc((size_t)n_rows, sizeof *dense);
+    const bool good = key != NULL && order != NULL && count != NULL && dense != NULL;
     if (good) {
-        order_rows(p, w, level, order);
+        order_rows(p, w, level, order, count, dense);
 #pragma omp parallel for schedule(dynamic, 256)
         for (int64_t r = 0; r < n_rows; r++)
             put_row(p, w, order[r], key + longest * omp_get_thread_num(), p->ptr[r]);
     }
     dg_free(key);
     dg_free(order);
+    dg_free(count);
+    dg_free(dense);
     return good ? DG_OK
                 : DG_FAIL(err, DG_ERR_NOMEM, "out of memory for rows of %lld", (long long)longest);
 }
@@ -300,10 +315,12 @@ static void scatter(const dg_pairs *p, int32_t t, dg_plane plane, void *cells)
     for (int64_t e = begin; e < end; e++) {
         const uint32_t first = p->first[e], n = p->before[e];
         if (e + AHEAD < end) {
-            __builtin_prefetch(p->index + p->first[e + AHEAD]);
-            if (y > 0) __builtin_prefetch(p->value + p->first[e + AHEAD]);
+            const size_t next = p->first[e + AHEAD];
+            __builtin_prefetch(p->index + next);
+            if (y > 0) __builtin_prefetch(p->value + next);
+            if (x > 0) __builtin_prefetch(p->value + next + p->before[e + AHEAD]);
         }
-        const int64_t factor = power(p->value[(size_t)first + n], x);
+        const int64_t factor = x == 0 ? 1 : power(p->value[(size_t)first + n], x);
         if (p->wide)
             add_wide(cells, p->index + first, p->value + first, n, factor, y);
         else

@@ -39,11 +39,16 @@ typedef struct dg_cells {
     int32_t width;    /* cells of a row */
 } dg_cells;
 
-/* n cells of row t as whole numbers, plane by plane. */
-static void widen(const dg_comparison *m, const dg_cells *s, int32_t t, int32_t begin, int32_t n,
-                  int64_t room[DG_PLANES][DG_RULE_BLOCK], int64_t *sum[DG_PLANES])
+/* Similarities of n cells of row t, from place `begin` on. */
+static void score_cells(const dg_comparison *m, const dg_cells *s, int32_t t, int32_t begin,
+                        int32_t n, bool t_is_list, float *out)
 {
+    int64_t room[DG_PLANES][DG_RULE_BLOCK], *sum[DG_PLANES];
     const size_t at = (size_t)(t - s->from) * (size_t)s->width + (size_t)begin;
+    if (!m->pairs.wide && dg_rule_is_plain(&m->rule)) {
+        dg_rule_score_plain(&m->rule, t, begin, n, (const int32_t *)s->at + at, t_is_list, out);
+        return;
+    }
     for (int p = 0; p < m->pairs.n_planes; p++) {
         int64_t *to = sum[p] = room[p];
         const size_t first = at + (size_t)p * s->plane;
@@ -52,6 +57,7 @@ static void widen(const dg_comparison *m, const dg_cells *s, int32_t t, int32_t 
         else
             for (int32_t k = 0; k < n; k++) to[k] = ((const int32_t *)s->at)[first + k];
     }
+    dg_rule_score(&m->rule, t, begin, n, sum, t_is_list, out);
 }
 
 /* Does any of n similarities reach its bound? Without branches: most blocks end here. */
@@ -72,13 +78,11 @@ static bool any_enters_one(const float *similarity, float least, int32_t n)
 /* The list of t: all places before it are offered. */
 static bool offer_to_row(dg_comparison *m, const dg_cells *s, int32_t t)
 {
-    int64_t room[DG_PLANES][DG_RULE_BLOCK], *sum[DG_PLANES];
     float similarity[DG_RULE_BLOCK];
     bool good = true;
     for (int32_t c = 0; c < t; c += DG_RULE_BLOCK) {
         const int32_t n = t - c < DG_RULE_BLOCK ? t - c : DG_RULE_BLOCK;
-        widen(m, s, t, c, n, room, sum);
-        dg_rule_score(&m->rule, t, c, n, sum, true, similarity);
+        score_cells(m, s, t, c, n, true, similarity);
         if (!any_enters_one(similarity, m->nearest.least[t], n)) continue;
         for (int32_t k = 0; k < n; k++)
             if (similarity[k] >= m->nearest.least[t] && may_be_neighbor(m, c + k))
@@ -90,14 +94,12 @@ static bool offer_to_row(dg_comparison *m, const dg_cells *s, int32_t t)
 /* The lists of places [c, end): the rows of the tile behind them are offered. */
 static bool offer_to_columns(dg_comparison *m, const dg_cells *s, int32_t c, int32_t end)
 {
-    int64_t room[DG_PLANES][DG_RULE_BLOCK], *sum[DG_PLANES];
     float similarity[DG_RULE_BLOCK];
     bool good = true;
     for (int32_t t = s->from > c + 1 ? s->from : c + 1; t < s->to; t++) {
         const int32_t n = (t < end ? t : end) - c;
         if (!may_be_neighbor(m, t)) continue;
-        widen(m, s, t, c, n, room, sum);
-        dg_rule_score(&m->rule, t, c, n, sum, false, similarity);
+        score_cells(m, s, t, c, n, false, similarity);
         if (!any_enters(similarity, m->nearest.least + c, n)) continue;
         for (int32_t k = 0; k < n; k++)
             if (similarity[k] >= m->nearest.least[c + k])

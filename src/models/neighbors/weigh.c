@@ -294,13 +294,16 @@ static dg_status allocate(dg_weighed *w, int64_t **sum, dg_err *err)
 
 static void find_largest(const dg_weighing *g)
 {
-    int64_t largest = 0;
+    int64_t most[2] = {0, INT_MIN}; /* |q|, and -q */
     for (int64_t k = 0; k < dg_csr_count(g->w->rows); k++) {
-        const int32_t q = g->w->q[k];
-        if (q != DG_WEIGHED_ABSENT && labs(q) > largest) largest = labs(q);
+        const int64_t q = g->w->q[k];
+        if (q == DG_WEIGHED_ABSENT) continue;
+        if (llabs(q) > most[0]) most[0] = llabs(q);
+        if (-q > most[1]) most[1] = -q;
     }
-    dg_max_int64(g->c, &largest, 1);
-    g->w->largest = (int32_t)largest;
+    dg_max_int64(g->c, most, 2);
+    g->w->largest = (int32_t)most[0];
+    g->w->unit = most[0] == 1 && most[1] == -1;
 }
 
 dg_status dg_weigh(const dg_comm *c, const dg_csr *rows, int64_t n_columns, const bool *candidate,

@@ -16,6 +16,7 @@ typedef struct dg_weighed {
     int32_t *q;       /* (own entries,) or DG_WEIGHED_ABSENT */
     int shift;        /* x = q 2^-shift */
     int32_t largest;  /* max |q|, over all ranks */
+    bool unit;        /* all q are 1: sums of products are counts */
     int64_t *count;   /* (n_columns,) entries, over all ranks */
     int64_t *squares; /* (n_columns,) sum of q^2, over all ranks */
     double *norm;     /* (n_columns,) root of squares; less where dimsum says so */
