@@ -38,6 +38,14 @@ for algorithm in ease slim; do
         FOLD=$fold row ml100k-$algorithm ml100k-$algorithm-$fold recall@20 recall@100 ndcg@20 ndcg@100
     done
 done
+for fold in ua ub; do
+    FOLD=$fold row ml100k-item-knn ml100k-item-knn-$fold recall@20 recall@100 ndcg@20 ndcg@100
+done
+for knn in user-knn item-knn; do
+    for fold in u1 u2 u3 u4 u5; do
+        KNN=$knn FOLD=$fold row ml100k-user-knn ml100k-$knn-$fold rmse mae
+    done
+done
 row ml-latest-small ml-latest-small rmse mae
 row filmtrust filmtrust rmse mae
 row insteval insteval rmse mae
