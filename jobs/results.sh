@@ -65,3 +65,4 @@ made ratings-1m ratings-1m
 row ratings-1m ratings-1m rmse mae
 made ratings-20m ratings-20m
 row ratings-20m ratings-20m recall@20 recall@100 ndcg@100
+row ratings-20m-item-knn ratings-20m-item-knn recall@20 recall@100 ndcg@100
