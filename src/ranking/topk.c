@@ -76,6 +76,8 @@ static void offer(dg_topk *t, uint64_t x)
     if (t->n == t->k && t->k > 0) t->threshold = hit_of(get(t->hit, 0)).score;
 }
 
+void dg_topk_offer(dg_topk *t, dg_hit hit) { offer(t, key_of(hit)); }
+
 /* What a chunk holds: scores that may enter, and scores that are not finite. Without branches, so
  * that the compiler uses vectors: most chunks end here. x - x is 0 for finite x only. */
 static void look(const float *score, int n, float threshold, int *high, int *bad)

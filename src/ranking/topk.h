@@ -29,6 +29,9 @@ static inline bool dg_hit_before(dg_hit a, dg_hit b)
 /** An empty selection in the caller's `room` (k,), which must outlive it. k >= 0. LOCAL. */
 dg_topk dg_topk_start(dg_hit *room, int k);
 
+/** Offer one hit of finite score, whose index was not offered yet. LOCAL. O(log k). */
+void dg_topk_offer(dg_topk *t, dg_hit hit);
+
 /**
  * Offer scores of the consecutive indices first, first + 1, … first + n - 1. LOCAL.
  *

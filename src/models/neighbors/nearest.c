@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "comm/exchange.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 dg_status dg_nearest_create(int32_t n, int room, dg_nearest *out, dg_err *err)
@@ -33,9 +34,9 @@ void dg_nearest_free(dg_nearest *l)
 
 bool dg_nearest_offer(dg_nearest *l, int32_t at, int32_t neighbor, float similarity)
 {
-    dg_err err;
     dg_topk *best = l->best + at;
-    if (dg_topk_push(best, &similarity, neighbor, 1, NULL, 0, &err) != DG_OK) return false;
+    if (!isfinite(similarity)) return false;
+    dg_topk_offer(best, (dg_hit){similarity, neighbor});
     if (best->n == best->k) l->least[at] = best->threshold;
     return true;
 }
