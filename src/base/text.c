@@ -90,6 +90,15 @@ bool dg_parse_int64(const char *s, size_t n, int64_t *out)
     size_t i = negative || (n > 0 && s[0] == '+');
     if (i == n || n > 31) return false;
     int64_t value = 0;
+    if (n - i <= 18) { /* cannot overflow */
+        for (; i < n; i++) {
+            const unsigned digit = (unsigned)(s[i] - '0');
+            if (digit > 9) return false;
+            value = value * 10 + digit;
+        }
+        *out = negative ? -value : value;
+        return true;
+    }
     for (; i < n; i++) {
         const int64_t digit = s[i] - '0';
         if (digit < 0 || digit > 9 || __builtin_mul_overflow(value, 10, &value) ||

@@ -56,6 +56,32 @@ void dg_events_keep(dg_events *e, const uint8_t *user_stays, const uint8_t *item
         free_chunk(e->chunk[--e->n_chunks]);
 }
 
+static dg_status deal_chunk(const dg_events *e, int64_t begin, const int32_t *user,
+                            const int64_t *item, dg_events *heap, dg_err *err)
+{
+    const int64_t end = e->n - begin < DG_CHUNK ? e->n : begin + DG_CHUNK;
+    dg_status st = DG_OK;
+    for (int64_t k = begin; k < end && st == DG_OK; k++) {
+        const dg_rating r = dg_events_at(e, k);
+        if (user[r.user] >= 0 && item[r.item] >= 0) st = dg_events_add(&heap[user[r.user]], r, err);
+    }
+    return st;
+}
+
+dg_status dg_events_deal(dg_events *e, const int32_t *user, const int64_t *item, dg_events *heap,
+                         int n, dg_err *err)
+{
+    dg_status st = DG_OK;
+    for (int h = 0; h < n; h++) heap[h].timed = e->timed;
+    for (size_t k = 0; k < e->n_chunks; k++) {
+        if (st == DG_OK) st = deal_chunk(e, (int64_t)(k * DG_CHUNK), user, item, heap, err);
+        free_chunk(e->chunk[k]);
+        e->chunk[k] = NULL;
+    }
+    dg_events_free(e);
+    return st;
+}
+
 void dg_events_count(const dg_events *e, int64_t *per_user, int64_t *per_item)
 {
     for (int64_t k = 0; k < e->n; k++) {

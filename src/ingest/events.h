@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { DG_CHUNK_BITS = 16, DG_CHUNK = 1 << DG_CHUNK_BITS };
+enum { DG_CHUNK_BITS = 14, DG_CHUNK = 1 << DG_CHUNK_BITS };
 
 typedef struct dg_chunk { /* memory grows by chunks: nothing is ever copied to grow */
     int32_t user[DG_CHUNK], item[DG_CHUNK]; /* codes of the local dictionaries */
@@ -43,6 +43,19 @@ static inline dg_rating dg_events_at(const dg_events *e, int64_t k)
 
 /** Drop the events of users and items whose flag is 0, keeping the order. LOCAL, O(n). */
 void dg_events_keep(dg_events *e, const uint8_t *user_stays, const uint8_t *item_stays);
+
+/**
+ * Deal events over heaps, each heap in their order. LOCAL, O(n).
+ *
+ * @param[in,out] e     empty afterwards, also on failure; chunks are freed as they are dealt
+ * @param[in]     user  heap of each user, -1 to drop the user's events
+ * @param[in]     item  row of each item, < 0 to drop the item's events
+ * @param[out]    heap  (n,) zeroed; caller frees each
+ *
+ * Errors  DG_ERR_NOMEM; what was dealt stays in the heaps.
+ */
+dg_status dg_events_deal(dg_events *e, const int32_t *user, const int64_t *item, dg_events *heap,
+                         int n, dg_err *err);
 
 /** Add each event to the count of its user and its item. LOCAL, O(n). */
 void dg_events_count(const dg_events *e, int64_t *per_user, int64_t *per_item);

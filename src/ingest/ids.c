@@ -2,40 +2,77 @@
 
 #include "base/memory.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Where the id is, or the empty slot where it belongs. */
-static size_t find_slot(const dg_ids *d, uint64_t hash, const char *bytes, size_t n)
+typedef struct dg_id_key {
+    uint64_t word;
+    uint32_t n;
+} dg_id_key;
+
+/* Up to eight bytes as one number: two loads that may overlap. */
+static uint64_t pack(const char *bytes, size_t n)
 {
-    size_t at = (size_t)hash & (d->n_slots - 1);
-    for (; d->slot[at] != 0; at = (at + 1) & (d->n_slots - 1)) {
-        const int32_t code = d->slot[at] - 1;
-        size_t known;
-        const char *text = dg_strings_at(&d->text, code, &known);
-        if (d->hash[code] == hash && known == n && memcmp(text, bytes, n) == 0) return at;
+    uint32_t low = 0, high = 0;
+    if (n >= 4) {
+        memcpy(&low, bytes, 4);
+        memcpy(&high, bytes + n - 4, 4);
+        return low | (uint64_t)high << 8 * (n - 4);
     }
-    return at;
+    for (size_t k = n; k-- > 0;) low = low << 8 | (unsigned char)bytes[k];
+    return low;
+}
+
+static dg_id_key key_of(const char *bytes, size_t n)
+{
+    return (dg_id_key){n <= sizeof(uint64_t) ? pack(bytes, n) : dg_id_hash(bytes, n), (uint32_t)n};
+}
+
+/* Both halves of a product: every byte of the word decides about every bit of the place. */
+static size_t first_place(const dg_ids *d, dg_id_key key)
+{
+    const __uint128_t product = (__uint128_t)(key.word ^ key.n) * 0x9e3779b97f4a7c15u;
+    return (size_t)((uint64_t)product ^ (uint64_t)(product >> 64)) & (d->n_slots - 1);
+}
+
+static bool is_it(const dg_ids *d, const dg_id_slot *slot, dg_id_key key, const char *bytes)
+{
+    if (slot->word != key.word || slot->n != key.n) return false;
+    if (key.n <= sizeof key.word) return true;
+    size_t n;
+    return memcmp(dg_strings_at(&d->text, slot->next - 1, &n), bytes, key.n) == 0;
+}
+
+/* Where the id is, or the empty slot where it belongs. */
+static dg_id_slot *find_slot(const dg_ids *d, dg_id_key key, const char *bytes)
+{
+    size_t at = first_place(d, key);
+    while (d->slot[at].next != 0 && !is_it(d, &d->slot[at], key, bytes))
+        at = (at + 1) & (d->n_slots - 1);
+    return &d->slot[at];
 }
 
 static dg_status grow_slots(dg_ids *d, dg_err *err)
 {
-    const size_t wanted = d->n_slots == 0 ? 64 : 2 * d->n_slots;
-    int32_t *slot = dg_alloc(wanted, sizeof *slot);
+    const size_t before = d->n_slots;
+    dg_id_slot *const old = d->slot;
+    dg_id_slot *slot = dg_alloc(before == 0 ? 64 : 2 * before, sizeof *slot);
     if (slot == NULL)
         return DG_FAIL(err, DG_ERR_NOMEM, "out of memory after %lld ids", (long long)d->text.n);
-    for (int64_t code = 0; code < d->text.n; code++) {
-        size_t at = (size_t)d->hash[code] & (wanted - 1);
-        while (slot[at] != 0) at = (at + 1) & (wanted - 1);
-        slot[at] = (int32_t)code + 1;
-    }
-    dg_free(d->slot);
     d->slot = slot;
-    d->n_slots = wanted;
+    d->n_slots = before == 0 ? 64 : 2 * before;
+    for (size_t k = 0; k < before; k++) {
+        if (old[k].next == 0) continue;
+        size_t at = first_place(d, (dg_id_key){old[k].word, old[k].n});
+        while (slot[at].next != 0) at = (at + 1) & (d->n_slots - 1);
+        slot[at] = old[k];
+    }
+    dg_free(old);
     return DG_OK;
 }
 
-static dg_status add(dg_ids *d, uint64_t hash, const char *bytes, size_t n, dg_err *err)
+static dg_status add(dg_ids *d, const char *bytes, size_t n, dg_err *err)
 {
     const size_t known = (size_t)d->text.n;
     if (known >= INT32_MAX - 1)
@@ -43,7 +80,7 @@ static dg_status add(dg_ids *d, uint64_t hash, const char *bytes, size_t n, dg_e
     uint64_t *grown = dg_grow(d->hash, known, known + 1, &d->hash_capacity, sizeof *grown);
     if (grown == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory after %zu ids", known);
     d->hash = grown;
-    d->hash[known] = hash;
+    d->hash[known] = dg_id_hash(bytes, n);
     return dg_strings_add(&d->text, bytes, n, err);
 }
 
@@ -52,20 +89,22 @@ dg_status dg_ids_code(dg_ids *d, const char *bytes, size_t n, int32_t *code, dg_
     dg_status st = DG_OK;
     if (2 * (size_t)d->text.n >= d->n_slots) st = grow_slots(d, err);
     if (st != DG_OK) return st;
+    if (n > UINT32_MAX) return DG_FAIL(err, DG_ERR_DATA, "an id of %zu bytes", n);
 
-    const uint64_t hash = dg_id_hash(bytes, n);
-    const size_t at = find_slot(d, hash, bytes, n);
-    if (d->slot[at] == 0) {
-        if ((st = add(d, hash, bytes, n, err)) != DG_OK) return st;
-        d->slot[at] = (int32_t)d->text.n;
+    const dg_id_key key = key_of(bytes, n);
+    dg_id_slot *slot = find_slot(d, key, bytes);
+    if (slot->next == 0) {
+        if ((st = add(d, bytes, n, err)) != DG_OK) return st;
+        *slot = (dg_id_slot){key.word, (int32_t)d->text.n, key.n};
     }
-    *code = d->slot[at] - 1;
+    *code = slot->next - 1;
     return DG_OK;
 }
 
 int32_t dg_ids_find(const dg_ids *d, const char *bytes, size_t n)
 {
-    return d->n_slots == 0 ? -1 : d->slot[find_slot(d, dg_id_hash(bytes, n), bytes, n)] - 1;
+    if (d->n_slots == 0 || n > UINT32_MAX) return -1;
+    return find_slot(d, key_of(bytes, n), bytes)->next - 1;
 }
 
 int dg_ids_compare(const dg_ids *d, int32_t a, int32_t b)

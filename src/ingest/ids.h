@@ -7,12 +7,19 @@
 #include "base/digest.h"
 #include "base/strings.h"
 
+/* Ids of up to eight bytes are compared here, without a look at their text or their hash. */
+typedef struct dg_id_slot {
+    uint64_t word; /* the id itself, zeros behind it; dg_id_hash of a longer one */
+    int32_t next;  /* code + 1, 0 where the slot is empty */
+    uint32_t n;    /* bytes of the id */
+} dg_id_slot;
+
 /* Zero-initialise; free with dg_ids_free. Codes are 0 .. text.n-1. */
 typedef struct dg_ids {
-    dg_strings text; /* id of each code */
-    uint64_t *hash;  /* (text.n,) dg_id_hash of each code */
-    int32_t *slot;   /* (n_slots,) open addressing: code + 1, 0 where empty */
-    size_t n_slots;  /* a power of two, at most half full; 0 before the first id */
+    dg_strings text;  /* id of each code */
+    uint64_t *hash;   /* (text.n,) dg_id_hash of each code */
+    dg_id_slot *slot; /* (n_slots,) open addressing */
+    size_t n_slots;   /* a power of two, at most half full; 0 before the first id */
     size_t hash_capacity;
 } dg_ids;
 

@@ -13,8 +13,9 @@
 
 typedef struct dg_plan { /* who gets which local event when */
     dg_rounds rounds;
-    int32_t *slot;  /* (user.n,) round * size + owner of each user code, -1 where it has no row */
-    int64_t *count; /* (rounds, size) events of each slot */
+    int32_t *round;            /* (user.n,) of each user code, -1 where it has no row */
+    int32_t *owner;            /* (user.n,) */
+    dg_events heap[DG_ROUNDS]; /* events of each round */
 } dg_plan;
 
 typedef struct dg_block { /* rows finished in one round, of one part */
@@ -32,10 +33,11 @@ typedef struct dg_builder { /* rows finished so far */
 typedef struct dg_batch { /* what one round delivers to this rank */
     dg_range rows;
     int64_t n;
-    dg_event *event; /* (n,) input order; later by user */
-    int64_t *start;  /* (rows+1,) first event of each row, once sorted by user */
-    uint8_t *part;   /* (n,) */
-    dg_pick *pick;   /* (n,) scratch */
+    dg_event *event;  /* (n,) input order; later by user */
+    int64_t *start;   /* (rows+1,) first event of each row, once sorted by user */
+    uint8_t *part;    /* (n,) */
+    dg_pick *pick;    /* (2 longest row,) scratch */
+    dg_event *sorted; /* (longest row,) scratch */
 } dg_batch;
 
 /* Slots of all shards of the users: round * size + owner. */
@@ -48,34 +50,43 @@ static void fill_shard_slots(const dg_rounds *rounds, int32_t *slot)
         }
 }
 
-static bool has_rows(const dg_parts_input *in, dg_rating r)
+static dg_status make_plan(const dg_parts_input *in, dg_plan *p, dg_err *err)
 {
-    return in->user.row[r.user] != DG_NO_ROW && in->item.row[r.item] != DG_NO_ROW;
-}
-
-static dg_status make_plan(const dg_parts_input *in, dg_plan *p, int64_t *dropped, dg_err *err)
-{
-    p->slot = dg_alloc((size_t)in->user.n, sizeof *p->slot);
-    p->count = dg_alloc((size_t)p->rounds.n * (size_t)p->rounds.size, sizeof *p->count);
-    int32_t *of_shard = dg_alloc((size_t)in->shards->n, sizeof *of_shard);
-    if (p->slot == NULL || p->count == NULL || of_shard == NULL) {
-        dg_free(of_shard);
+    const size_t n = (size_t)in->user.n;
+    p->round = dg_alloc(n, sizeof *p->round);
+    p->owner = dg_alloc(n, sizeof *p->owner);
+    int32_t *slot = dg_alloc((size_t)in->shards->n, sizeof *slot);
+    if (p->round == NULL || p->owner == NULL || slot == NULL) {
+        dg_free(slot);
         return DG_FAIL(err, DG_ERR_NOMEM, "out of memory planning where ratings go");
     }
-    fill_shard_slots(&p->rounds, of_shard);
-    for (int64_t u = 0; u < in->user.n; u++)
-        p->slot[u] = in->user.row[u] == DG_NO_ROW
-                         ? -1
-                         : of_shard[dg_shards_find(in->shards, in->user.row[u])];
-    dg_free(of_shard);
-    for (int64_t k = 0; k < in->events->n; k++) {
-        const dg_rating r = dg_events_at(in->events, k);
-        if (has_rows(in, r))
-            p->count[p->slot[r.user]]++;
-        else
-            ++*dropped;
+    fill_shard_slots(&p->rounds, slot);
+    for (size_t u = 0; u < n; u++) {
+        p->round[u] = -1;
+        if (in->user.row[u] == DG_NO_ROW) continue;
+        const int32_t at = slot[dg_shards_find(in->shards, in->user.row[u])];
+        p->round[u] = at / p->rounds.size;
+        p->owner[u] = at % p->rounds.size;
     }
+    dg_free(slot);
     return DG_OK;
+}
+
+/* The events of every round by themselves; those without a row are counted and left out. */
+static dg_status deal(const dg_parts_input *in, dg_plan *p, int64_t *dropped, dg_err *err)
+{
+    *dropped = in->events->n;
+    const dg_status st =
+        dg_events_deal(in->events, p->round, in->item.row, p->heap, p->rounds.n, err);
+    for (int k = 0; k < p->rounds.n; k++) *dropped -= p->heap[k].n;
+    return st;
+}
+
+static void free_plan(dg_plan *p)
+{
+    dg_free(p->round);
+    dg_free(p->owner);
+    for (int k = 0; k < DG_ROUNDS; k++) dg_events_free(&p->heap[k]);
 }
 
 static float aged(const dg_parts_input *in, dg_rating r)
@@ -94,48 +105,42 @@ static dg_event event_of(const dg_parts_input *in, dg_rating r)
 }
 
 /* The events of one round, grouped by owner, in input order. */
-static dg_status pack(const dg_comm *c, const dg_parts_input *in, const dg_plan *p, int round,
-                      dg_event **out, dg_err *err)
+static dg_status pack(const dg_comm *c, const dg_parts_input *in, const dg_plan *p,
+                      const dg_events *heap, int64_t *count, dg_event **out, dg_err *err)
 {
-    const int64_t *count = p->count + (size_t)round * (size_t)c->size;
-    int64_t n = 0, *next = dg_alloc((size_t)c->size, sizeof *next);
-    for (int r = 0; r < c->size && next != NULL; r++) {
-        next[r] = n;
-        n += count[r];
-    }
-    dg_event *event = *out = next == NULL ? NULL : dg_alloc((size_t)n, sizeof *event);
+    int64_t *next = dg_alloc((size_t)c->size + 1, sizeof *next);
+    dg_event *event = *out = next == NULL ? NULL : dg_alloc((size_t)heap->n, sizeof *event);
     if (event == NULL) {
         dg_free(next);
-        return DG_FAIL(err, DG_ERR_NOMEM, "out of memory sending %lld ratings", (long long)n);
+        return DG_FAIL(err, DG_ERR_NOMEM, "out of memory sending %lld ratings", (long long)heap->n);
     }
-    const int32_t first = round * c->size;
-    for (int64_t k = 0; k < in->events->n; k++) {
-        const dg_rating r = dg_events_at(in->events, k);
-        const int32_t owner = p->slot[r.user] - first;
-        if (owner < 0 || owner >= c->size || !has_rows(in, r)) continue;
-        event[next[owner]++] = event_of(in, r);
+    for (int64_t k = 0; k < heap->n; k++) count[p->owner[dg_events_at(heap, k).user]]++;
+    for (int r = 0; r < c->size; r++) next[r + 1] = next[r] + count[r];
+    for (int64_t k = 0; k < heap->n; k++) {
+        const dg_rating r = dg_events_at(heap, k);
+        event[next[p->owner[r.user]]++] = event_of(in, r);
     }
     dg_free(next);
     return DG_OK;
 }
 
-static dg_status ship(const dg_comm *c, const dg_parts_input *in, const dg_plan *p, int round,
+static dg_status ship(const dg_comm *c, const dg_parts_input *in, dg_plan *p, int round,
                       dg_batch *b, dg_err *err)
 {
     dg_event *sending = NULL;
     void *received = NULL;
-    int64_t *recv_count = dg_alloc((size_t)c->size, sizeof *recv_count);
-    dg_status st = recv_count == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory")
-                                      : pack(c, in, p, round, &sending, err);
+    int64_t *count = dg_alloc(2 * (size_t)c->size, sizeof *count);
+    dg_status st = count == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory")
+                                 : pack(c, in, p, &p->heap[round], count, &sending, err);
+    dg_events_free(&p->heap[round]);
     st = dg_agree(c, st, err);
     if (st == DG_OK)
-        st = dg_exchange(c, sending, sizeof *sending, p->count + (size_t)round * (size_t)c->size,
-                         &received, recv_count, err);
+        st = dg_exchange(c, sending, sizeof *sending, count, &received, count + c->size, err);
     dg_free(sending);
     b->rows = dg_rounds_rows(&p->rounds, round, c->rank);
     b->event = received;
-    for (int r = 0; r < c->size && st == DG_OK; r++) b->n += recv_count[r];
-    dg_free(recv_count);
+    for (int r = 0; r < c->size && st == DG_OK; r++) b->n += count[c->size + r];
+    dg_free(count);
     return st;
 }
 
@@ -170,21 +175,35 @@ static dg_status name_user(const char *id, size_t n, dg_status st, dg_err *err)
     return DG_FAIL(err, st, "user %s: %.600s", quoted, plain.text);
 }
 
+static dg_status open_scratch(dg_batch *b, dg_err *err)
+{
+    int64_t longest = 0;
+    for (int64_t r = 0, begin = 0; r < b->rows.end - b->rows.begin; r++) {
+        const int64_t n = b->start[r + 1] - begin;
+        if (n > longest) longest = n;
+        begin += n;
+    }
+    b->pick = dg_alloc(2 * (size_t)longest, sizeof *b->pick);
+    b->sorted = dg_alloc((size_t)longest, sizeof *b->sorted);
+    if (b->pick != NULL && b->sorted != NULL) return DG_OK;
+    return DG_FAIL(err, DG_ERR_NOMEM, "out of memory splitting ratings");
+}
+
 /* Merge and split every row, closing the gaps that merging leaves. */
 static dg_status finish_rows(const dg_parts_input *in, int64_t first_own, dg_batch *b,
                              int64_t *merged, dg_err *err)
 {
     int64_t kept = 0, begin = 0;
     const int64_t rows = b->rows.end - b->rows.begin;
-    b->pick = dg_alloc((size_t)b->n, sizeof *b->pick);
-    if (b->pick == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory splitting ratings");
+    dg_status st = open_scratch(b, err);
+    if (st != DG_OK) return st;
     for (int64_t r = 0; r < rows; r++) {
         const int64_t end = b->start[r + 1];
         int64_t n = end - begin;
         size_t length;
         dg_event *row = b->event + begin;
         const char *id = dg_strings_at(in->user_id, b->rows.begin + r - first_own, &length);
-        const dg_status st = dg_merge_duplicates(row, &n, in->duplicates, err);
+        st = dg_merge_duplicates(row, &n, in->duplicates, b->pick, b->sorted, err);
         if (st != DG_OK) return name_user(id, length, st, err);
         memmove(b->event + kept, row, (size_t)n * sizeof *row);
         if (n > 0)
@@ -198,21 +217,32 @@ static dg_status finish_rows(const dg_parts_input *in, int64_t first_own, dg_bat
     return DG_OK;
 }
 
-/* Take the entries of one part out of the finished rows. */
-static dg_status take_part(const dg_batch *b, int part, int64_t *length, dg_block *block,
-                           dg_err *err)
+static dg_status open_blocks(const dg_batch *b, dg_block *block[DG_PARTS], dg_err *err)
 {
-    for (int64_t k = 0; k < b->n; k++) block->n += b->part[k] == part;
-    block->index = dg_alloc((size_t)block->n, sizeof *block->index);
-    block->value = dg_alloc((size_t)block->n, sizeof *block->value);
-    if (block->index == NULL || block->value == NULL)
-        return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for %lld ratings", (long long)block->n);
-    int64_t at = 0;
+    for (int64_t k = 0; k < b->n; k++) block[b->part[k]]->n++;
+    for (int p = 0; p < DG_PARTS; p++) {
+        block[p]->index = dg_alloc((size_t)block[p]->n, sizeof *block[p]->index);
+        block[p]->value = dg_alloc((size_t)block[p]->n, sizeof *block[p]->value);
+        if (block[p]->index == NULL || block[p]->value == NULL)
+            return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for %lld ratings",
+                           (long long)block[p]->n);
+    }
+    return DG_OK;
+}
+
+/* Take the entries of all parts out of the finished rows. */
+static dg_status take_parts(const dg_batch *b, int round, dg_builder *builder, dg_err *err)
+{
+    dg_block *block[DG_PARTS];
+    int64_t at[DG_PARTS] = {0};
+    for (int p = 0; p < DG_PARTS; p++) block[p] = &builder->block[p][round];
+    const dg_status st = open_blocks(b, block, err);
+    if (st != DG_OK) return st;
     for (int64_t k = 0; k < b->n; k++) {
-        if (b->part[k] != part) continue;
-        block->index[at] = b->event[k].item;
-        block->value[at++] = b->event[k].value;
-        length[b->event[k].user - b->rows.begin]++;
+        const int p = b->part[k];
+        block[p]->index[at[p]] = b->event[k].item;
+        block[p]->value[at[p]++] = b->event[k].value;
+        builder->length[p][b->event[k].user - builder->rows.begin]++;
     }
     return DG_OK;
 }
@@ -222,10 +252,7 @@ static dg_status finish_round(const dg_parts_input *in, dg_batch *b, int round, 
 {
     dg_status st = sort_by_user(b, err);
     if (st == DG_OK) st = finish_rows(in, builder->rows.begin, b, merged, err);
-    for (int p = 0; p < DG_PARTS && st == DG_OK; p++)
-        st = take_part(b, p, builder->length[p] + (b->rows.begin - builder->rows.begin),
-                       &builder->block[p][round], err);
-    return st;
+    return st == DG_OK ? take_parts(b, round, builder, err) : st;
 }
 
 static void free_batch(dg_batch *b)
@@ -234,6 +261,7 @@ static void free_batch(dg_batch *b)
     dg_free(b->start);
     dg_free(b->part);
     dg_free(b->pick);
+    dg_free(b->sorted);
 }
 
 static dg_status open_builder(dg_range rows, dg_builder *b, dg_err *err)
@@ -292,7 +320,8 @@ static dg_status build(const dg_comm *c, const dg_parts_input *in, dg_plan *plan
     dg_sum_int64(c, &total, 1);
     plan->rounds = dg_rounds_plan(in->shards, c->size, total, in->batch);
     dg_status st = open_builder(dg_shards_rows(in->shards, c->rank, c->size), b, err);
-    if (st == DG_OK) st = make_plan(in, plan, &out->dropped, err);
+    if (st == DG_OK) st = make_plan(in, plan, err);
+    if (st == DG_OK) st = deal(in, plan, &out->dropped, err);
     st = dg_agree(c, st, err);
     if (st != DG_OK) return st;
 
@@ -305,7 +334,6 @@ static dg_status build(const dg_comm *c, const dg_parts_input *in, dg_plan *plan
         dg_progress(k + 1, NULL);
     }
     dg_progress_end();
-    dg_events_free(in->events);
     dg_memory_trim();
     if (st != DG_OK) return st;
     for (int p = 0; p < DG_PARTS && st == DG_OK; p++) st = join_blocks(b, p, &out->part[p], err);
@@ -319,8 +347,7 @@ dg_status dg_parts_build(const dg_comm *c, const dg_parts_input *in, dg_parts *o
     *out = (dg_parts){0};
     const dg_status st = build(c, in, &plan, &builder, out, err);
     close_builder(&builder);
-    dg_free(plan.slot);
-    dg_free(plan.count);
+    free_plan(&plan);
     if (st != DG_OK) dg_parts_free(out);
     return st;
 }

@@ -87,7 +87,7 @@ typedef struct dg_prepare_report {
  * @param[out] out     caller frees with dg_dataset_free; empty on every rank after any failure
  * @param[out] report  filled as far as work went, also on failure
  *
- * Cost    about 33 bytes a rating over all ranks at the peak (25 without times), the files read
+ * Cost    about 25 bytes a rating over all ranks at the peak (20 without times), the files read
  *         once, each rating sent twice.
  * Errors  DG_ERR_CONFIG an impossible wish, named by its key; DG_ERR_NOINPUT, DG_ERR_PERM,
  *         DG_ERR_IO files; DG_ERR_DATA damaged or useless content, too many bad records (the text

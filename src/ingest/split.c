@@ -3,7 +3,6 @@
 #include "base/rng.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static uint64_t draw_u64(dg_rng *r)
@@ -25,27 +24,20 @@ static double user_draw(const dg_split_rule *rule, uint64_t user_hash)
     return dg_rng_uniform(&r);
 }
 
-static int compare_picks(const void *a, const void *b)
-{
-    const dg_pick *x = a, *y = b;
-    if (x->major != y->major) return x->major < y->major ? -1 : 1;
-    return (x->minor > y->minor) - (x->minor < y->minor);
-}
-
 static void shuffle(const dg_split_rule *rule, const dg_event *row, int64_t n, dg_pick *pick)
 {
     for (int64_t k = 0; k < n; k++) {
         dg_rng r = dg_rng_at(rule->seed, DG_RNG_SPLIT, row[k].key);
         pick[k] = (dg_pick){draw_u64(&r), (uint32_t)row[k].item, (int32_t)k};
     }
-    qsort(pick, (size_t)n, sizeof *pick, compare_picks);
+    dg_picks_sort(pick, pick + n, n);
 }
 
 static void newest_last(const dg_event *row, int64_t n, dg_pick *pick)
 {
     for (int64_t k = 0; k < n; k++)
         pick[k] = (dg_pick){(uint64_t)row[k].time ^ 1ULL << 63, row[k].order, (int32_t)k};
-    qsort(pick, (size_t)n, sizeof *pick, compare_picks);
+    dg_picks_sort(pick, pick + n, n);
 }
 
 static void give(const dg_pick *pick, int64_t begin, int64_t end, dg_part to, uint8_t *part)

@@ -6,6 +6,7 @@
 #ifndef DG_INGEST_SPLIT_H
 #define DG_INGEST_SPLIT_H
 #include "ingest/event.h"
+#include "ingest/picks.h"
 #include "store/dataset.h"
 
 typedef enum dg_split_method {
@@ -30,12 +31,6 @@ typedef struct dg_split_rule {
     int64_t k, fold;                     /* kfold: fold is 1 .. k */
 } dg_split_rule;
 
-typedef struct dg_pick { /* scratch: a rating's place in the order a rule looks at */
-    uint64_t major;
-    uint32_t minor;
-    int32_t at;
-} dg_pick;
-
 /** A user's draw for the hold-out, >= 0; those with the smallest are held out. LOCAL. */
 int64_t dg_split_draw(uint64_t seed, uint64_t user_hash);
 
@@ -55,9 +50,9 @@ int64_t dg_split_draw(uint64_t seed, uint64_t user_hash);
  *
  * @param[in]  user_hash  dg_id_hash of the user's id
  * @param[in]  row        (n,) merged ratings of one user
- * @param[out] scratch    (n,)
+ * @param[out] scratch    (2 n,)
  * @param[out] part       (n,) a dg_part each
- * Cost    O(n log n).
+ * Cost    that of dg_picks_sort.
  */
 void dg_split_row(const dg_split_rule *rule, uint64_t user_hash, const dg_event *row, int64_t n,
                   dg_pick *scratch, uint8_t *part);

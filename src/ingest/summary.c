@@ -1,7 +1,8 @@
 #include "ingest/summary.h"
 
-#include "ingest/transpose.h"
+#include "base/memory.h"
 
+#include <limits.h>
 #include <string.h>
 
 /* Floats as integers in the same order, so that an integer maximum finds the largest. */
@@ -41,28 +42,52 @@ static int64_t empty_rows(const dg_csr *m)
     return n;
 }
 
+/* Entries of both rows: each is sorted. */
+static int64_t count_common(dg_row a, dg_row b)
+{
+    int64_t n = 0, j = 0;
+    for (int64_t k = 0; k < a.n; k++) {
+        while (j < b.n && b.index[j] < a.index[k]) j++;
+        n += j < b.n && b.index[j] == a.index[k];
+    }
+    return n;
+}
+
 /* Targets of users, and pairs, that training has or has not seen. */
 static void look_at_targets(const dg_dataset *d, const dg_csr *targets, dg_prepare_report *report)
 {
     for (int64_t u = targets->begin; u < targets->end; u++) {
         const dg_row row = dg_csr_row(targets, u), known = dg_csr_row(&d->train, u);
         if (known.n == 0 && dg_csr_row(&d->fold_in, u).n == 0) report->targets_cold_user += row.n;
-        for (int64_t k = 0; k < row.n; k++)
-            report->targets_in_train += dg_row_has(known, row.index[k]);
+        report->targets_in_train += count_common(row, known);
     }
 }
 
-static dg_status count_cold_items(const dg_comm *c, const dg_dataset *d, const dg_csr *targets,
-                                  dg_prepare_report *report, dg_err *err)
+/* A bit for every item of all ranks that has a training rating. */
+static dg_status note_warm(const dg_comm *c, const dg_dataset *d, int64_t **out, dg_err *err)
 {
-    dg_csr by_item;
-    const dg_status st = dg_transpose(c, targets, &d->items, 0, &by_item, err);
+    const int64_t words = d->items.begin[d->items.n] / 64 + 1;
+    int64_t *warm = *out = dg_alloc((size_t)words, sizeof *warm);
+    dg_status st = warm != NULL && words <= INT_MAX
+                       ? DG_OK
+                       : DG_FAIL(err, DG_ERR_NOMEM, "out of memory counting cold items");
+    st = dg_agree(c, st, err);
     if (st != DG_OK) return st;
-    for (int64_t i = by_item.begin; i < by_item.end; i++)
-        if (dg_csr_row(&d->train_by_item, i).n == 0)
-            report->targets_cold_item += dg_csr_row(&by_item, i).n;
-    dg_csr_free(&by_item);
+    for (int64_t i = d->train_by_item.begin; i < d->train_by_item.end; i++)
+        if (dg_csr_row(&d->train_by_item, i).n > 0)
+            warm[i / 64] = (int64_t)((uint64_t)warm[i / 64] | 1ULL << i % 64);
+    dg_sum_int64(c, warm, (int)words); /* ranks have different items: the sum gathers */
     return DG_OK;
+}
+
+static int64_t count_cold(const dg_csr *targets, const int64_t *warm)
+{
+    int64_t cold = 0;
+    for (int64_t k = 0; k < dg_csr_count(targets); k++) {
+        const int32_t i = targets->index[k];
+        cold += ~(uint64_t)warm[i / 64] >> i % 64 & 1;
+    }
+    return cold;
 }
 
 static void sum_up(const dg_comm *c, int64_t *const number[], int n)
@@ -80,8 +105,11 @@ dg_status dg_summary_fill(const dg_comm *c, dg_dataset *d, dg_prepare_report *re
     report->cold_items = empty_rows(&d->train_by_item);
     look_at_targets(d, &d->valid, report);
     look_at_targets(d, &d->test, report);
-    dg_status st = count_cold_items(c, d, &d->valid, report, err);
-    if (st == DG_OK) st = count_cold_items(c, d, &d->test, report, err);
+    int64_t *warm = NULL;
+    const dg_status st = note_warm(c, d, &warm, err);
+    if (st == DG_OK)
+        report->targets_cold_item = count_cold(&d->valid, warm) + count_cold(&d->test, warm);
+    dg_free(warm);
     if (st != DG_OK) return st;
 
     int64_t *const numbers[] = {&d->n_train,

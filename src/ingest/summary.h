@@ -6,7 +6,7 @@
 /**
  * Fill the counts and the value range of a dataset, and the report's counts of rows, parts, cold
  * rows and targets. COLLECTIVE.
- * Cost    the targets are transposed once. Errors DG_ERR_NOMEM, agreed.
+ * Cost    one pass over the parts, one bit an item. Errors DG_ERR_NOMEM, agreed.
  */
 dg_status dg_summary_fill(const dg_comm *c, dg_dataset *d, dg_prepare_report *report, dg_err *err);
 

@@ -4,6 +4,8 @@
 #include "comm/exchange.h"
 #include "ingest/rounds.h"
 
+#include <stdbool.h>
+
 typedef struct dg_entry {
     int32_t row, column;
     float value;
@@ -13,7 +15,12 @@ typedef struct dg_columns_plan {
     dg_rounds rounds;
     int64_t *count; /* (rounds, size) entries this rank sends */
     int64_t *total; /* (size,) entries each rank receives, over all rounds and ranks */
+    int64_t *end;   /* (size, rounds) end of the columns of each rank and round */
+    int32_t *sent;  /* (size, rows) entries of each row gone to each rank, after those before its
+                       columns; NULL where that would be a lot beside the entries themselves */
 } dg_columns_plan;
+
+enum { SENT_SHARE = 16 }; /* of the entries' bytes */
 
 /* First entry of the row whose column is not below `column`. */
 static int64_t lower_bound(dg_row row, int64_t column)
@@ -32,27 +39,47 @@ static int64_t lower_bound(dg_row row, int64_t column)
 /* Entries are sorted by column, so those for one rank and round are one stretch of each row. */
 static void count_entries(const dg_csr *m, dg_columns_plan *p)
 {
+    const size_t rows = (size_t)(m->end - m->begin);
     for (int64_t r = m->begin; r < m->end; r++) {
         const dg_row row = dg_csr_row(m, r);
-        int64_t before = 0;
-        for (int rank = 0; rank < p->rounds.size; rank++)
+        int64_t at = 0;
+        for (int rank = 0; rank < p->rounds.size; rank++) {
+            if (p->sent != NULL)
+                p->sent[(size_t)rank * rows + (size_t)(r - m->begin)] = (int32_t)at;
             for (int k = 0; k < p->rounds.n; k++) { /* ascending columns */
-                const int64_t end = lower_bound(row, dg_rounds_rows(&p->rounds, k, rank).end);
-                p->count[(size_t)k * (size_t)p->rounds.size + (size_t)rank] += end - before;
-                p->total[rank] += end - before;
-                before = end;
+                const int64_t end = p->end[rank * p->rounds.n + k], before = at;
+                while (at < row.n && row.index[at] < end) at++;
+                p->count[(size_t)k * (size_t)p->rounds.size + (size_t)rank] += at - before;
+                p->total[rank] += at - before;
             }
+        }
     }
 }
 
 static dg_status make_plan(const dg_csr *m, dg_columns_plan *p, dg_err *err)
 {
-    p->count = dg_alloc((size_t)p->rounds.n * (size_t)p->rounds.size, sizeof *p->count);
-    p->total = dg_alloc((size_t)p->rounds.size, sizeof *p->total);
-    if (p->count == NULL || p->total == NULL)
+    const size_t size = (size_t)p->rounds.size, slots = size * (size_t)p->rounds.n;
+    const size_t rows = (size_t)(m->end - m->begin), bytes = 8 * (size_t)dg_csr_count(m);
+    const bool few = size * rows * sizeof *p->sent <= bytes / SENT_SHARE;
+    p->count = dg_alloc(slots, sizeof *p->count);
+    p->total = dg_alloc(size, sizeof *p->total);
+    p->end = dg_alloc(slots, sizeof *p->end);
+    p->sent = few ? dg_alloc(size * rows, sizeof *p->sent) : NULL;
+    if (p->count == NULL || p->total == NULL || p->end == NULL || (few && p->sent == NULL))
         return DG_FAIL(err, DG_ERR_NOMEM, "out of memory planning a transposition");
+    for (int rank = 0; rank < p->rounds.size; rank++)
+        for (int k = 0; k < p->rounds.n; k++)
+            p->end[rank * p->rounds.n + k] = dg_rounds_rows(&p->rounds, k, rank).end;
     count_entries(m, p);
     return DG_OK;
+}
+
+static void free_plan(dg_columns_plan *p)
+{
+    dg_free(p->count);
+    dg_free(p->total);
+    dg_free(p->end);
+    dg_free(p->sent);
 }
 
 /* The entries of one round, grouped by owner, rows ascending. */
@@ -60,6 +87,7 @@ static dg_status pack(const dg_csr *m, const dg_columns_plan *p, int round, dg_e
                       dg_err *err)
 {
     const int64_t *count = p->count + (size_t)round * (size_t)p->rounds.size;
+    const size_t rows = (size_t)(m->end - m->begin);
     int64_t n = 0, at = 0;
     for (int rank = 0; rank < p->rounds.size; rank++) n += count[rank];
     dg_entry *entry = *out = dg_alloc((size_t)n, sizeof *entry);
@@ -67,11 +95,13 @@ static dg_status pack(const dg_csr *m, const dg_columns_plan *p, int round, dg_e
         return DG_FAIL(err, DG_ERR_NOMEM, "out of memory sending %lld ratings", (long long)n);
     for (int rank = 0; rank < p->rounds.size; rank++) {
         const dg_range range = dg_rounds_rows(&p->rounds, round, rank);
+        int32_t *sent = p->sent == NULL ? NULL : p->sent + (size_t)rank * rows;
         for (int64_t r = m->begin; r < m->end; r++) {
             const dg_row row = dg_csr_row(m, r);
-            const int64_t end = lower_bound(row, range.end);
-            for (int64_t k = lower_bound(row, range.begin); k < end; k++)
+            int64_t k = sent != NULL ? sent[r - m->begin] : lower_bound(row, range.begin);
+            for (; k < row.n && row.index[k] < range.end; k++)
                 entry[at++] = (dg_entry){(int32_t)r, row.index[k], row.value[k]};
+            if (sent != NULL) sent[r - m->begin] = (int32_t)k;
         }
     }
     return DG_OK;
@@ -140,8 +170,7 @@ dg_status dg_transpose(const dg_comm *c, const dg_csr *by_row, const dg_shards *
     dg_columns_plan plan = {.rounds = dg_rounds_plan(columns, c->size, n, batch)};
     *out = (dg_csr){0};
     const dg_status st = transpose(c, by_row, columns, &plan, out, err);
-    dg_free(plan.count);
-    dg_free(plan.total);
+    free_plan(&plan);
     if (st != DG_OK) dg_csr_free(out);
     return st;
 }

@@ -14,7 +14,8 @@
  *                      empty on failure
  *
  * Cost    12 bytes on the wire per entry; 8 bytes per entry of the result, and twice 12 bytes per
- *         entry of the largest round. Time: the entries, and rows * ranks * rounds searches.
+ *         entry of the largest round, and 4 bytes per row and rank where that is less than half a
+ *         byte per entry. Time: the entries, and rows * ranks * rounds.
  * Errors  DG_ERR_NOMEM, agreed.
  */
 dg_status dg_transpose(const dg_comm *c, const dg_csr *by_row, const dg_shards *columns,

@@ -5,11 +5,15 @@
 #include "table/window.h"
 
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 struct dg_split {
     dg_window window;
     dg_cut cut;
     bool lists, latin1;
+    bool plain; /* csv with a separator of one byte */
     int64_t lines;
     dg_slice *field; /* (capacity,) of the last record */
     size_t capacity;
@@ -76,6 +80,54 @@ static dg_status split_list(dg_split *s, char *at, char *end, size_t *n, dg_err 
     return st;
 }
 
+enum { LOOK = 16 };
+
+/* Bit k: byte k is one of the three. Where there is no SSE2 the compiler makes of it what it can.
+ */
+static inline uint32_t find_marks(const char *at, char a, char b, char c)
+{
+#ifdef __SSE2__
+    const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+    const __m128i either = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(a)),
+                                        _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b)));
+    return (uint32_t)_mm_movemask_epi8(
+        _mm_or_si128(either, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(c))));
+#else
+    uint32_t marks = 0;
+    for (int k = 0; k < LOOK; k++) marks |= (uint32_t)(at[k] == a || at[k] == b || at[k] == c) << k;
+    return marks;
+#endif
+}
+
+/* Cut the line at the window's place in one look at its bytes. False, and nothing done, for what
+ * dg_extent_find and split_csv are for: quotes, blank lines, many or long columns, the window's
+ * last bytes. */
+static bool cut_plain_line(dg_split *s, size_t *n_fields)
+{
+    dg_window *w = &s->window;
+    const char separator = s->cut.separator[0];
+    const char quote = s->cut.quote < 0 ? '\n' : (char)s->cut.quote;
+    char *const begin = w->bytes + w->at, *field = begin;
+    const size_t unread = w->n - w->at;
+    size_t n = 0;
+    for (size_t k = 0; k + LOOK <= unread && k <= DG_RECORD_MAX - LOOK; k += LOOK) {
+        for (uint32_t m = find_marks(begin + k, separator, '\n', quote); m != 0; m &= m - 1) {
+            char *const at = begin + k + __builtin_ctz(m);
+            if ((*at != separator && *at != '\n') || n == s->capacity) return false;
+            s->field[n++] = (dg_slice){field, (size_t)(at - field)};
+            field = at + 1;
+            if (*at == separator) continue;
+            dg_slice *last = &s->field[n - 1];
+            if (last->n > 0 && last->at[last->n - 1] == '\r') last->n--;
+            if (n == 1 && last->n == 0) return false;
+            w->at += (size_t)(field - begin);
+            *n_fields = n;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ISO 8859-1 is the first 256 code points. The record stays where it is when it is all ASCII. */
 static void decode_latin1(dg_split *s, dg_extent *e)
 {
@@ -101,6 +153,19 @@ static bool reject_nul(const dg_split *s, size_t n_fields, dg_reject *reject)
     return false;
 }
 
+static void take_fields(const dg_split *s, size_t n, dg_outcome *outcome, dg_fields *fields,
+                        dg_reject *reject)
+{
+    if (s->window.has_nul && reject_nul(s, n, reject)) {
+        *outcome = DG_OUTCOME_REJECT;
+        return;
+    }
+    *outcome = DG_OUTCOME_RECORD;
+    fields->at = s->field;
+    fields->n = n;
+    fields->ascii = !s->window.has_high;
+}
+
 /* Leaves the outcome at its end for a line of separators only, which lists take for a blank one. */
 static dg_status split_record(dg_split *s, dg_extent e, dg_outcome *outcome, dg_fields *fields,
                               dg_reject *reject, dg_err *err)
@@ -108,16 +173,8 @@ static dg_status split_record(dg_split *s, dg_extent e, dg_outcome *outcome, dg_
     size_t n;
     if (s->latin1 && s->window.has_high) decode_latin1(s, &e);
     const dg_status st = (s->lists ? split_list : split_csv)(s, e.at, e.at + e.n, &n, err);
-    if (st != DG_OK || n == 0) return st;
-    if (s->window.has_nul && reject_nul(s, n, reject)) {
-        *outcome = DG_OUTCOME_REJECT;
-        return DG_OK;
-    }
-    *outcome = DG_OUTCOME_RECORD;
-    fields->at = s->field;
-    fields->n = n;
-    fields->ascii = !s->window.has_high;
-    return DG_OK;
+    if (st == DG_OK && n > 0) take_fields(s, n, outcome, fields, reject);
+    return st;
 }
 
 dg_status dg_split_next(dg_split *s, dg_outcome *outcome, dg_fields *fields, dg_reject *reject,
@@ -133,6 +190,12 @@ dg_status dg_split_next(dg_split *s, dg_outcome *outcome, dg_fields *fields, dg_
         fields->position = dg_split_position(s);
         reject->line = fields->line = s->lines + 1;
         if (fields->position >= w->end || (unread == 0 && w->drained)) return DG_OK;
+        size_t n;
+        if (s->plain && !(s->latin1 && w->has_high) && cut_plain_line(s, &n)) {
+            s->lines++;
+            take_fields(s, n, outcome, fields, reject);
+            return DG_OK;
+        }
         switch (dg_extent_find(&s->cut, w->bytes + w->at, unread, w->drained, &e, reject)) {
         case DG_FOUND_MORE: st = dg_window_refill(w, err); break;
         case DG_FOUND_BROKEN:
@@ -157,6 +220,7 @@ static dg_status set_dialect(dg_split *s, const dg_dialect *d, dg_err *err)
     s->cut.quote = d->quote == '\0' || s->lists ? -1 : (unsigned char)d->quote;
     memcpy(s->cut.separator, d->separator, sizeof s->cut.separator);
     s->cut.n = strlen(d->separator);
+    s->plain = !s->lists && s->cut.n == 1;
     for (size_t k = 0; k < s->cut.n; k++)
         if (s->latin1 && (unsigned char)s->cut.separator[k] >= 0x80)
             return DG_FAIL(err, DG_ERR_CONFIG, "%s: a latin1 file needs an ASCII separator",

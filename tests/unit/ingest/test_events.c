@@ -70,6 +70,28 @@ START_TEST(dropping_keeps_the_order_of_the_rest_and_frees_memory)
 }
 END_TEST
 
+START_TEST(dealing_keeps_the_order_within_heaps_and_frees_the_rest)
+{
+    int32_t heap_of[USERS];
+    int64_t row[ITEMS], at[3] = {0};
+    dg_events e = filled(true), heap[3] = {0};
+    for (int u = 0; u < USERS; u++) heap_of[u] = u % 4 - 1;
+    for (int i = 0; i < ITEMS; i++) row[i] = i % 5 == 0 ? -1 : i;
+    ck_assert_int_eq(dg_events_deal(&e, heap_of, row, heap, 3, &err), DG_OK);
+    ck_assert(e.n == 0 && e.chunk == NULL);
+    for (int64_t k = 0; k < MANY; k++) {
+        const dg_rating r = rating(k);
+        const int32_t h = heap_of[r.user];
+        if (h >= 0 && row[r.item] >= 0) ck_assert(same(dg_events_at(&heap[h], at[h]++), r));
+    }
+    for (int h = 0; h < 3; h++) {
+        ck_assert_int_eq(heap[h].n, at[h]);
+        dg_events_free(&heap[h]);
+    }
+    ck_assert_uint_eq(dg_alloc_live(), 0);
+}
+END_TEST
+
 START_TEST(counts_are_per_user_and_item)
 {
     int64_t per_user[USERS] = {0}, per_item[ITEMS] = {0}, total = 0;
@@ -102,5 +124,6 @@ START_TEST(a_failed_allocation_is_reported_and_nothing_leaks)
 END_TEST
 
 UNIT_MAIN("events", events_come_back_in_input_order, without_times_time_is_zero_and_takes_no_memory,
-          dropping_keeps_the_order_of_the_rest_and_frees_memory, counts_are_per_user_and_item,
+          dropping_keeps_the_order_of_the_rest_and_frees_memory,
+          dealing_keeps_the_order_within_heaps_and_frees_the_rest, counts_are_per_user_and_item,
           a_failed_allocation_is_reported_and_nothing_leaks)

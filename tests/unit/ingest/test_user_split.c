@@ -8,7 +8,7 @@
 
 enum { MOST = 40 };
 
-static dg_pick scratch[MOST];
+static dg_pick scratch[2 * MOST];
 
 static int make_row(uint64_t round, dg_event *row, uint64_t *user)
 {
