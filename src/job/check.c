@@ -320,6 +320,14 @@ static dg_status check_publish(checker *ck)
     return check_gate(ck);
 }
 
+static dg_status check_checkpoints(checker *ck)
+{
+    const dg_job *job = ck->job;
+    if (job->checkpoint.interval == DG_JOB_AUTO && !(job->checkpoint.mtbf > 0))
+        return REFUSE(ck, "checkpoint.mtbf", "expected more than no time between failures");
+    return DG_OK;
+}
+
 dg_status dg_job__check(dg_job *job, dg_place_error *place, void *context, dg_err *err)
 {
     checker ck = {job, place, context, err};
@@ -330,6 +338,7 @@ dg_status dg_job__check(dg_job *job, dg_place_error *place, void *context, dg_er
     if (st == DG_OK) st = canonical_lengths(&ck);
     if (st == DG_OK) st = canonical_metrics(&ck);
     if (st == DG_OK) st = check_numbers(&ck, "export.max_loss", &job->export.max_loss);
+    if (st == DG_OK) st = check_checkpoints(&ck);
     if (st == DG_OK) st = check_publish(&ck);
     return st;
 }

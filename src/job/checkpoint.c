@@ -1,15 +1,15 @@
 #include "job/checkpoint.h"
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "job/changes.h"
 #include "store/open.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 dg_status dg_training_add(dg_training *t, dg_loss loss, dg_err *err)
@@ -45,6 +45,19 @@ dg_status dg_state_write(const dg_comm *c, const dg_model_class *class, const dg
     return dg_writer_commit(&w, content, err);
 }
 
+dg_status dg_state_bytes(const dg_comm *c, const dg_model_class *class, const dg_model *m,
+                         int64_t *n_bytes, dg_err *err)
+{
+    dg_writer *w = NULL;
+    const dg_status st = dg_agree(c, dg_writer_measure(c, &w, err), err);
+    if (st != DG_OK) {
+        dg_writer_abandon(&w);
+        return st;
+    }
+    class->save(m, w);
+    return dg_writer_measured(&w, n_bytes, err);
+}
+
 static dg_status check_text(const dg_container *f, const char *name, const char *want,
                             const char *meaning, dg_err *err)
 {
@@ -56,12 +69,31 @@ static dg_status check_text(const dg_container *f, const char *name, const char 
     return st;
 }
 
-static dg_status check_identity(const dg_container *f, const dg_identity *id, dg_err *err)
+/* The options are the same, but perhaps for those that say where to end: `told` has what differs.
+ */
+static dg_status check_config(const dg_container *f, const dg_identity *id, bool exact,
+                              dg_text *told, dg_err *err)
+{
+    static const char *const ends[] = {"model.iterations", "train.warm_iterations", NULL};
+    char *was = NULL;
+    dg_text differ = {0};
+    dg_status st = dg_container_text(f, "/meta", "config", &was, err);
+    if (st == DG_OK) st = dg_job_changes(was, id->config, exact ? NULL : ends, &differ, err);
+    if (st == DG_OK && differ.n > 0)
+        st = DG_FAIL(err, DG_ERR_DATA, "%s: was made with other model options or seed: %.500s",
+                     dg_container_path(f), differ.at);
+    if (st == DG_OK) st = dg_job_changes(was, id->config, NULL, told, err);
+    dg_text_free(&differ);
+    dg_free(was);
+    return st;
+}
+
+static dg_status check_identity(const dg_container *f, const dg_identity *id, bool exact,
+                                dg_text *told, dg_err *err)
 {
     dg_status st = check_text(f, "algorithm", id->algorithm, "another algorithm", err);
     if (st == DG_OK) st = check_text(f, "dataset", id->dataset, "other data", err);
-    if (st == DG_OK) st = check_text(f, "config", id->config, "other model options or seed", err);
-    return st;
+    return st == DG_OK ? check_config(f, id, exact, told, err) : st;
 }
 
 static dg_status load_training(const dg_container *f, dg_training *t, dg_err *err)
@@ -84,26 +116,42 @@ static dg_status load_training(const dg_container *f, dg_training *t, dg_err *er
     return st;
 }
 
+/* A state beyond the job's end is not one on the way there. */
+static dg_status check_end(const dg_container *f, const dg_training *t, const dg_identity *id,
+                           dg_err *err)
+{
+    const int64_t end = t->warm[0] == '\0' ? id->sweeps : id->warm_sweeps;
+    if (t->sweep <= end) return DG_OK;
+    return DG_FAIL(err, DG_ERR_DATA, "%s: is of sweep %lld, the job ends after %lld",
+                   dg_container_path(f), (long long)t->sweep, (long long)end);
+}
+
 dg_status dg_state_load(const dg_comm *c, const dg_model_class *class, dg_model *m, dg_training *t,
                         const dg_identity *id, const char *format, const char *path,
-                        char content[DG_HEX_SIZE], dg_err *err)
+                        char content[DG_HEX_SIZE], bool *touched, dg_err *err)
 {
     dg_container *f = NULL;
+    dg_text told = {0};
+    const bool exact = strcmp(format, "daogou-model") == 0;
+    *touched = false;
     dg_status st = dg_store_open(c, path, format, DG_MODEL_VERSION, &f, err);
     if (st != DG_OK) return st;
     dg_training_free(t);
-    st = check_identity(f, id, err);
+    st = check_identity(f, id, exact, &told, err);
     if (st == DG_OK) st = load_training(f, t, err);
+    if (st == DG_OK) st = check_end(f, t, id, err);
     st = dg_agree(c, st, err);
+    *touched = st == DG_OK;
     if (st == DG_OK) st = class->load(m, f, err);
     if (st == DG_OK && content != NULL)
         snprintf(content, DG_HEX_SIZE, "%s", dg_container_content(f));
+    if (st == DG_OK && told.n > 0)
+        dg_log(DG_LOG_INFO, "resumed-changed", "%s: made with %s", path, told.at);
+    dg_text_free(&told);
     dg_container_close(&f);
     if (st != DG_OK) dg_training_free(t);
     return st;
 }
-
-enum { MAX_LISTED = 1024 };
 
 static int newest_first(const void *a, const void *b)
 {
@@ -111,12 +159,11 @@ static int newest_first(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-/* Sweeps of the checkpoints in the folder, newest first; a folder that is not there holds none. */
-static int list(const char *folder, int64_t sweep[MAX_LISTED])
+int dg_checkpoint_list(const char *folder, int64_t sweep[DG_MAX_SAVED])
 {
     DIR *dir = opendir(folder);
     int n = 0;
-    for (struct dirent *e; dir != NULL && n < MAX_LISTED && (e = readdir(dir)) != NULL;) {
+    for (struct dirent *e; dir != NULL && n < DG_MAX_SAVED && (e = readdir(dir)) != NULL;) {
         long long number;
         int used = 0;
         if (sscanf(e->d_name, "ckpt-%lld.h5%n", &number, &used) == 1 && e->d_name[used] == '\0' &&
@@ -128,18 +175,19 @@ static int list(const char *folder, int64_t sweep[MAX_LISTED])
     return n;
 }
 
-static void name_of(const char *folder, int64_t sweep, char *out, size_t n)
+const char *dg_checkpoint_path(const char *folder, int64_t sweep, char *out, size_t n)
 {
     snprintf(out, n, "%s/ckpt-%06lld.h5", folder, (long long)sweep);
+    return out;
 }
 
 static void drop_old(const char *folder, int64_t keep)
 {
-    int64_t sweep[MAX_LISTED];
+    int64_t sweep[DG_MAX_SAVED];
     char path[4096];
-    const int n = list(folder, sweep);
+    const int n = dg_checkpoint_list(folder, sweep);
     for (int k = (int)keep; k < n; k++) {
-        name_of(folder, sweep[k], path, sizeof path);
+        dg_checkpoint_path(folder, sweep[k], path, sizeof path);
         unlink(path);
     }
 }
@@ -149,14 +197,9 @@ dg_status dg_checkpoint_write(const dg_comm *c, const dg_model_class *class, con
                               int64_t keep, dg_err *err)
 {
     char path[4096];
-    dg_status st = DG_OK;
-    if (c->rank == 0 && mkdir(folder, 0777) != 0 && errno != EEXIST) {
-        dg_err_errno(err, folder, "cannot create the folder for checkpoints");
-        st = DG_ERR_CANTCREATE;
-    }
-    st = dg_agree(c, st, err);
+    dg_status st = dg_agree(c, c->rank == 0 ? dg_folder_make(folder, err) : DG_OK, err);
     if (st != DG_OK) return st;
-    name_of(folder, t->sweep, path, sizeof path);
+    dg_checkpoint_path(folder, t->sweep, path, sizeof path);
     st = dg_state_write(c, class, m, t, id, "daogou-checkpoint", path, NULL, err);
     if (st == DG_OK && c->rank == 0) drop_old(folder, keep < 1 ? 1 : keep);
     return st;
@@ -166,21 +209,22 @@ dg_status dg_checkpoint_resume(const dg_comm *c, const dg_model_class *class, dg
                                dg_training *t, const dg_identity *id, const char *folder,
                                bool *found, dg_err *err)
 {
-    int64_t sweep[MAX_LISTED];
+    int64_t sweep[DG_MAX_SAVED];
     char path[4096];
-    int n = c->rank == 0 ? list(folder, sweep) : 0;
+    int n = c->rank == 0 ? dg_checkpoint_list(folder, sweep) : 0;
     *found = false;
     dg_bcast(c, &n, sizeof n, 0); /* one rank looks: others might see a newer folder */
     dg_bcast(c, sweep, (size_t)n * sizeof *sweep, 0);
     for (int k = 0; k < n; k++) {
-        name_of(folder, sweep[k], path, sizeof path);
+        dg_checkpoint_path(folder, sweep[k], path, sizeof path);
+        bool touched;
         const dg_status st =
-            dg_state_load(c, class, m, t, id, "daogou-checkpoint", path, NULL, err);
+            dg_state_load(c, class, m, t, id, "daogou-checkpoint", path, NULL, &touched, err);
         if (st == DG_OK) {
             *found = true;
             return DG_OK;
         }
-        if (st == DG_ERR_NOMEM || st == DG_ERR_AGAIN) return st;
+        if (touched || st == DG_ERR_NOMEM || st == DG_ERR_AGAIN) return st;
         dg_log(DG_LOG_WARN, "checkpoint-skipped", "passing over a checkpoint: %s", err->text);
     }
     return DG_OK;

@@ -14,11 +14,14 @@ typedef struct dg_training {
         warm[DG_HEX_SIZE]; /* content digest of the artifact it started from; "" for a cold start */
 } dg_training;
 
-/* What a state belongs to: it is resumed only where all of it is the same. */
+/* What a state belongs to. A model counts only where all of it is the same; a checkpoint also where
+ * the job ends after another number of sweeps, not before the checkpoint's own. */
 typedef struct dg_identity {
     const char *algorithm;
     const char *dataset; /* content digest of the data */
     const char *config;  /* effective model section and seed */
+    int64_t sweeps;      /* after which the job ends … */
+    int64_t warm_sweeps; /* … and where it started warm */
 } dg_identity;
 
 /** Remember the loss of one more sweep. LOCAL. Errors DG_ERR_NOMEM. */
@@ -31,11 +34,18 @@ dg_status dg_state_write(const dg_comm *c, const dg_model_class *class, const dg
                          const dg_training *t, const dg_identity *id, const char *format,
                          const char *path, char content[DG_HEX_SIZE], dg_err *err);
 
-/** Load a state written for the same identity. COLLECTIVE. Errors DG_ERR_DATA damaged or made for
- *  another job or other data (names what differs); DG_ERR_NOINPUT. */
+/** Bytes a file of the model's present state would have, within some kilobytes. COLLECTIVE. Errors
+ *  DG_ERR_NOMEM, agreed. */
+dg_status dg_state_bytes(const dg_comm *c, const dg_model_class *class, const dg_model *m,
+                         int64_t *n_bytes, dg_err *err);
+
+/** Load a state written for this identity; what differs of the options, where that is allowed, is
+ *  logged. COLLECTIVE. Errors DG_ERR_DATA damaged, of a newer format, or made for another job or
+ *  other data (names what differs); DG_ERR_NOINPUT; DG_ERR_IO. After a failure *touched says
+ * whether the model had begun to load: it is then in no state to go on from. */
 dg_status dg_state_load(const dg_comm *c, const dg_model_class *class, dg_model *m, dg_training *t,
                         const dg_identity *id, const char *format, const char *path,
-                        char content[DG_HEX_SIZE], dg_err *err);
+                        char content[DG_HEX_SIZE], bool *touched, dg_err *err);
 
 /** Write checkpoint number t->sweep into `folder` and drop the oldest beyond `keep`. COLLECTIVE. */
 dg_status dg_checkpoint_write(const dg_comm *c, const dg_model_class *class, const dg_model *m,
@@ -43,10 +53,20 @@ dg_status dg_checkpoint_write(const dg_comm *c, const dg_model_class *class, con
                               int64_t keep, dg_err *err);
 
 /** Load the newest checkpoint that is whole and of this identity; those it passes over are logged
- *  with the reason. *found says whether there was one. COLLECTIVE. Errors DG_ERR_NOMEM, DG_ERR_IO;
- *  never for a damaged checkpoint. */
+ *  with the reason. *found says whether there was one. COLLECTIVE. Errors DG_ERR_NOMEM; those of a
+ *  model that began to load a whole one and could not, which leaves no state to go on from. Never
+ *  for a damaged checkpoint. */
 dg_status dg_checkpoint_resume(const dg_comm *c, const dg_model_class *class, dg_model *m,
                                dg_training *t, const dg_identity *id, const char *folder,
                                bool *found, dg_err *err);
+
+enum { DG_MAX_SAVED = 1024 };
+
+/** Sweeps of the checkpoints in a folder, newest first, and how many; a folder that is not there
+ *  holds none. LOCAL. */
+int dg_checkpoint_list(const char *folder, int64_t sweep[DG_MAX_SAVED]);
+
+/** FOLDER/ckpt-NNNNNN.h5 into out (size n), returned. LOCAL. */
+const char *dg_checkpoint_path(const char *folder, int64_t sweep, char *out, size_t n);
 
 #endif

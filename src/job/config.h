@@ -38,6 +38,7 @@ typedef enum dg_job_split {
     DG_JOB_FILES,
     DG_JOB_NO_SPLIT
 } dg_job_split;
+typedef enum dg_job_interval { DG_JOB_FIXED, DG_JOB_AUTO } dg_job_interval;
 typedef enum dg_job_precision { DG_JOB_F32, DG_JOB_F16, DG_JOB_INT8 } dg_job_precision;
 
 /* Where a table of raw data lies and how to read it. Columns are names or, without a header,
@@ -112,8 +113,11 @@ typedef struct dg_job {
         double psi_max, psi_min, score_shift_max; /* 0: no limit */
     } drift;
     struct {
-        int64_t every;  /* sweeps; 0: never by count */
-        double minutes; /* 0: never by time */
+        int interval;    /* dg_job_interval */
+        int64_t every;   /* sweeps; 0: never by count */
+        double max_cost; /* share of the time that those by count may take */
+        double minutes;  /* 0: never by time */
+        double mtbf;     /* seconds; of interval auto */
         int64_t keep;
     } checkpoint;
     struct {

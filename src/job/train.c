@@ -6,7 +6,10 @@
 #include "base/memory.h"
 #include "base/pulse.h"
 #include "base/stop.h"
+#include "base/text.h"
 #include "job/champion.h"
+#include "job/pace.h"
+#include "job/room.h"
 #include "job/walltime.h"
 #include "store/open.h"
 
@@ -14,14 +17,6 @@
 #include <string.h>
 
 static double total(dg_loss l) { return l.observed + l.unobserved + l.regularization; }
-
-/* How far the state is safe, and what it takes to bring it further. */
-typedef struct dg_pace {
-    int64_t saved;      /* sweep of the newest checkpoint; the state before the first needs none */
-    double since;       /* when that was */
-    double sweep_takes; /* seconds of the last one; 0: not known yet */
-    double save_takes;
-} dg_pace;
 
 /* What all ranks do after a sweep, agreed in one reduction. */
 typedef struct dg_pause {
@@ -31,25 +26,23 @@ typedef struct dg_pause {
 
 static dg_pause agree_pause(const dg_work *w, const dg_pace *p)
 {
-    const int64_t every = w->job->checkpoint.every;
-    const double minutes = w->job->checkpoint.minutes;
     int64_t stop = dg_stop_asked();
     if (stop == DG_STOP_NO && dg_walltime_too_short(p->sweep_takes + p->save_takes))
         stop = DG_STOP_CLOCK;
-    int64_t wish[2] = {stop, minutes > 0 && dg_now() - p->since > 60 * minutes};
+    int64_t wish[2] = {stop, dg_pace_due(p, w->training.sweep, dg_now())};
     dg_max_int64(w->comm, wish, 2);
-    return (dg_pause){wish[0], wish[1] != 0 || (every > 0 && w->training.sweep % every == 0)};
+    return (dg_pause){wish[0], wish[1] != 0};
 }
 
 static dg_status resume(dg_work *w, const dg_identity *id, dg_err *err)
 {
     char folder[DG_WORK_PATH];
-    bool found = false;
+    bool found = false, touched;
     dg_status st = DG_OK;
     if (strcmp(w->resume, "none") == 0) return DG_OK;
     if (strcmp(w->resume, "auto") != 0) {
         st = dg_state_load(w->comm, w->class, w->model, &w->training, id, "daogou-checkpoint",
-                           w->resume, NULL, err);
+                           w->resume, NULL, &touched, err);
         found = st == DG_OK;
     } else {
         st = dg_checkpoint_resume(w->comm, w->class, w->model, &w->training, id,
@@ -116,18 +109,32 @@ static dg_status one_sweep(dg_work *w, int64_t n_sweeps, dg_pace *p, dg_err *err
     return st;
 }
 
+/* Said again when what a checkpoint takes has changed a lot. */
+static void say_interval(const dg_pace *p, double before)
+{
+    char takes[32], apart[32], mtbf[32];
+    if (!p->automatic || (before > p->save_takes / 2 && before < p->save_takes * 2)) return;
+    dg_log(DG_LOG_INFO, "interval",
+           "a checkpoint takes %s: one every %s, as failures are %s apart (checkpoint.mtbf)",
+           dg_show_seconds(p->save_takes, takes, sizeof takes),
+           dg_show_seconds(dg_pace_interval(p->save_takes, p->mtbf), apart, sizeof apart),
+           dg_show_seconds(p->mtbf, mtbf, sizeof mtbf));
+}
+
 static dg_status save_checkpoint(dg_work *w, const dg_identity *id, dg_pace *p, dg_err *err)
 {
     char folder[DG_WORK_PATH];
-    p->since = dg_now();
+    const double begun = dg_now(), before = p->save_takes;
     dg_pulse_doing("checkpoint");
     const dg_status st =
         dg_checkpoint_write(w->comm, w->class, w->model, &w->training, id,
                             dg_work_path(w, "checkpoints", folder), w->job->checkpoint.keep, err);
-    p->save_takes = dg_now() - p->since;
     dg_pulse_doing(NULL);
     if (st != DG_OK) return st;
-    p->saved = w->training.sweep;
+    dg_pace_saved(p, w->training.sweep, begun, dg_now());
+    say_interval(p, before);
+    w->checkpoints = p->n_saved;
+    w->checkpoint_seconds = p->save_seconds;
     w->figures.checkpoint_sweep = p->saved;
     w->figures.checkpoint_seconds = p->save_takes;
     dg_watch_tell(w->watch, &w->figures);
@@ -145,15 +152,39 @@ static dg_status say_stopped(const dg_work *w, int64_t n_sweeps, const char *why
     return dg_err_hint(err, st, "run the same command again to go on from there");
 }
 
+/* Where the run would end without room for its checkpoints is known before the first sweep. */
+static dg_status check_room(dg_work *w, int64_t n_sweeps, dg_err *err)
+{
+    char folder[DG_WORK_PATH];
+    int64_t n_bytes;
+    const int64_t most = n_sweeps - w->training.sweep - 1; /* the last state is the model */
+    const int64_t keep = w->job->checkpoint.keep < most ? w->job->checkpoint.keep : most;
+    if (most < 0) return DG_OK;
+    const dg_status st = dg_state_bytes(w->comm, w->class, w->model, &n_bytes, err);
+    if (st != DG_OK) return st;
+    return dg_room_check(w->comm, dg_work_path(w, "checkpoints", folder), n_bytes, keep, 1, err);
+}
+
+static dg_pace pace_of(const dg_work *w)
+{
+    return (dg_pace){
+        .automatic = w->job->checkpoint.interval == DG_JOB_AUTO,
+        .every = w->job->checkpoint.every,
+        .max_cost = w->job->checkpoint.max_cost,
+        .minutes = w->job->checkpoint.minutes,
+        .mtbf = w->job->checkpoint.mtbf,
+        .saved = w->training.sweep,
+        .since = dg_now(),
+    };
+}
+
 static dg_status all_sweeps(dg_work *w, const dg_identity *id, dg_err *err)
 {
-    const int64_t after_warm = w->job->train.warm_iterations;
-    const bool is_warm = w->training.warm[0] != '\0' && after_warm > 0;
-    const int64_t n = is_warm ? after_warm : w->class->sweeps(w->job->model.options);
+    const int64_t n = w->training.warm[0] != '\0' ? id->warm_sweeps : id->sweeps;
     dg_stop_allow(false);
     dg_pulse_sweep(w->training.sweep);
-    dg_pace pace = {.saved = w->training.sweep, .since = dg_now()};
-    dg_status st = DG_OK;
+    dg_pace pace = pace_of(w);
+    dg_status st = check_room(w, n, err);
     while (w->training.sweep < n && st == DG_OK) {
         char why[64];
         st = one_sweep(w, n, &pace, err);
@@ -180,6 +211,8 @@ static json_t *figures(const dg_work *w)
     json_t *f = json_pack("{s:s, s:I, s:o, s:s, s:O}", "algorithm", w->class->name, "sweeps",
                           (json_int_t)w->training.sweep, "loss", losses, "content_digest",
                           w->model_content, "traffic", w->traffic);
+    json_object_set_new(f, "checkpoints", json_integer(w->checkpoints));
+    json_object_set_new(f, "checkpoint_seconds", json_real(w->checkpoint_seconds));
     if (w->training.warm[0] != '\0')
         json_object_set_new(f, "warm_start", json_string(w->training.warm));
     json_t *own = w->class->figures == NULL ? NULL : w->class->figures(w->model);
@@ -194,10 +227,12 @@ static dg_status load_finished(dg_work *w, const dg_identity *id, bool *finished
 {
     char path[DG_WORK_PATH];
     dg_container *whole = NULL;
+    bool touched;
     dg_work_path(w, "model.h5", path);
     dg_status st = dg_state_load(w->comm, w->class, w->model, &w->training, id, "daogou-model",
-                                 path, w->model_content, err);
+                                 path, w->model_content, &touched, err);
     *finished = st == DG_OK;
+    if (st != DG_OK && touched) return st;
     if (st == DG_ERR_DATA)
         st = dg_store_open(w->comm, path, "daogou-model", DG_MODEL_VERSION, &whole, err);
     dg_container_close(&whole);

@@ -148,7 +148,10 @@ dg_status dg_work_identity(const dg_work *w, dg_identity *out, char **config, dg
     static const char *const cold[] = {"seed", "model", NULL};
     const bool starts_warm = w->job->train.warm_start[0] != '\0';
     const dg_status st = dg_job_show(w->job, starts_warm ? warm : cold, config, err);
-    *out = (dg_identity){w->class->name, w->data.content, *config};
+    const int64_t sweeps = w->class->sweeps(w->job->model.options);
+    const int64_t warm_sweeps = w->job->train.warm_iterations;
+    *out = (dg_identity){w->class->name, w->data.content, *config, sweeps,
+                         warm_sweeps > 0 ? warm_sweeps : sweeps};
     return st;
 }
 
@@ -156,6 +159,7 @@ dg_status dg_work_model(dg_work *w, dg_err *err)
 {
     char path[DG_WORK_PATH], *config = NULL;
     dg_identity id;
+    bool touched;
     if (w->model != NULL) return DG_OK;
     if (w->class == NULL) return dg_job_missing(w->job, "model.algorithm", err);
     dg_status st = dg_work_data(w, err);
@@ -165,7 +169,7 @@ dg_status dg_work_model(dg_work *w, dg_err *err)
                               &w->model, err);
     if (st == DG_OK) {
         st = dg_state_load(w->comm, w->class, w->model, &w->training, &id, "daogou-model",
-                           dg_work_path(w, "model.h5", path), w->model_content, err);
+                           dg_work_path(w, "model.h5", path), w->model_content, &touched, err);
         if (st == DG_ERR_NOINPUT) dg_err_hint(err, st, "run `daogou train` with this job first");
         if (st != DG_OK) w->class->destroy(&w->model);
     }

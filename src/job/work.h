@@ -18,10 +18,12 @@ typedef struct dg_work {
     dg_model *model; /* likewise */
     dg_training training;
     char model_content[DG_HEX_SIZE];
-    json_t *record;  /* rank 0: what becomes run.json; NULL elsewhere */
-    json_t *traffic; /* rank 0: of each sweep of this run; NULL elsewhere */
-    int lock;        /* rank 0: descriptor of the locked folder; -1 elsewhere */
-    dg_watch *watch; /* NULL where nothing is watched */
+    json_t *record;            /* rank 0: what becomes run.json; NULL elsewhere */
+    json_t *traffic;           /* rank 0: of each sweep of this run; NULL elsewhere */
+    int64_t checkpoints;       /* written by this run … */
+    double checkpoint_seconds; /* … in this time */
+    int lock;                  /* rank 0: descriptor of the locked folder; -1 elsewhere */
+    dg_watch *watch;           /* NULL where nothing is watched */
     dg_watch_figures figures;
     double started;
 } dg_work;

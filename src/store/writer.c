@@ -22,6 +22,8 @@ struct dg_writer {
     char *path, *temporary;
     int fd;                /* of temporary; every rank has its own */
     dg_skeleton *skeleton; /* rank 0's, NULL elsewhere */
+    bool measures;         /* nothing is written, */
+    int64_t n_bytes;       /* this rank's rows are added up */
     dg_content content;
     dg_status status; /* this rank's first failure; ranks agree on it at commit */
     dg_err err;
@@ -90,12 +92,38 @@ dg_status dg_writer_create(const dg_comm *c, const char *path, const char *forma
     return DG_OK;
 }
 
+dg_status dg_writer_measure(const dg_comm *c, dg_writer **out, dg_err *err)
+{
+    dg_writer *w = *out = dg_alloc(1, sizeof *w);
+    if (w == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory measuring a file");
+    *w = (dg_writer){.comm = c, .fd = -1, .measures = true};
+    return DG_OK;
+}
+
+dg_status dg_writer_measured(dg_writer **writer, int64_t *n_bytes, dg_err *err)
+{
+    enum { STRUCTURE = 64 << 10 }; /* seal, attributes, digests, alignment: some tens of KB */
+    dg_writer *w = *writer;
+    *err = w->err;
+    const dg_status st = dg_agree(w->comm, w->status, err);
+    *n_bytes = w->n_bytes;
+    dg_sum_int64(w->comm, n_bytes, 1);
+    *n_bytes += STRUCTURE;
+    free_writer(writer);
+    return st;
+}
+
 static void write_attribute(dg_writer *w, const char *name, hid_t type, hid_t memory,
                             const void *value)
 {
     dg_err err;
     if (w->skeleton == NULL) return;
     dg_writer_fail(w, dg_skeleton_attribute(w->skeleton, name, type, memory, value, &err), &err);
+}
+
+static bool in_content(const dg_writer *w, const char *name)
+{
+    return !w->measures && dg_layout_is_content(name);
 }
 
 void dg_writer_text(dg_writer *w, const char *name, const char *value)
@@ -106,19 +134,19 @@ void dg_writer_text(dg_writer *w, const char *name, const char *value)
     H5Tset_cset(type, H5T_CSET_UTF8);
     write_attribute(w, name, type, type, value);
     H5Tclose(type);
-    if (dg_layout_is_content(name)) dg_content_text(&w->content, name, value);
+    if (in_content(w, name)) dg_content_text(&w->content, name, value);
 }
 
 void dg_writer_int(dg_writer *w, const char *name, int64_t value)
 {
     write_attribute(w, name, H5T_STD_I64LE, H5T_NATIVE_INT64, &value);
-    if (dg_layout_is_content(name)) dg_content_int(&w->content, name, value);
+    if (in_content(w, name)) dg_content_int(&w->content, name, value);
 }
 
 void dg_writer_real(dg_writer *w, const char *name, double value)
 {
     write_attribute(w, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &value);
-    if (dg_layout_is_content(name)) dg_content_real(&w->content, name, value);
+    if (in_content(w, name)) dg_content_real(&w->content, name, value);
 }
 
 /* Rank 0 makes room for an array; each rank puts its rows [begin, begin + n) into it. No rank
@@ -177,9 +205,19 @@ static void fill_table(const dg_comm *c, const dg_piece *p, uint64_t *table)
     }
 }
 
+/* A measuring writer takes note of an array and is done with it. */
+static bool measured(dg_writer *w, const dg_piece *p, dg_run run)
+{
+    const int64_t row_bytes = (int64_t)dg_type_size(p->type) * p->n_cols;
+    for (int s = run.begin; w->measures && s < run.end; s++)
+        w->n_bytes += p->shard_rows[s - run.begin] * row_bytes;
+    return w->measures;
+}
+
 void dg_writer_array(dg_writer *w, const char *array, const dg_piece *p)
 {
     const dg_run run = dg_shards_run(p->n_shards, w->comm->rank, w->comm->size);
+    if (measured(w, p, run)) return;
     uint64_t *table = dg_alloc((size_t)p->n_shards * 4, sizeof *table);
     dg_err err = {.text = ""};
     const dg_status st = dg_agree(
@@ -202,6 +240,10 @@ void dg_writer_small(dg_writer *w, const char *array, dg_type type, int64_t n_ro
 {
     const size_t bytes = (size_t)n_rows * (size_t)n_cols * dg_type_size(type);
     uint64_t table[4] = {0};
+    if (w->measures) {
+        w->n_bytes += w->comm->rank == 0 ? (int64_t)bytes : 0;
+        return;
+    }
     if (w->comm->rank == 0) {
         const dg_digest d = dg_digest_of(at, bytes);
         memcpy(table, &(uint64_t[4]){0, (uint64_t)n_rows, d.low, d.high}, sizeof table);

@@ -17,6 +17,14 @@ typedef struct dg_writer dg_writer;
 dg_status dg_writer_create(const dg_comm *c, const char *path, const char *format, int version,
                            dg_writer **out, dg_err *err);
 
+/** A writer that writes nothing and adds up what a file would hold; ends with dg_writer_measured.
+ *  LOCAL, but what is then called on it is COLLECTIVE as ever. Errors DG_ERR_NOMEM. */
+dg_status dg_writer_measure(const dg_comm *c, dg_writer **out, dg_err *err);
+
+/** Bytes the file would have, within some kilobytes; frees the writer. COLLECTIVE. Errors of what
+ *  was called on it, agreed. */
+dg_status dg_writer_measured(dg_writer **w, int64_t *n_bytes, dg_err *err);
+
 /* Attributes of /meta; all are part of the content digest but "inputs". Same value on every rank.
  * COLLECTIVE. A failure is remembered and reported by dg_writer_commit. */
 void dg_writer_text(dg_writer *w, const char *name, const char *value);

@@ -32,6 +32,7 @@ os.environ.update(
     # A rank that is killed cannot remove its shared memory; in the scratch folder we do.
     OMPI_MCA_btl_vader_backing_directory=scratch,
     OMPI_MCA_osc_sm_backing_directory=scratch,
+    DAOGOU_checkpoint__max_cost="1",  # each of the short sweeps here is saved
 )
 os.chdir(scratch)
 

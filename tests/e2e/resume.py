@@ -159,7 +159,10 @@ class DamagedCheckpoints(Case):
             (paths[0], 65, rf"{paths[0]}: file is damaged", 2),
             ("whole-als/dataset.h5", 65, "daogou-dataset", 0),
             ("whole-als/model.h5", 65, "daogou-model", 0),
-            (paths[1], 65, "made with other model options or seed", 0, "--set", "model.factors=13"),
+            (paths[1], 65, "made with other model options or seed: model.factors 12, now 13$", 0,
+             "--set", "model.factors=13"),
+            (paths[1], 65, "is of sweep 7, the job ends after 6$", 0, "--set",
+             "model.iterations=6"),
             (paths[1], 65, "made with other data", 0, "--set", "seed=8"),
             (paths[1], 65, "made with other data", 0, "--set", f"data.ratings.path={other}"),
             (paths[1], 65, "made with another algorithm", 0, "--set", "model.algorithm=ials"),
@@ -174,6 +177,50 @@ class DamagedCheckpoints(Case):
         ended = self.succeeds("run", "als.yaml", "--work", "named", "--resume", paths[1])
         self.assertIn("resuming after sweep 7", ended.lines)
         self.assertEqual(self.digests("named"), whole["als"])
+
+
+    def test_a_run_goes_on_to_another_number_of_sweeps_and_says_so(self):
+        for sweeps in (SWEEPS - 5, 7):
+            with self.subTest(sweeps=sweeps):
+                more = ("--set", f"model.iterations={sweeps}")
+                self.copy("longer")
+                ended = self.succeeds("run", "als.yaml", "--work", "longer", *more, np=2)
+                from_ = min(8, sweeps)
+                self.assertIn(f"resuming after sweep {from_}", ended.lines)
+                self.assertIn(f"longer/checkpoints/ckpt-{from_:06}.h5: made with model.iterations "
+                              f"{SWEEPS}, now {sweeps}", ended.lines)
+                self.succeeds("run", "als.yaml", "--work", "anew", *more)
+                self.assertEqual(self.digests("longer"), self.digests("anew"))
+                shutil.rmtree("longer")
+                shutil.rmtree("anew")
+
+    def test_others_are_passed_over_with_what_differs(self):
+        newest = self.copy("changed")[-1]
+        ended = self.succeeds("run", "als.yaml", "--work", "changed", "--set", "model.factors=13",
+                              "--set", "model.iterations=2", np=2)
+        self.assertIn(f"warning: passing over a checkpoint: {newest}: was made with other model "
+                      "options or seed: model.factors 12, now 13", ended.lines, ended)
+
+
+class Room(Case):
+    """What would stop the run at its first checkpoint stops it before its first sweep."""
+
+    def refused(self, work, says, hint, fault="", np=2):
+        ended = self.fails(73, says, "run", "als.yaml", "--work", work, np=np,
+                           env={"DAOGOU_FAULT": fault})
+        self.assertRegex(ended.lines[-1], f"^hint: {hint}")
+        self.assertNotIn("sweep", ended.err)
+        self.assert_nothing_half_written(work)
+
+    def test_a_folder_that_cannot_take_checkpoints_is_refused(self):
+        self.refused("full", r"full/checkpoints: 0 B left for checkpoints and the model, which "
+                     r"take up to [\d.]+ [kM]B \(rank 0\)$", "make room, lower checkpoint.keep",
+                     "room:0:1")
+        self.refused("locks", "locks/checkpoints: cannot lock a file in it", "set HDF5_USE_FILE",
+                     "lock:0:1", np=0)
+        os.makedirs("file")
+        write("file/checkpoints", "")
+        self.fails(73, "file/checkpoints: is not a folder", "run", "als.yaml", "--work", "file")
 
 
 class Signals(Case):
