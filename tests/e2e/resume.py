@@ -255,7 +255,7 @@ class Signals(Case):
 
     def test_a_sweep_is_left_where_it_stands_once_the_one_before_is_saved(self):
         # Exact solves of rows longer than they need to be: one sweep takes seconds.
-        slow = ("--set", "model.factors=300", "--set", "model.solver=cholesky", "--set",
+        slow = ("--set", "model.factors=700", "--set", "model.solver=cholesky", "--set",
                 "model.iterations=2")
         process = start("run", "ials.yaml", "--work", "slow", *slow)
         until = time.monotonic() + 30
