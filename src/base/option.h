@@ -38,6 +38,8 @@ typedef struct dg_option {
     const char *const *choices; /* NULL-terminated, DG_OPT_CHOICE only */
     const char *const *aliases; /* NULL-terminated last parts of keys peers use, or NULL */
     bool speed_only; /* changes how fast, never what: no part of what a result was made from */
+    bool if_set;     /* a job shows it only where it is not its default: so that a row added later
+                        leaves the digests of earlier jobs as they were */
 } dg_option;
 
 /** Parse text into the field, replacing what it held; a failure leaves it as it was. In lists and

@@ -62,6 +62,31 @@ static int64_t count_everywhere(const dg_comm *c, const dg_events *events)
     return n;
 }
 
+/* Users with too many ratings, all at once; the counts are taken anew after them. */
+static dg_status drop_crowd(const dg_comm *c, dg_core_side *user, dg_core_side *item,
+                            int64_t max_user, dg_events *events, dg_core *out, dg_err *err)
+{
+    dg_status st = count(user, item, events, err);
+    if (st != DG_OK) return st;
+    int64_t crowd[2] = {0};
+    for (int64_t k = 0; k < user->directory->ids.text.n; k++)
+        if (user->own[k] > max_user) {
+            crowd[0]++;
+            crowd[1] += user->own[k];
+            user->own[k] = 0;
+        }
+    dg_sum_int64(c, crowd, 2);
+    out->crowd_users = crowd[0];
+    out->crowd = crowd[1];
+    if (crowd[0] == 0) return DG_OK;
+    st = dg_directory_answer(user->directory, user->own, user->local, err);
+    if (st != DG_OK) return st;
+    for (int64_t k = 0; k < user->directory->n_local; k++) user->stays[k] = user->local[k] != 0;
+    memset(item->stays, 1, (size_t)item->directory->n_local);
+    dg_events_keep(events, user->stays, item->stays);
+    return DG_OK;
+}
+
 static dg_status run(const dg_comm *c, dg_core_side *user, dg_core_side *item, dg_events *events,
                      dg_core *out, dg_err *err)
 {
@@ -84,14 +109,15 @@ static dg_status run(const dg_comm *c, dg_core_side *user, dg_core_side *item, d
 }
 
 dg_status dg_core_run(const dg_comm *c, const dg_directory *users, const dg_directory *items,
-                      int64_t min_user, int64_t min_item, dg_events *events, dg_core *out,
-                      dg_err *err)
+                      int64_t max_user, int64_t min_user, int64_t min_item, dg_events *events,
+                      dg_core *out, dg_err *err)
 {
     dg_core_side user, item;
     *out = (dg_core){0};
     dg_status st = open_side(users, min_user, &user, err);
     const dg_status other = open_side(items, min_item, &item, err);
     st = dg_agree(c, st == DG_OK ? other : st, err);
+    if (st == DG_OK && max_user > 0) st = drop_crowd(c, &user, &item, max_user, events, out, err);
     if (st == DG_OK) st = run(c, &user, &item, events, out, err);
     if (st == DG_OK) {
         out->user_count = user.own;

@@ -71,6 +71,14 @@ static dg_status cut_inputs(dg_preparation *w, dg_err *err)
     return st;
 }
 
+static void count_passed_over(const dg_preparation *w, dg_prepare_report *report)
+{
+    memcpy(report->filtered, w->reading.tally[DG_INPUT_TRAIN].filtered, sizeof report->filtered);
+    for (int k = 0; k < DG_INPUT_ITEMS; k++) report->outside += w->reading.tally[k].outside;
+    dg_sum_int64(w->c, report->filtered, DG_FILTERS_MAX);
+    dg_sum_int64(w->c, &report->outside, 1);
+}
+
 static dg_status read_all(dg_preparation *w, dg_prepare_report *report, dg_err *err)
 {
     const dg_comm *c = w->c;
@@ -85,6 +93,7 @@ static dg_status read_all(dg_preparation *w, dg_prepare_report *report, dg_err *
     }
     st = dg_agree(c, st, err);
     if (st != DG_OK) return st;
+    count_passed_over(w, report);
     return dg_quotes_judge(c, w->o, &w->inputs, &w->stretches, &w->reading, report, err);
 }
 
@@ -93,11 +102,14 @@ static dg_status count_ratings(dg_preparation *w, dg_prepare_report *report, dg_
     dg_status st = dg_directory_create(w->c, &w->reading.user, &w->user.directory, err);
     if (st == DG_OK) st = dg_directory_create(w->c, &w->reading.item, &w->item.directory, err);
     if (st == DG_OK)
-        st = dg_core_run(w->c, &w->user.directory, &w->item.directory, w->o->min_user,
-                         w->o->min_item, &w->reading.events[DG_INPUT_TRAIN], &w->core, err);
+        st = dg_core_run(w->c, &w->user.directory, &w->item.directory, w->o->max_user,
+                         w->o->min_user, w->o->min_item, &w->reading.events[DG_INPUT_TRAIN],
+                         &w->core, err);
     if (st != DG_OK) return st;
     report->passes = w->core.passes;
     report->core_dropped = w->core.dropped;
+    report->crowd_users = w->core.crowd_users;
+    report->crowd = w->core.crowd;
     memcpy(report->pass_left, w->core.pass_left, sizeof report->pass_left);
     return DG_OK;
 }
@@ -237,9 +249,10 @@ static dg_status prepare(dg_preparation *w, dg_dataset *out, dg_prepare_report *
     if (st == DG_OK) st = count_ratings(w, report, err);
     if (st == DG_OK && w->core.left == 0)
         st = DG_FAIL(err, DG_ERR_DATA,
-                     "prepare.min_user %lld and prepare.min_item %lld leave no "
-                     "rating",
-                     (long long)w->o->min_user, (long long)w->o->min_item);
+                     "prepare.max_user %lld, prepare.min_user %lld and prepare.min_item %lld leave "
+                     "no rating",
+                     (long long)w->o->max_user, (long long)w->o->min_user,
+                     (long long)w->o->min_item);
     if (st == DG_OK) st = number_all(w, out, err);
     if (st == DG_OK) st = build_rows(w, out, report, err);
     if (st == DG_OK && w->o->items.title != NULL)
@@ -275,8 +288,9 @@ static int64_t fingerprint(const dg_prepare_options *o)
 {
     const dg_split_options *s = &o->split;
     const double number[] = {o->half_life, s->test, s->valid, s->users, s->fold_in};
-    const int64_t whole[] = {o->duplicates, o->min_user, o->min_item,      s->method,  s->n,
-                             s->k,          s->fold,     (int64_t)o->seed, o->stretch, o->batch};
+    const int64_t whole[] = {o->duplicates,    o->max_user, o->min_user, o->min_item,
+                             s->method,        s->n,        s->k,        s->fold,
+                             (int64_t)o->seed, o->stretch,  o->batch};
     return (int64_t)dg_hash64(number, sizeof number, dg_hash64(whole, sizeof whole, 0));
 }
 

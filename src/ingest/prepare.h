@@ -17,6 +17,7 @@ typedef struct dg_prepare_source {
     dg_strings paths; /* files and globs; n == 0: there is none */
     dg_dialect dialect;
     const char *columns[DG_N_ROLES]; /* names, or numbers from 1; NULL where the data has none */
+    dg_map drop, keep;               /* rows passed over, as table/filter.h reads them */
     bool fail;                       /* the first bad record is an error */
     double max_rejects;              /* share of records that may be bad, 0 .. 1 */
 } dg_prepare_source;
@@ -45,6 +46,8 @@ typedef struct dg_prepare_options {
     dg_map event_weights; /* empty: every kind weighs 1; else a kind it lacks is a bad record */
     double half_life;     /* seconds after which an event counts half; 0: never */
     dg_duplicates duplicates;
+    const char *since, *until;  /* times: events before, or from there on, are passed over; NULL */
+    int64_t max_user;           /* users with more ratings go, before any minimum; 0: none do */
     int64_t min_user, min_item; /* ratings a user or item needs to stay, 1 or less: any */
     dg_split_options split;
     uint64_t seed;
@@ -57,9 +60,12 @@ enum { DG_PREPARE_QUOTES = 10, DG_PREPARE_PASSES = 16 };
 
 /* Over all ranks, the same on every rank. */
 typedef struct dg_prepare_report {
-    int64_t files, bytes;    /* as on disk */
-    int64_t records, listed; /* good ones: ratings of all parts, rows of the catalogue */
-    int64_t rejected;        /* bad ones, of all files */
+    int64_t files, bytes;             /* as on disk */
+    int64_t records, listed;          /* good ones: ratings of all parts, rows of the catalogue */
+    int64_t rejected;                 /* bad ones, of all files */
+    int64_t filtered[DG_FILTERS_MAX]; /* rows of ratings that each filter passed over */
+    int64_t outside;                  /* events before `since` or from `until` on */
+    int64_t crowd_users, crowd;       /* users with too many ratings, and those ratings */
     int n_quotes;
     char quote[DG_PREPARE_QUOTES][sizeof((dg_err *)0)->text]; /* first bad ones, in file order */
     int64_t passes;                       /* of the k-core, 0 where none was asked for */

@@ -18,6 +18,8 @@ typedef struct dg_reader { /* what reading a stretch needs */
     const dg_prepare_options *options;
     const dg_inputs *inputs;
     dg_weights weights;
+    dg_filters filters[DG_INPUT_ITEMS];
+    int64_t since, until;
     dg_layout layout;
     int64_t layout_file; /* the file `layout` is of, -1 for none */
     dg_reading *out;
@@ -99,6 +101,11 @@ static dg_status read_ratings(dg_reader *r, dg_input_kind kind, dg_records *reco
             note_bad(tally, stretch, record.reject);
             continue;
         }
+        if (r->layout.column[DG_ROLE_TIME] >= 0 &&
+            (record.time < r->since || record.time >= r->until)) {
+            tally->outside++;
+            continue;
+        }
         const double weight = weight_of(&r->weights, r->layout.column[DG_ROLE_EVENT], record.event);
         const double value = (double)record.value * weight;
         if (!isfinite((float)value)) {
@@ -120,12 +127,18 @@ static dg_status read_stretch(dg_reader *r, const dg_stretch *at, int64_t stretc
     dg_records *records = NULL;
     dg_status st = DG_OK;
     if (r->layout_file != at->file)
-        st = dg_layout_read(file, &source->dialect, source->columns, &r->layout, err);
+        st = dg_layout_read(file, &source->dialect, source->columns, &r->filters[kind], &r->layout,
+                            err);
     if (st != DG_OK) return st;
     r->layout_file = at->file;
-    st = dg_records_open(file, &source->dialect, &r->layout, at->begin, at->end, &records, err);
+    st = dg_records_open(file, &source->dialect, &r->layout, &r->filters[kind], at->begin, at->end,
+                         &records, err);
     if (st == DG_OK) st = read_ratings(r, kind, records, stretch, err);
-    if (st == DG_OK) r->out->lines[stretch] = dg_records_lines(records);
+    if (st == DG_OK) {
+        r->out->lines[stretch] = dg_records_lines(records);
+        for (int32_t k = 0; k < r->filters[kind].n; k++)
+            r->out->tally[kind].filtered[k] += dg_records_dropped(records)[k];
+    }
     dg_records_close(&records);
     return st;
 }
@@ -194,9 +207,29 @@ static int64_t bytes_of(const dg_stretches *s, dg_range share)
     return bytes;
 }
 
-static dg_status read_share(dg_reader *r, const dg_stretches *s, dg_range share, dg_err *err)
+/* dg_rule_check has seen the times. */
+static void read_window(const dg_prepare_options *o, dg_reader *r)
+{
+    r->since = INT64_MIN;
+    r->until = INT64_MAX;
+    if (o->since != NULL) (void)dg_parse_time(o->since, strlen(o->since), &r->since);
+    if (o->until != NULL) (void)dg_parse_time(o->until, strlen(o->until), &r->until);
+}
+
+static dg_status read_rules(dg_reader *r, dg_err *err)
 {
     dg_status st = read_weights(&r->options->event_weights, &r->weights, err);
+    for (int k = 0; k < DG_INPUT_ITEMS && st == DG_OK; k++) {
+        const dg_prepare_source *source = dg_prepare_source_of(r->options, (dg_input_kind)k);
+        st = dg_filters_read(&source->drop, &source->keep, &r->filters[k], err);
+    }
+    read_window(r->options, r);
+    return st;
+}
+
+static dg_status read_share(dg_reader *r, const dg_stretches *s, dg_range share, dg_err *err)
+{
+    dg_status st = read_rules(r, err);
     if (st != DG_OK) return st;
     for (int k = 0; k < DG_INPUT_ITEMS; k++)
         r->out->events[k].timed =
@@ -223,6 +256,7 @@ dg_status dg_reading_run(const dg_prepare_options *o, const dg_inputs *in, const
     dg_progress_end();
     dg_ids_free(&r.weights.kind);
     dg_free(r.weights.weight);
+    for (int k = 0; k < DG_INPUT_ITEMS; k++) dg_filters_free(&r.filters[k]);
     return st;
 }
 

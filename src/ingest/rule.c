@@ -25,6 +25,24 @@ static dg_status check_time(const dg_prepare_options *o, dg_err *err)
                    "prepare.split.at: \"%s\" is neither a time nor a share such as 80%%", at);
 }
 
+static dg_status check_window(const dg_prepare_options *o, bool timed, dg_err *err)
+{
+    const char *const key[] = {"since", "until"}, *const at[] = {o->since, o->until};
+    int64_t time[] = {INT64_MIN, INT64_MAX};
+    for (int k = 0; k < 2; k++) {
+        if (at[k] == NULL) continue;
+        if (!timed)
+            return DG_FAIL(err, DG_ERR_CONFIG,
+                           "prepare.%s needs data.ratings.columns.time, which is not given",
+                           key[k]);
+        if (!dg_parse_time(at[k], strlen(at[k]), &time[k]))
+            return DG_FAIL(err, DG_ERR_CONFIG, "prepare.%s: \"%s\" is not a time", key[k], at[k]);
+    }
+    if (time[0] < time[1]) return DG_OK;
+    return DG_FAIL(err, DG_ERR_CONFIG, "prepare.since %s is not before prepare.until %s", o->since,
+                   o->until);
+}
+
 static bool is_share(double v) { return v >= 0 && v < 1; }
 
 static dg_status check_split(const dg_prepare_options *o, dg_err *err)
@@ -77,7 +95,8 @@ dg_status dg_rule_check(const dg_prepare_options *o, dg_err *err)
     if (o->split.method == DG_SPLIT_TIME && !timed)
         return DG_FAIL(err, DG_ERR_CONFIG,
                        "prepare.split: time needs data.ratings.columns.time, which is not given");
-    return check_split(o, err);
+    const dg_status st = check_window(o, o->ratings.columns[DG_ROLE_TIME] != NULL, err);
+    return st == DG_OK ? check_split(o, err) : st;
 }
 
 static bool time_of(const void *from, int64_t k, int64_t *time)

@@ -54,7 +54,8 @@ typedef struct dg_job_source {
     struct dg_job_columns {
         char *user, *item, *value, *time, *event, *scene, *title, *friend;
     } columns;
-    dg_map features; /* column = encoder */
+    dg_map features;   /* column = encoder */
+    dg_map drop, keep; /* column = test, see table/filter.h */
 } dg_job_source;
 
 /* The options of one algorithm, or of generate: a table for a struct of options_size bytes whose
@@ -82,6 +83,8 @@ typedef struct dg_job {
         dg_map event_weights; /* event = number */
         double half_life;     /* seconds; 0: no decay */
         int duplicates;       /* dg_job_duplicates */
+        char *since, *until;  /* times; "" for none */
+        int64_t max_user;     /* 0: no limit */
         int64_t min_user, min_item;
         struct {
             int method;                /* dg_job_split */

@@ -32,6 +32,8 @@ static dg_status to_source(const dg_job *job, const char *key, const dg_job_sour
     out->columns[DG_ROLE_TIME] = or_null(from->columns.time);
     out->columns[DG_ROLE_EVENT] = or_null(from->columns.event);
     out->columns[DG_ROLE_SCENE] = or_null(from->columns.scene);
+    out->drop = from->drop; /* borrowed, as keep */
+    out->keep = from->keep;
     out->fail = from->on_error == DG_JOB_FAIL;
     out->max_rejects = from->max_rejects;
     const dg_status st = dg_dialect_separate(&out->dialect, from->separator, err);
@@ -78,6 +80,9 @@ static dg_status to_options(const dg_job *job, dg_prepare_options *out, dg_err *
     *out = (dg_prepare_options){.event_weights = job->prepare.event_weights, /* borrowed */
                                 .half_life = job->prepare.half_life,
                                 .duplicates = duplicates[job->prepare.duplicates],
+                                .since = or_null(job->prepare.since),
+                                .until = or_null(job->prepare.until),
+                                .max_user = job->prepare.max_user,
                                 .min_user = job->prepare.min_user,
                                 .min_item = job->prepare.min_item,
                                 .seed = (uint64_t)job->seed};
@@ -90,12 +95,31 @@ static dg_status to_options(const dg_job *job, dg_prepare_options *out, dg_err *
     return st == DG_OK ? to_split(job, &out->split, err) : st;
 }
 
-static json_t *figures(const dg_comm *c, const dg_prepare_report *r, const dg_dataset *d)
+/* Rows that each filter of data.ratings passed over, by its key. */
+static json_t *filtered(const dg_job *job, const dg_prepare_report *r)
+{
+    const dg_map *const map[] = {&job->data.ratings.drop, &job->data.ratings.keep};
+    json_t *j = json_object();
+    int64_t at = 0;
+    for (int m = 0; m < 2; m++)
+        for (int64_t k = 0; k < map[m]->key.n; k++) {
+            size_t n;
+            char key[128];
+            const char *column = dg_strings_at(&map[m]->key, k, &n);
+            snprintf(key, sizeof key, "%s.%.*s", m == 0 ? "drop" : "keep", (int)n, column);
+            json_object_set_new(j, key, json_integer(r->filtered[at++]));
+        }
+    return j;
+}
+
+static json_t *figures(const dg_comm *c, const dg_job *job, const dg_prepare_report *r,
+                       const dg_dataset *d)
 {
     if (c->rank != 0) return NULL;
     json_t *quotes = json_array();
     for (int k = 0; k < r->n_quotes; k++) json_array_append_new(quotes, json_string(r->quote[k]));
-    json_t *j = json_pack("{s:s, s:o}", "content_digest", d->content, "first_rejects", quotes);
+    json_t *j = json_pack("{s:s, s:o, s:o}", "content_digest", d->content, "first_rejects", quotes,
+                          "filtered", filtered(job, r));
     const struct {
         const char *name;
         int64_t value;
@@ -104,6 +128,9 @@ static json_t *figures(const dg_comm *c, const dg_prepare_report *r, const dg_da
         {"bytes", r->bytes},
         {"records", r->records},
         {"rejected", r->rejected},
+        {"outside", r->outside},
+        {"crowd_users", r->crowd_users},
+        {"crowd", r->crowd},
         {"duplicates", r->duplicates},
         {"core_dropped", r->core_dropped},
         {"users", r->users},
@@ -155,7 +182,7 @@ static dg_status make_dataset(dg_work *w, const dg_prepare_options *o, const cha
     }
     w->has_data = true;
     log_report(&report);
-    dg_work_record(w, "prepare", started, figures(w->comm, &report, &w->data));
+    dg_work_record(w, "prepare", started, figures(w->comm, w->job, &report, &w->data));
     return DG_OK;
 }
 

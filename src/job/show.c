@@ -167,6 +167,21 @@ static bool is_replaced(const dg_job *job, const char *key)
            (strcmp(key, "prepare.split.valid") == 0 && job->prepare.split.valid_files.path.n > 0);
 }
 
+/* Rows that show only where set: does this one hold its default? */
+static dg_status is_unset(const dg_mount *m, const dg_option *row, bool *out, dg_err *err)
+{
+    char *own = NULL, *base = NULL;
+    *out = false;
+    if (!row->if_set) return DG_OK;
+    dg_status st = dg_option_show(row, m->fields, &own, err);
+    if (st == DG_OK && m->base != NULL) st = dg_option_show(row, m->base, &base, err);
+    const char *unset = base != NULL ? base : row->fallback != NULL ? row->fallback : "";
+    if (st == DG_OK) *out = strcmp(own, unset) == 0;
+    dg_free(own);
+    dg_free(base);
+    return st;
+}
+
 dg_status dg_job_show(const dg_job *job, const char *const *sections, char **out, dg_err *err)
 {
     dg_mount mounts[DG_MAX_MOUNTS];
@@ -181,6 +196,9 @@ dg_status dg_job_show(const dg_job *job, const char *const *sections, char **out
             dg_job__key(&mounts[m], &mounts[m].rows[k], key, sizeof key);
             if (!is_shown(job, key, sections) || is_replaced(job, key)) continue;
             if (sections != NULL && mounts[m].rows[k].speed_only) continue;
+            bool unset;
+            st = is_unset(&mounts[m], &mounts[m].rows[k], &unset, err);
+            if (st != DG_OK || unset) continue;
             add_parents(&t, key, before);
             st = add_value(&t, &mounts[m].rows[k], mounts[m].fields, err);
             dg_text_add(&t, "\n");

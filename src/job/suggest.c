@@ -60,15 +60,28 @@ static const char *nearest_sibling(const char *path, name *names, size_t n, bool
     return near == NULL ? NULL : near - head;
 }
 
+/* A key of that very name elsewhere, of several the one whose sections are spelled most alike. */
+static const char *namesake(const char *path, name *names, size_t n)
+{
+    const char *last = path + parent_size(path), **same = dg_alloc(n, sizeof *same);
+    size_t n_same = 0;
+    for (size_t k = 0; k < n && same != NULL; k++)
+        if (strcmp(last, names[k] + parent_size(names[k])) == 0) same[n_same++] = names[k];
+    const char *near = n_same == 0 ? NULL : dg_nearest(path, same, n_same);
+    if (near == NULL && n_same > 0) near = same[0];
+    dg_free(same);
+    return near;
+}
+
 /* A key of that very name elsewhere helps more than one spelled alike; below an unknown section
  * it is the section that wants correcting. */
 static const char *nearest(const char *path, name *names, size_t n)
 {
     const char *last = path + parent_size(path);
     bool known;
-    for (size_t k = 0; k < n; k++)
-        if (strcmp(last, names[k] + parent_size(names[k])) == 0) return names[k];
-    const char *near = nearest_sibling(path, names, n, &known);
+    const char *near = namesake(path, names, n);
+    if (near != NULL) return near;
+    near = nearest_sibling(path, names, n, &known);
     if (near != NULL || known || last == path) return near;
     name parent;
     snprintf(parent, sizeof parent, "%.*s", (int)(last - 1 - path), path);

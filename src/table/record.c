@@ -12,17 +12,22 @@ struct dg_records {
     dg_format format;
     dg_layout layout;
     dg_reject reject;
-    dg_fields fields; /* of the last line */
-    size_t next;      /* lists: field to yield next; fields.n when the line is done */
+    dg_fields fields;          /* of the last line */
+    size_t next;               /* lists: field to yield next; fields.n when the line is done */
+    const dg_filters *filters; /* NULL for none */
+    int64_t dropped[DG_FILTERS_MAX];
 };
 
 static const char *const role_name[DG_N_ROLES] = {"user", "item",  "value",
                                                   "time", "event", "scene"};
 
 static dg_status find_columns(const dg_header *h, const dg_source *source, const dg_dialect *d,
-                              const char *const columns[DG_N_ROLES], dg_layout *out, dg_err *err)
+                              const char *const columns[DG_N_ROLES], const dg_filters *filters,
+                              dg_layout *out, dg_err *err)
 {
     dg_status st = DG_OK;
+    for (int32_t k = 0; filters != NULL && k < filters->n && st == DG_OK; k++)
+        st = dg_header_find(h, source, d, filters->at[k].column, &out->filtered[k], err);
     for (int role = 0; role < DG_N_ROLES && st == DG_OK; role++) {
         out->column[role] = -1;
         if (columns[role] != NULL)
@@ -35,9 +40,12 @@ static dg_status find_columns(const dg_header *h, const dg_source *source, const
 }
 
 dg_status dg_layout_read(const dg_source *source, const dg_dialect *d,
-                         const char *const columns[DG_N_ROLES], dg_layout *out, dg_err *err)
+                         const char *const columns[DG_N_ROLES], const dg_filters *filters,
+                         dg_layout *out, dg_err *err)
 {
     dg_header h;
+    if (d->format == DG_FORMAT_LISTS && filters != NULL && filters->n > 0)
+        return DG_FAIL(err, DG_ERR_CONFIG, "%s: lists have no columns to filter by", source->path);
     dg_status st = dg_header_read(source, d, &h, err);
     if (st != DG_OK) return st;
     dg_layout found = {.data_begin = h.data_begin,
@@ -45,7 +53,7 @@ dg_status dg_layout_read(const dg_source *source, const dg_dialect *d,
                        .n_fields = h.n_fields,
                        .column = {-1, -1, -1, -1, -1, -1},
                        .empty = h.empty};
-    if (d->format == DG_FORMAT_CSV) st = find_columns(&h, source, d, columns, &found, err);
+    if (d->format == DG_FORMAT_CSV) st = find_columns(&h, source, d, columns, filters, &found, err);
     dg_header_free(&h);
     if (st == DG_OK) *out = found;
     return st;
@@ -96,14 +104,17 @@ static bool take_time(dg_records *r, int32_t column, int64_t *out)
     return false;
 }
 
+static bool has_all_columns(dg_records *r)
+{
+    if (r->fields.n == (size_t)r->layout.n_fields) return true;
+    dg_reject__set(&r->reject, DG_REJECT_RAGGED, 0, (dg_slice){0},
+                   "%zu columns where %d are expected", r->fields.n, r->layout.n_fields);
+    return false;
+}
+
 static bool take_row(dg_records *r, dg_record *out)
 {
     const int32_t *column = r->layout.column;
-    if (r->fields.n != (size_t)r->layout.n_fields) {
-        dg_reject__set(&r->reject, DG_REJECT_RAGGED, 0, (dg_slice){0},
-                       "%zu columns where %d are expected", r->fields.n, r->layout.n_fields);
-        return false;
-    }
     return take_key(r, DG_ROLE_USER, (size_t)column[DG_ROLE_USER], &out->user) &&
            take_key(r, DG_ROLE_ITEM, (size_t)column[DG_ROLE_ITEM], &out->item) &&
            take_value(r, column[DG_ROLE_VALUE], &out->value) &&
@@ -141,12 +152,26 @@ static dg_status next_list(dg_records *r, dg_record *out, dg_err *err)
     return DG_OK;
 }
 
+/* Is the row at hand passed over? */
+static bool is_dropped(dg_records *r)
+{
+    const int32_t by =
+        r->filters == NULL ? -1 : dg_filters_find(r->filters, r->fields.at, r->layout.filtered);
+    if (by >= 0) r->dropped[by]++;
+    return by >= 0;
+}
+
 static dg_status next_row(dg_records *r, dg_record *out, dg_err *err)
 {
-    const dg_status st = dg_split_next(r->split, &out->outcome, &r->fields, &r->reject, err);
-    out->position = r->fields.position;
-    if (st == DG_OK && out->outcome == DG_OUTCOME_RECORD && !take_row(r, out))
-        out->outcome = DG_OUTCOME_REJECT;
+    dg_status st;
+    bool whole;
+    do {
+        st = dg_split_next(r->split, &out->outcome, &r->fields, &r->reject, err);
+        out->position = r->fields.position;
+        if (st != DG_OK || out->outcome != DG_OUTCOME_RECORD) return st;
+        whole = has_all_columns(r);
+    } while (whole && is_dropped(r));
+    if (!whole || !take_row(r, out)) out->outcome = DG_OUTCOME_REJECT;
     return st;
 }
 
@@ -165,13 +190,15 @@ dg_status dg_records_next(dg_records *r, dg_record *out, dg_err *err)
 }
 
 dg_status dg_records_open(const dg_source *source, const dg_dialect *d, const dg_layout *layout,
-                          int64_t begin, int64_t end, dg_records **out, dg_err *err)
+                          const dg_filters *filters, int64_t begin, int64_t end, dg_records **out,
+                          dg_err *err)
 {
     *out = NULL;
     dg_records *r = dg_alloc(1, sizeof *r);
     if (r == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", source->path);
     r->format = d->format;
     r->layout = *layout;
+    r->filters = filters;
     const dg_span span = {begin, end, layout->data_begin, layout->header_lines};
     const dg_status st = dg_split_open(source, d, span, &r->split, err);
     *out = r;
@@ -180,6 +207,8 @@ dg_status dg_records_open(const dg_source *source, const dg_dialect *d, const dg
 }
 
 int64_t dg_records_lines(const dg_records *r) { return dg_split_lines(r->split); }
+
+const int64_t *dg_records_dropped(const dg_records *r) { return r->dropped; }
 
 void dg_records_close(dg_records **r)
 {

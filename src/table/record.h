@@ -6,6 +6,7 @@
 #ifndef DG_TABLE_RECORD_H
 #define DG_TABLE_RECORD_H
 #include "table/dialect.h"
+#include "table/filter.h"
 #include "table/reject.h"
 #include "table/source.h"
 
@@ -26,6 +27,7 @@ typedef struct dg_layout {
     int32_t n_fields;           /* of the header, else of the first record; every record's number */
     int32_t column[DG_N_ROLES]; /* from 0, -1 where the file has none; unused for lists */
     bool empty;                 /* no record follows: nothing but a header, or blank lines */
+    int32_t filtered[DG_FILTERS_MAX]; /* column of each filter, from 0 */
 } dg_layout;
 
 /**
@@ -34,15 +36,17 @@ typedef struct dg_layout {
  * @param[in]  columns  (DG_N_ROLES,) name of each role's column in the header, else its number
  *                      from 1; NULL where the job names none. User and item are needed, except
  *                      that lists need and heed none
+ * @param[in]  filters  whose columns are found too; NULL for none. Lists can have none
  * @param[out] out      defined on success only
  *
  * Errors  DG_ERR_CONFIG a column the header lacks (the text lists those there are, the hint has the
- *         nearest), user or item not named; DG_ERR_DATA a number beyond the first record's columns;
- * DG_ERR_DATA nothing in the file, a broken header, a named column twice in it, UTF-16; and those
- * of stream.h.
+ *         nearest), user or item not named, a filter of lists; DG_ERR_DATA a number beyond the
+ * first record's columns; DG_ERR_DATA nothing in the file, a broken header, a named column twice in
+ * it, UTF-16; and those of stream.h.
  */
 dg_status dg_layout_read(const dg_source *source, const dg_dialect *d,
-                         const char *const columns[DG_N_ROLES], dg_layout *out, dg_err *err);
+                         const char *const columns[DG_N_ROLES], const dg_filters *filters,
+                         dg_layout *out, dg_err *err);
 
 typedef enum dg_outcome {
     DG_OUTCOME_END,    /* the range is done */
@@ -70,17 +74,20 @@ typedef struct dg_records dg_records;
  * latin1) and 32 bytes per column, whatever the file holds.
  *
  * @param[in]  source  borrowed until dg_records_close
+ * @param[in]  filters as the layout was read with, borrowed; NULL for none
  * @param[in]  begin   0 <= begin <= size of the source; the range is empty unless end > begin.
  *                     All of a compressed source belongs to the range that holds byte 0
  *
  * Errors  those of stream.h.
  */
 dg_status dg_records_open(const dg_source *source, const dg_dialect *d, const dg_layout *layout,
-                          int64_t begin, int64_t end, dg_records **out, dg_err *err);
+                          const dg_filters *filters, int64_t begin, int64_t end, dg_records **out,
+                          dg_err *err);
 
 /**
  * Next record or reject of the range. LOCAL, no allocation once the widest line has been seen.
- * Blank lines are skipped; a user of a list without items is no record.
+ * Blank lines are skipped, and rows that a filter passes over, whatever else is wrong with them but
+ * the number of their columns; a user of a list without items is no record.
  *
  * Errors  those of stream.h, then no further call; a bad record is an outcome, never an error.
  */
@@ -90,6 +97,9 @@ dg_status dg_records_next(dg_records *r, dg_record *out, dg_err *err);
  *  the header's. A line's number in its file is its number here plus the lines of all earlier
  *  ranges. LOCAL. */
 int64_t dg_records_lines(const dg_records *r);
+
+/** Rows passed over so far by each filter: (filters->n,). LOCAL. */
+const int64_t *dg_records_dropped(const dg_records *r);
 
 /** LOCAL, NULL-safe, twice-safe. */
 void dg_records_close(dg_records **r);

@@ -149,6 +149,22 @@ static int64_t count_left(const ref_work *w, const char *id, bool user)
     return n;
 }
 
+/* Outside the window, or of a user with too many: not counted in any pass. */
+static void drop_first(ref_work *w)
+{
+    const int n = w->input[0].n;
+    int64_t since = INT64_MIN, until = INT64_MAX;
+    bool *crowd = calloc((size_t)n, sizeof *crowd);
+    if (w->o->since != NULL) dg_parse_time(w->o->since, strlen(w->o->since), &since);
+    if (w->o->until != NULL) dg_parse_time(w->o->until, strlen(w->o->until), &until);
+    for (int k = 0; k < n; k++)
+        w->stays[k] = w->input[0].at[k].time >= since && w->input[0].at[k].time < until;
+    for (int k = 0; k < n && w->o->max_user > 0; k++)
+        crowd[k] = count_left(w, w->input[0].at[k].user, true) > w->o->max_user;
+    for (int k = 0; k < n; k++) w->stays[k] = w->stays[k] && !crowd[k];
+    free(crowd);
+}
+
 static void drop_rare(ref_work *w)
 {
     const int n = w->input[0].n;
@@ -329,7 +345,7 @@ void ref_prepare(const dg_prepare_options *o, const ref_input input[DG_INPUT_ITE
 {
     ref_work w = {o, input, malloc((size_t)input[0].n), out};
     *out = (ref_dataset){0};
-    memset(w.stays, true, (size_t)input[0].n);
+    drop_first(&w);
     drop_rare(&w);
     make_rows(&w, true, catalogue, n_listed, &out->users);
     make_rows(&w, false, catalogue, n_listed, &out->items);

@@ -250,6 +250,23 @@ START_TEST(the_k_core_drops_until_all_have_enough)
 }
 END_TEST
 
+START_TEST(events_outside_the_window_and_of_busy_users_are_passed_over)
+{
+    dg_prepare_options o = shop_options(&town);
+    o.split = split_of(&o, (dg_split_options){.method = DG_SPLIT_LEAVE_LAST, .n = 1});
+    o.since = "1300432000"; /* days 5 to 34 of 40 */
+    o.until = "2011-04-17 07:06:40";
+    compare(&o);
+    ck_assert_all(report.outside > 0 && report.records + report.outside == SHOP_RECORDS);
+    o.max_user = 24;
+    o.min_item = 3;
+    compare(&o);
+    ck_assert_all(report.crowd_users > 0 && report.crowd > 24 * report.crowd_users);
+    ck_assert_all(report.crowd < report.records);
+    shop_options_free(&o);
+}
+END_TEST
+
 START_TEST(results_do_not_depend_on_how_work_is_cut)
 {
     static const int64_t stretches[] = {200, 7777, 0}, batches[] = {1, 100, 500};
@@ -288,4 +305,5 @@ MPI_MAIN("prepare", make_the_shop, every_duplicates_policy_gives_the_dataset_of_
          every_split_gives_the_dataset_of_the_reference,
          old_events_count_less_from_the_newest_training_event_on,
          the_k_core_drops_until_all_have_enough, results_do_not_depend_on_how_work_is_cut,
+         events_outside_the_window_and_of_busy_users_are_passed_over,
          without_a_catalogue_there_are_no_titles, remove_the_shop)

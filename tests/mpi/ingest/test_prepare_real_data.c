@@ -135,11 +135,40 @@ START_TEST(online_retail_compressed_by_time)
 }
 END_TEST
 
+static void add_pair(dg_map *m, const char *key, const char *value)
+{
+    ck_assert_all(dg_strings_add(&m->key, key, strlen(key), &err) == DG_OK &&
+                  dg_strings_add(&m->value, value, strlen(value), &err) == DG_OK);
+}
+
+/* README of the data: after dropping cancellations and anonymous rows 397,924 rows, 4,339
+ * customers, 3,665 items; 9,288 rows are of invoices that begin with C. */
+START_TEST(online_retail_cleaned_by_rules_has_the_counts_of_its_readme)
+{
+    dg_prepare_options o = {.ratings = source("online-retail/online_retail.csv.gz", ",", true),
+                            .split = {.method = DG_SPLIT_NONE}};
+    o.ratings.columns[DG_ROLE_USER] = "CustomerID";
+    o.ratings.columns[DG_ROLE_ITEM] = "StockCode";
+    add_pair(&o.ratings.drop, "InvoiceNo", "C*");
+    add_pair(&o.ratings.drop, "CustomerID", "NA | ");
+    add_pair(&o.ratings.drop, "Quantity", "<= 0");
+    ck_assert_all(run(&o));
+    ck_assert_all(report.rejected == 0 && report.records == 397924);
+    ck_assert_all(report.users == 4339 && report.items == 3665);
+    ck_assert_all(report.filtered[0] == 9288 && report.filtered[2] == 0);
+    ck_assert_all(report.records + report.filtered[0] + report.filtered[1] == 541909);
+    dg_strings_free(&o.ratings.drop.key);
+    dg_strings_free(&o.ratings.drop.value);
+    dg_dataset_free(&d);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         movielens_100k_with_its_own_split, movielens_latest_with_its_catalogue,
-        s3rec_beauty_leaves_the_last_two_out, online_retail_compressed_by_time};
+        s3rec_beauty_leaves_the_last_two_out, online_retail_compressed_by_time,
+        online_retail_cleaned_by_rules_has_the_counts_of_its_readme};
     char path[1000];
     if (!real_data(".", path, sizeof path)) return TEST_SKIPPED;
     return mpi_main("prepare real data", tests, sizeof tests / sizeof *tests);

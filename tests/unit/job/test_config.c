@@ -438,6 +438,31 @@ START_TEST(a_shown_job_is_a_job_that_shows_itself)
 }
 END_TEST
 
+/* Digests of earlier datasets stand: what they were made from is shown as it was then. */
+START_TEST(newer_keys_show_only_where_they_are_set)
+{
+    char *text;
+    dg_err err;
+    dg_job *job = accept("data: {ratings: {path: a, header: false, columns: {user: 1, item: 2}}}\n",
+                         NONE, NONE);
+    ck_assert_int_eq(dg_job_show(job, NULL, &text, &err), DG_OK);
+    ck_assert_ptr_null(strstr(text, "drop"));
+    ck_assert_ptr_null(strstr(text, "max_user"));
+    dg_free(text);
+    dg_job_destroy(&job);
+    job = accept("data: {ratings: {path: a, header: false, columns: {user: 1, item: 2}, drop: {n: "
+                 "\"<= 0\", u: \"NA | \"}}}\n"
+                 "prepare: {max_user: 9, split: {method: files, test: {path: b, drop: {}}}}\n",
+                 NONE, NONE);
+    ck_assert_int_eq(dg_job_show(job, NULL, &text, &err), DG_OK);
+    ck_assert_ptr_nonnull(strstr(text, "\n    drop: {n: \"<= 0\", u: \"NA | \"}\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\n  max_user: 9\n"));
+    ck_assert_ptr_nonnull(strstr(text, "      drop: {}\n"));
+    dg_free(text);
+    dg_job_destroy(&job);
+}
+END_TEST
+
 START_TEST(a_section_is_shown_alone_and_unnamed_stages_are_left_out)
 {
     static const char *const split[] = {"prepare.split", "checkpoint", NULL};
@@ -598,7 +623,8 @@ UNIT_MAIN("config", a_job_lands_in_its_struct, an_empty_job_has_defaults_and_the
           test_files_take_their_dialect_from_the_ratings_unless_they_say_otherwise,
           keys_that_need_each_other_are_checked, a_shown_job_is_a_job_that_shows_itself,
           a_section_is_shown_alone_and_unnamed_stages_are_left_out,
-          a_table_may_bring_its_own_defaults, help_names_every_key_of_every_algorithm,
+          newer_keys_show_only_where_they_are_set, a_table_may_bring_its_own_defaults,
+          help_names_every_key_of_every_algorithm,
           mangled_jobs_are_refused_or_shown_and_leak_nothing,
           every_failing_allocation_is_reported_and_leaks_nothing,
           input_is_read_from_file_and_environment)

@@ -85,7 +85,7 @@ int64_t transcribe(const dg_source *source, const dg_dialect *d, const dg_layout
     dg_err err;
     dg_records *r;
     dg_record x;
-    dg_status st = dg_records_open(source, d, layout, begin, end, &r, &err);
+    dg_status st = dg_records_open(source, d, layout, NULL, begin, end, &r, &err);
     if (st != DG_OK) {
         dg_text_add(out, "%s\n", err.text);
         return 0;
@@ -121,7 +121,7 @@ char *transcript_of(const void *bytes, size_t n, const dg_dialect *d, const char
     dg_err err;
     dg_text out = {0};
     make_file(&f, bytes, n, DG_CODEC_PLAIN);
-    if (dg_layout_read(&f.source, d, column, &layout, &err) != DG_OK)
+    if (dg_layout_read(&f.source, d, column, NULL, &layout, &err) != DG_OK)
         dg_text_add(&out, "%s", err.text + strlen(f.path)); /* which file is no news */
     else
         dg_text_add(&out, "= %lld",

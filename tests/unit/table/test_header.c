@@ -12,7 +12,7 @@ static dg_status layout_of(const char *bytes, const dg_dialect *d,
     made_file f;
     make_file(&f, bytes, strlen(bytes), DG_CODEC_PLAIN);
     memset(err, 0, sizeof *err);
-    const dg_status st = dg_layout_read(&f.source, d, columns, out, err);
+    const dg_status st = dg_layout_read(&f.source, d, columns, NULL, out, err);
     if (st != DG_OK) { /* which file is no news */
         ck_assert_int_eq(strncmp(err->text, f.path, strlen(f.path)), 0);
         memmove(err->text, err->text + strlen(f.path), strlen(err->text + strlen(f.path)) + 1);
@@ -157,7 +157,7 @@ START_TEST(many_columns_are_listed_in_part)
     dg_err err;
     const dg_dialect d = dg_dialect_default();
     make_file(&f, t.at, t.n, DG_CODEC_PLAIN);
-    ck_assert_int_eq(dg_layout_read(&f.source, &d, columns, &l, &err), DG_ERR_CONFIG);
+    ck_assert_int_eq(dg_layout_read(&f.source, &d, columns, NULL, &l, &err), DG_ERR_CONFIG);
     ck_assert_ptr_nonnull(strstr(err.text, "\"column number 15\" and 4984 more"));
     ck_assert_str_eq(err.hint, "did you mean \"column number 4321\"?");
     dg_text_free(&t);

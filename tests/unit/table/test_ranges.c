@@ -58,7 +58,8 @@ static void make_random_file(dg_rng *r, made_file *f, dg_dialect *d, dg_layout *
     add_random_lines(&t, r, d->separator);
     make_file(f, t.at, t.n, DG_CODEC_PLAIN);
     dg_text_free(&t);
-    ck_assert_msg(dg_layout_read(&f->source, d, columns, layout, &err) == DG_OK, "%s", err.text);
+    ck_assert_msg(dg_layout_read(&f->source, d, columns, NULL, layout, &err) == DG_OK, "%s",
+                  err.text);
 }
 
 START_TEST(every_cut_in_two)
@@ -113,7 +114,7 @@ START_TEST(cuts_in_a_file_of_several_windows)
     const char *const columns[DG_N_ROLES] = {"1", "2", "3"};
     d.header = false;
     make_file(&f, t.at, t.n, DG_CODEC_PLAIN);
-    ck_assert_int_eq(dg_layout_read(&f.source, &d, columns, &layout, &err), DG_OK);
+    ck_assert_int_eq(dg_layout_read(&f.source, &d, columns, NULL, &layout, &err), DG_OK);
     for (int round = 0; round < 10; round++) {
         int64_t cut[3] = {dg_rng_below(&r, 2 << 20)};
         cut[1] = cut[0] + dg_rng_below(&r, 2 << 20);
@@ -135,7 +136,7 @@ START_TEST(a_compressed_file_belongs_to_the_range_of_byte_0)
     const char *const columns[DG_N_ROLES] = {"u", "i"};
     compress_to(&packed, DG_CODEC_GZIP, "\xef\xbb\xbfu,i\n1,2\n3,4\n", 15);
     make_file(&f, packed.at, packed.n, DG_CODEC_GZIP);
-    ck_assert_int_eq(dg_layout_read(&f.source, &d, columns, &layout, &err), DG_OK);
+    ck_assert_int_eq(dg_layout_read(&f.source, &d, columns, NULL, &layout, &err), DG_OK);
     ck_assert_int_eq(layout.data_begin, 7);
     ck_assert_int_eq(transcribe(&f.source, &d, &layout, 0, 1, 0, &first), 3);
     ck_assert_str_eq(first.at, "1,2,1,0 @7\n3,4,1,0 @11\n");

@@ -54,7 +54,7 @@ static void read_range(const dg_source *source, const dg_dialect *d, const dg_la
     dg_records *r;
     dg_record x;
     dg_err err;
-    dg_status st = dg_records_open(source, d, layout, begin, end, &r, &err);
+    dg_status st = dg_records_open(source, d, layout, NULL, begin, end, &r, &err);
     while (st == DG_OK && (st = dg_records_next(r, &x, &err)) == DG_OK &&
            x.outcome != DG_OUTCOME_END) {
         if (x.outcome == DG_OUTCOME_REJECT) {
@@ -89,7 +89,8 @@ static bool count(const char *name, const char *separator, bool header, dg_forma
     strcpy(d.separator, separator);
     d.header = header;
     d.format = format;
-    if (dg_layout_read(s.at, &d, columns, &layout, &err) != DG_OK) ck_abort_msg("%s", err.text);
+    if (dg_layout_read(s.at, &d, columns, NULL, &layout, &err) != DG_OK)
+        ck_abort_msg("%s", err.text);
     for (int k = 0; k < 7; k++)
         read_range(s.at, &d, &layout, s.at->size * k / 7, s.at->size * (k + 1) / 7, c, &users,
                    &items);
