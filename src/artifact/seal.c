@@ -23,6 +23,7 @@ static dg_status read_fully(int fd, const char *path, char *at, size_t n, int64_
                             dg_err *err)
 {
     if (dg_fault("read")) return DG_FAIL(err, DG_ERR_IO, "%s: read failed (injected)", path);
+    dg_fault("read.kill");
     while (n > 0) {
         const ssize_t got = pread(fd, at, n, offset);
         if (got < 0 && errno == EINTR) continue;

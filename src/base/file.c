@@ -14,6 +14,7 @@
 static bool put(int fd, const char *at, size_t n)
 {
     if (dg_fault("write")) return errno = ENOSPC, false;
+    dg_fault("write.kill");
     while (n > 0) {
         const ssize_t done = write(fd, at, n);
         if (done < 0 && errno == EINTR) continue;
@@ -68,6 +69,7 @@ dg_status dg_file_replace(const char *path, const void *bytes, size_t n, dg_err 
     const int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0) return dg_err_errno(err, temporary, "cannot create");
     dg_status st = fill(fd, temporary, bytes, n, err);
+    dg_fault("rename.kill");
     if (st == DG_OK && rename(temporary, path) != 0)
         st = dg_err_errno(err, path, "cannot rename into place");
     if (st != DG_OK) {

@@ -37,6 +37,7 @@ static dg_status read_file(dg_stream *s, void *bytes, size_t capacity, size_t *n
         errno = EIO;
         return dg_err_errno(err, s->source->path, "cannot read");
     }
+    dg_fault("read.kill");
     while (*n < want) {
         const ssize_t got = pread(s->fd, (char *)bytes + *n, want - *n, s->offset);
         if (got < 0 && errno == EINTR) continue;

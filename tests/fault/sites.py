@@ -1,14 +1,40 @@
-"""faults.py - whatever fails on whichever rank: all end, one tells, the next run succeeds."""
+"""sites.py - whatever fails on whichever rank: all end, one tells, the next run succeeds."""
+import os
+import pathlib
 import random
+import re
 import shutil
+import signal
+import sys
 
-import harness
-from harness import Case, run, write
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../e2e"))
+import harness  # noqa: E402
+from harness import Case, run, write  # noqa: E402
 
 EXIT = {"alloc": 71, "read": 74, "write": 74, "fsync": 74}
 SOON = 20  # seconds, of which a run needs one
 draw = random.Random(5)
 whole = {}
+
+
+KILLED = 128 + signal.SIGKILL
+# Every site: exit code, a visit of it that each rank makes, words of the one sentence.
+SITES = {
+    "alloc": (71, 300, "out of memory"),
+    "read": (74, 2, "read"),
+    "write": (74, 12, "cannot write"),
+    "fsync": (74, 1, "cannot make durable"),
+    "read.kill": (KILLED, 2, ""),
+    "sweep.kill": (KILLED, 2, ""),
+    "write.kill": (KILLED, 12, ""),
+    "rename.kill": (KILLED, 2, ""),
+    "registry.kill": (KILLED, 2, ""),
+    "sweep.hang": (75, 2, "giving up because rank [012] is stuck"),
+    "room": (73, 1, "0 B left for checkpoints"),
+    "lock": (73, 1, "cannot lock a file"),
+    "blas.core": (0, 1, ""),  # another core is taken
+}
+ON_RANK_0 = ("rename.kill", "registry.kill", "room", "lock")  # never visited elsewhere
 
 
 def setUpModule():
@@ -57,6 +83,46 @@ class Faults(Case):
                 shutil.rmtree("work", ignore_errors=True)
         for site, n in failed.items():
             self.assertGreater(n, 1, f"{site} hardly ever failed: too few visits?")
+
+
+class EverySite(Case):
+    def test_the_table_the_page_and_the_source_name_the_same_sites(self):
+        source = pathlib.Path(harness.source)
+        there = {site for path in (source / "src").rglob("*.c")
+                 for site in re.findall(r'\bdg_fault\("([^"]+)"\)', path.read_text())}
+        page = (source / "docs/operations.md").read_text().split("## Made-to-fail switches")[1]
+        told = {site for row in re.findall(r"^\| (`.+?) \|", page, re.M)
+                for site in re.findall(r"`([a-z.]+)`", row)}
+        self.assertEqual(set(SITES), there)
+        self.assertEqual(set(SITES), told)
+
+    def test_each_site_on_each_rank_ends_all_alike(self):
+        for site, (code, nth, says) in SITES.items():
+            places = [(np, rank) for np in (2, 3) for rank in range(np)]
+            if not harness.long_form:
+                places = [(draw.choice((2, 3)), 0)] if site in ON_RANK_0 else [draw.choice(places)]
+            for np, rank in places:
+                with self.subTest(site, rank=rank, np=np):
+                    self.ends(site, rank, nth, np, says,
+                              0 if rank > 0 and site in ON_RANK_0 else code)
+
+    def ends(self, site, rank, nth, np, says, code):
+        shutil.rmtree("work", ignore_errors=True)
+        shutil.rmtree("reg", ignore_errors=True)
+        more = ["--set", "publish.registry=reg", "--set", "publish.name=small"]
+        if site == "sweep.hang":
+            more += ["--set", "watch.stuck_after=2s", "--set", "watch.stop_after=3s"]
+        ended = run("run", "job.yaml", "--work", "work", *more, np=np, limit=SOON,
+                    env={"DAOGOU_FAULT": f"{site}:{rank}:{nth}"})
+        self.assertEqual(ended.code, code, ended)
+        if code in (71, 73, 74):
+            self.assert_one_sentence(ended, "run", rf"{says}.* \(rank {rank}\)$")
+        elif says:
+            self.assertRegex(ended.err, says)
+        if code == 0:
+            self.assertEqual(self.digests("work"), whole)
+        if code in (71, 73, 74):  # whoever is killed leaves that to the next run
+            self.assert_nothing_half_written("work")
 
 
 class Recommend(Case):
