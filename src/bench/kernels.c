@@ -42,7 +42,7 @@ static void run_gram(void *with)
 static void run_pass(void *with)
 {
     ground *g = with;
-    g->k->apply(g->n, g->d, g->panel, NULL, NULL, g->x, g->out);
+    g->k->apply(g->n, g->d, g->panel, NULL, NULL, g->x, NULL, g->out);
 }
 
 static void run_score(void *with)

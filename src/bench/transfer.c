@@ -120,7 +120,7 @@ static void work(ground *g, int batch, bool poke)
         for (int k = 0; k < LENGTH; k++)
             memcpy(g->panel + (size_t)k * D, dg_matrix_row(&g->m, at[k]), D * sizeof(float));
         for (int k = 0; k < g->repeats; k++) {
-            g->k->apply(LENGTH, D, g->panel, NULL, NULL, g->x, g->out);
+            g->k->apply(LENGTH, D, g->panel, NULL, NULL, g->x, NULL, g->out);
             if (poke && k % POKE_EVERY == 0) dg_matrix_poke(&g->m);
         }
     }

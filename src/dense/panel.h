@@ -43,9 +43,10 @@ typedef struct dg_panel_kernels {
     void (*pack)(int64_t n, float scale, const float *value, uint16_t *half);
 
     /** out (width,) += sum_j (pull_j - weight_j (f_j . x)) f_j; pull may be NULL for zeros, weight
-     *  NULL for ones. One pass over the panel. 4 n width flops. */
+     *  NULL for ones. score (n,) = f_j . x, where it is not NULL. One pass over the panel.
+     *  4 n width flops. */
     void (*apply)(int n, int width, const float *panel, const float *weight, const float *pull,
-                  const float *x, float *out);
+                  const float *x, float *score, float *out);
 
     /** a . b, both (width,). */
     float (*dot)(int width, const float *a, const float *b);

@@ -117,10 +117,9 @@ static inline void add_back(const float *const row[ROWS], const float scale[ROWS
     }
 }
 
-static inline __attribute__((always_inline)) void apply_rows(int n, int width, int count,
-                                                             const float *panel,
-                                                             const float *weight, const float *pull,
-                                                             const float *x, float *out)
+static inline __attribute__((always_inline)) void
+apply_rows(int n, int width, int count, const float *panel, const float *weight, const float *pull,
+           const float *x, float *score, float *out)
 {
     for (int j = 0; j < n; j += ROWS) {
         const float *row[ROWS];
@@ -132,6 +131,7 @@ static inline __attribute__((always_inline)) void apply_rows(int n, int width, i
             const int at = j + r;
             const float t = at < n && pull != NULL ? pull[at] : 0;
             scale[r] = at < n ? t - (weight != NULL ? weight[at] : 1) * s[r] : 0;
+            if (score != NULL && at < n) score[at] = s[r];
         }
         add_back(row, scale, count, out);
     }
@@ -139,15 +139,15 @@ static inline __attribute__((always_inline)) void apply_rows(int n, int width, i
 
 /* Fixed counts let the compiler keep x and out in registers. */
 static void JOIN(apply_, VARIANT)(int n, int width, const float *panel, const float *weight,
-                                  const float *pull, const float *x, float *out)
+                                  const float *pull, const float *x, float *score, float *out)
 {
     const int count = width / LANES;
     switch (count) {
-    case 1: apply_rows(n, width, 1, panel, weight, pull, x, out); break;
-    case 2: apply_rows(n, width, 2, panel, weight, pull, x, out); break;
-    case 4: apply_rows(n, width, 4, panel, weight, pull, x, out); break;
-    case 8: apply_rows(n, width, 8, panel, weight, pull, x, out); break;
-    default: apply_rows(n, width, count, panel, weight, pull, x, out); break;
+    case 1: apply_rows(n, width, 1, panel, weight, pull, x, score, out); break;
+    case 2: apply_rows(n, width, 2, panel, weight, pull, x, score, out); break;
+    case 4: apply_rows(n, width, 4, panel, weight, pull, x, score, out); break;
+    case 8: apply_rows(n, width, 8, panel, weight, pull, x, score, out); break;
+    default: apply_rows(n, width, count, panel, weight, pull, x, score, out); break;
     }
 }
 

@@ -34,7 +34,7 @@ RUNS = [(1, 1, []), (2, 2, []), (2, 1, []), (3, 2, ["model.exchange=rows"]),
         (4, 1, ["model.exchange=rows", "model.partial_sums=gather"]),
         (4, 2, ["model.exchange=rows", "model.partial_sums=send"]),
         (3, 1, ["model.exchange=replicate"]), (4, 1, ["model.algorithm=als"]),
-        (2, 1, ["model.factors=40", "model.exchange=rows"])]
+        (2, 1, ["model.factors=36", "model.exchange=rows"])]
 
 
 class Plan(Case):

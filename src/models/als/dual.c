@@ -46,7 +46,7 @@ bool dg_als__dual(const dg_als_side *s, dg_row row, double reg, dg_als_workspace
     for (int j = 0; j < n; j++) w->score[j] *= w->b[j];
     memset(w->direction, 0, (size_t)w->width * sizeof *w->x);
     memset(w->x, 0, (size_t)w->width * sizeof *w->x);
-    w->kernels->apply(n, w->width, w->panel, NULL, w->score, w->direction, w->x);
+    w->kernels->apply(n, w->width, w->panel, NULL, w->score, w->direction, NULL, w->x);
     for (int k = 0; k < w->d; k++) w->x[k] /= w->shared[k];
     dg_spent_lap(DG_PHASE_DUAL, 1, n2 * w->d + n2 * row.n / 3 + 4 * row.n * w->d, 0);
     return true;

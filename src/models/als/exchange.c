@@ -29,7 +29,7 @@ dg_als_choice dg_als_exchange_choose(const dg_als_options *o, int nodes, const d
     if (nodes > 1 && (o->exchange == DG_ALS_ROWS ||
                       (o->exchange == DG_ALS_EXCHANGE_AUTO && least < v->replicate)))
         return (dg_als_choice){.by_rows = true, .sends = sends};
-    return (dg_als_choice){.sends = may_send}; /* to share the work of long rows */
+    return (dg_als_choice){.sends = !may_gather}; /* sending holds long rows' ratings once more */
 }
 
 /* Of two surveys the one that is to be, the other is dropped. */
@@ -98,7 +98,9 @@ dg_status dg_als_exchange_create(const dg_nodes *nodes, const dg_als_half *half,
         .rows = -1,
         .rows_and_sums = -1,
         .sums = -1};
-    out->sends = o->partial_sums != DG_ALS_SUMS_GATHER;
+    out->sends =
+        o->partial_sums == DG_ALS_SUMS_SEND ||
+        (o->partial_sums == DG_ALS_SUMS_AUTO && nodes->n > 1 && o->exchange != DG_ALS_REPLICATE);
     dg_status st = dg_als_long_create(&nodes->all, half, out->sends, &out->long_rows, err);
     if (st == DG_OK && dg_als_long_rows(out->long_rows) == 0) dg_als_long_destroy(&out->long_rows);
     out->sends = out->sends && out->long_rows != NULL;

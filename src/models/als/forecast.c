@@ -79,8 +79,10 @@ static double bytes_of_sums(const dg_als_options *o, int ranks, int rank, int n_
     const double x = dg_panel_width(d) * (double)sizeof(float) * (ranks - 1);
     const double number = (double)dg_tree_deliver_bytes(n_shards, ranks, rank, 1);
     const double sum = (double)dg_tree_sum_bytes(n_shards, ranks, 1);
-    double bytes = number * gram * dg_als__gram_numbers(d) + cg * (x + CG_SUMS * sum * (d + 2));
-    if (observes) bytes += number * (gram + cg) * LOSS_NUMBERS + (gram + cg) * x;
+    double bytes =
+        number * gram * dg_als__gram_numbers(d) + cg * (x + CG_SUMS * sum * dg_als__cg_numbers(d));
+    const double measured = gram + (o->loss == DG_ALS_HKV ? cg : 0);
+    if (observes) bytes += number * measured * LOSS_NUMBERS + measured * x;
     return bytes;
 }
 
@@ -229,7 +231,8 @@ static void weigh_ways(const dg_als_options *o, const dg_als_machines *m, const 
     rows[DG_ALS_WAY_REPLICATE] = d->n_rows[!side] * (nodes_of(m) - 1) * row;
     rows[DG_ALS_WAY_ROWS] = c->needed[0] * row;
     rows[DG_ALS_WAY_SUMS] = c->needed[1] * row;
-    sums[DG_ALS_WAY_REPLICATE] = fixed + (send ? c->sums : 0);
+    sums[DG_ALS_WAY_REPLICATE] =
+        fixed + (longs && o->partial_sums == DG_ALS_SUMS_SEND ? c->sums : 0);
     sums[DG_ALS_WAY_ROWS] = fixed;
     sums[DG_ALS_WAY_SUMS] = fixed + c->sums;
     f->possible[side][DG_ALS_WAY_REPLICATE] = true;
@@ -296,9 +299,10 @@ static void weigh_memory(const dg_als_options *o, const dg_als_machines *m, cons
         f->rating_bytes += 8 * c->most_entries + 8 * c->most_rows;
         if (f->way[side] != DG_ALS_WAY_REPLICATE)
             f->rating_bytes += 4 * c->most_entries + 30 * c->most_needed[0] / m->ranks_per_node;
-        if (m->ranks > 1 && f->way[side] != DG_ALS_WAY_ROWS &&
-            o->partial_sums != DG_ALS_SUMS_GATHER)
-            f->rating_bytes += 8 * c->long_entries / m->ranks;
+        const bool sends =
+            f->way[side] == DG_ALS_WAY_SUMS ||
+            (f->way[side] == DG_ALS_WAY_REPLICATE && o->partial_sums == DG_ALS_SUMS_SEND);
+        if (m->ranks > 1 && sends) f->rating_bytes += 8 * c->long_entries / m->ranks;
     }
     f->rating_bytes += d->other_bytes;
     f->work_bytes = work_bytes(o, m, d);

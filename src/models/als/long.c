@@ -176,14 +176,15 @@ static void loss_part(const dg_als_block *b, int k, dg_row part, dg_als_workspac
     out[1] = loss.counted_unseen;
 }
 
-/* Losses of the own rows of the block, all of which are solved. */
-static dg_status measure(dg_als_block *b, const dg_matrix *solution, dg_als_row_loss *loss,
+/* Losses of the own rows of the block, all of which are solved. What CG saw need not be summed. */
+static dg_status measure(dg_als_block *b, bool cg, const dg_matrix *solution, dg_als_row_loss *loss,
                          dg_err *err)
 {
+    const bool seen = cg && dg_als__cg_observes(b->side), sums = b->side->observes && !seen;
     dg_status st = DG_OK;
     b->stat = 2;
     split_sums(b);
-    if (b->side->observes) {
+    if (sums) {
         dg_als__share_x(b, solution);
         st = dg_als__sum_parts(b, loss_part, false, err);
     }
@@ -193,7 +194,8 @@ static dg_status measure(dg_als_block *b, const dg_matrix *solution, dg_als_row_
         const double *sum = b->sums + 2 * k, reg = dg_als__long_reg(b, (int)k);
         dg_als_row_loss *to = loss + (row - b->l->half.ratings->begin);
         *to = (dg_als_row_loss){0};
-        if (b->side->observes) *to = (dg_als_row_loss){sum[0], sum[1], 0};
+        if (sums) *to = (dg_als_row_loss){sum[0], sum[1], 0};
+        if (seen) to->observed = b->seen[k];
         for (int j = 0; j < b->l->half.d; j++) to->regularization += reg * x[j] * x[j];
     }
     return st;
@@ -216,8 +218,9 @@ static int take_over(dg_als_block *b, dg_matrix *solution, int *again)
 
 static void free_block(dg_als_block *b)
 {
-    void *const all[] = {b->begin,  b->x,  b->residual, b->direction, b->precond, b->busy,
-                         b->failed, b->rz, b->enough,   b->parts,     b->sums};
+    void *const all[] = {b->begin, b->x,      b->residual, b->direction, b->precond,
+                         b->start, b->first,  b->seen,     b->busy,      b->failed,
+                         b->rz,    b->enough, b->parts,    b->sums};
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) dg_free(all[k]);
     for (int t = 0; b->w != NULL && t < b->n_threads; t++) dg_als_workspace_destroy(&b->w[t]);
     dg_free(b->w);
@@ -237,6 +240,9 @@ static dg_status open_block(const dg_als_long *l, const dg_als_side *s, int n, i
     good = (b->residual = dg_alloc(floats, sizeof(float))) != NULL && good;
     good = (b->direction = dg_alloc(floats, sizeof(float))) != NULL && good;
     good = (b->precond = dg_alloc(floats, sizeof(float))) != NULL && good;
+    good = (b->start = dg_alloc(floats, sizeof(float))) != NULL && good;
+    good = (b->first = dg_alloc(floats, sizeof(float))) != NULL && good;
+    good = (b->seen = dg_alloc(rows, sizeof *b->seen)) != NULL && good;
     good = (b->busy = dg_alloc(rows, sizeof *b->busy)) != NULL && good;
     good = (b->failed = dg_alloc(rows, sizeof *b->failed)) != NULL && good;
     good = (b->rz = dg_alloc(rows, sizeof(float))) != NULL && good;
@@ -255,7 +261,7 @@ static dg_status solve_picked(const dg_als_long *l, const dg_als_side *s, const 
                               int *n_again, int64_t *first_bad, dg_err *err)
 {
     dg_als_block b;
-    const int stat = cg ? l->half.d + 2 : dg_als__gram_numbers(l->half.d),
+    const int stat = cg ? dg_als__cg_numbers(l->half.d) : dg_als__gram_numbers(l->half.d),
               most = rows_of_block(stat);
     dg_status st = open_block(l, s, n < most ? n : most, stat, &b, err);
     st = dg_agree(&l->comm, st, err);
@@ -269,7 +275,7 @@ static dg_status solve_picked(const dg_als_long *l, const dg_als_side *s, const 
         } else {
             st = solve_by_gram(&b, solution, first_bad, err);
         }
-        if (st == DG_OK && loss != NULL) st = measure(&b, solution, loss, err);
+        if (st == DG_OK && loss != NULL) st = measure(&b, cg, solution, loss, err);
     }
     free_block(&b);
     return st;

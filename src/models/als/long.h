@@ -2,7 +2,7 @@
  * other side, each where that shard's factors lie, and added over the tree of shards.
  *
  * So such a row needs no factors from elsewhere, its work is shared by all ranks and threads, and
- * its bits do not depend on who does it. A row is long when it has 256 ratings a shard of the other
+ * its bits do not depend on who does it. A row is long when it has 128 ratings a shard of the other
  * side on average and does not fit one panel: a matter of the data and the number of factors alone.
  * Where its sums are made changes no bit: by everybody, each its own shards (`send`), or by the
  * row's owner alone (`gather`). Internal to als/. */

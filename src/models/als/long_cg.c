@@ -4,7 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-/* d sums of the matrix's or right side's part, then the row's weight and its loss at 0. Every rank
+/* d sums of the matrix's or right side's part, then the row's weight, its loss at 0 and what was
+ * observed of it where CG begins. Every rank
  * keeps the vectors of all rows of the block and takes the same steps: they cost little, and only
  * sums need to be sent. */
 
@@ -17,13 +18,16 @@ static float *vector(const dg_als_block *b, float *of, int k)
 static void apply_part(const dg_als_block *b, int k, dg_row part, dg_als_workspace *w, double *out)
 {
     const float *x = vector(b, b->pulls ? b->x : b->direction, k);
+    const bool observes = b->pulls && dg_als__cg_observes(b->side);
+    dg_als_row_loss loss = {0};
     float at_zero = 0, total = 0;
     memset(w->product, 0, (size_t)w->width * sizeof(float));
     for (int64_t first = 0; b->busy[k] && first < part.n; first += w->chunk) {
         const int n = (int)(part.n - first < w->chunk ? part.n - first : w->chunk);
         dg_als__gather(b->side, part, first, 0, n, w);
         w->kernels->apply(n, w->width, w->panel, w->plain ? NULL : w->weight,
-                          b->pulls ? w->pull : NULL, x, w->product);
+                          b->pulls ? w->pull : NULL, x, observes ? w->score : NULL, w->product);
+        if (observes) dg_als__tally(b->side, 0, n, w, &loss);
         total = w->total;
         at_zero = w->at_zero;
         dg_spent_lap(DG_PHASE_CG, 0, 4 * (int64_t)n * w->d, 0);
@@ -31,6 +35,7 @@ static void apply_part(const dg_als_block *b, int k, dg_row part, dg_als_workspa
     for (int j = 0; j < w->d; j++) out[j] = w->product[j];
     out[w->d] = total;
     out[w->d + 1] = at_zero;
+    out[w->d + 2] = loss.observed;
 }
 
 static void start_row(dg_als_block *b, int k, dg_als_workspace *w)
@@ -49,6 +54,9 @@ static void start_row(dg_als_block *b, int k, dg_als_workspace *w)
     }
     b->rz[k] = w->kernels->dot(w->width, r, p);
     b->enough[k] = (float)sum[w->d + 1];
+    b->seen[k] = sum[w->d + 2];
+    memcpy(vector(b, b->start, k), x, (size_t)w->width * sizeof *x);
+    memcpy(vector(b, b->first, k), r, (size_t)w->width * sizeof *r);
 }
 
 static void step_row(dg_als_block *b, int k, dg_als_workspace *w)
@@ -72,6 +80,14 @@ static void step_row(dg_als_block *b, int k, dg_als_workspace *w)
     for (int j = 0; j < w->width; j++) p[j] = q[j] + b->rz[k] / before * p[j];
 }
 
+static void finish_row(dg_als_block *b, int k, dg_als_workspace *w)
+{
+    dg_als__set_shared(b->side, dg_als__long_reg(b, k), w);
+    b->seen[k] +=
+        dg_als__observed_change(w->width, w->shared, vector(b, b->start, k), vector(b, b->first, k),
+                                vector(b, b->x, k), vector(b, b->residual, k));
+}
+
 /* Which rows take another step; are there any? Agreed, should ranks' arithmetic ever differ. */
 static bool any_busy(dg_als_block *b, int step)
 {
@@ -87,7 +103,7 @@ static bool any_busy(dg_als_block *b, int step)
 
 dg_status dg_als__long_cg(dg_als_block *b, const dg_matrix *solution, dg_err *err)
 {
-    b->stat = b->l->half.d + 2;
+    b->stat = dg_als__cg_numbers(b->l->half.d);
     b->pulls = true;
     for (int k = 0; k < b->n; k++) b->busy[k] = true;
     dg_als__share_x(b, solution);
@@ -99,6 +115,9 @@ dg_status dg_als__long_cg(dg_als_block *b, const dg_matrix *solution, dg_err *er
         for (int k = 0; k < b->n && st == DG_OK; k++)
             if (b->busy[k]) step_row(b, k, b->w[0]);
     }
-    for (int k = 0; k < b->n; k++) b->failed[k] = b->failed[k] || !isfinite(b->rz[k]);
+    for (int k = 0; k < b->n; k++) {
+        b->failed[k] = b->failed[k] || !isfinite(b->rz[k]);
+        if (st == DG_OK && !b->failed[k]) finish_row(b, k, b->w[0]);
+    }
     return st;
 }

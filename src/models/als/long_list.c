@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { A_SHARD = 256 }; /* ratings a shard of the other side that make a row long */
+enum { A_SHARD = 128 }; /* ratings a shard of the other side that make a row long */
 
 int64_t dg_als_long_from(int n_shards_of_other, int d)
 {
@@ -232,18 +232,21 @@ static int64_t count_routed(const dg_als_long *l, int r, bool cg)
 int64_t dg_als_long_bytes(const dg_als_long *l, bool observes)
 {
     enum { CG_SUMS = 3, LOSS_NUMBERS = 2 };
+    const dg_als_half *h = &l->half;
     const int size = l->comm.size, n_shards = l->half.other->n, d = l->half.d;
     const int64_t x = dg_panel_width(d) * (int64_t)sizeof(float) * (size - 1);
     int64_t bytes = 0, n_cg = 0;
     for (int r = 0; r < size; r++) {
         const int64_t gram = count_routed(l, r, false), cg = count_routed(l, r, true);
         bytes += dg_tree_deliver_bytes(n_shards, size, r, gram * dg_als__gram_numbers(d));
+        const int64_t measured = gram + (h->options->loss == DG_ALS_HKV ? cg : 0);
         n_cg += cg;
         if (observes)
-            bytes += dg_tree_deliver_bytes(n_shards, size, r, (gram + cg) * LOSS_NUMBERS) +
-                     (gram + cg) * x;
+            bytes +=
+                dg_tree_deliver_bytes(n_shards, size, r, measured * LOSS_NUMBERS) + measured * x;
     }
-    return bytes + n_cg * x + CG_SUMS * dg_tree_sum_bytes(n_shards, size, n_cg * (d + 2));
+    return bytes + n_cg * x +
+           CG_SUMS * dg_tree_sum_bytes(n_shards, size, n_cg * dg_als__cg_numbers(d));
 }
 
 void dg_als_long_destroy(dg_als_long **l)

@@ -38,6 +38,8 @@ typedef struct dg_als_block {
     dg_range own;                              /* rows of the block that are this rank's */
     bool pulls;                                /* the sums take the right side in */
     float *x, *residual, *direction, *precond; /* (n, width) */
+    float *start, *first;                      /* (n, width) where CG began, the residual there */
+    double *seen;                              /* (n,) the observed loss there */
     bool *busy, *failed;                       /* (n,) */
     float *rz, *enough;                        /* (n,) */
     double *parts;                             /* (threads, n, stat) */
@@ -54,6 +56,10 @@ dg_status dg_als__sum_parts(dg_als_block *b, dg_als_part *part, bool everywhere,
 
 /** Numbers of a row's matrix, its lower triangle, and of its right side. LOCAL. */
 static inline int dg_als__gram_numbers(int d) { return d * (d + 1) / 2 + d; }
+
+/** Numbers of a row for a step of CG: its vector, weight, loss at 0, and what was observed. LOCAL.
+ */
+static inline int dg_als__cg_numbers(int d) { return d + 3; }
 
 /** Is long row k of the list solved by conjugate gradients? LOCAL. */
 bool dg_als__long_by_cg(const dg_als_long *l, int64_t k);

@@ -10,7 +10,7 @@ bool dg_als_wants_basis(const dg_als_options *o)
 }
 
 /* Nanoseconds of one core: useful flops over rates in GFLOP/s. */
-static const double gram_rate = 100, pass_rate = 60, factor_rate = 12, bytes_rate = 8;
+static const double gram_rate = 100, pass_rate = 60, factor_rate = 12, bytes_rate = 20;
 
 static double cholesky_cost(double n, double d)
 {

@@ -25,30 +25,37 @@ double dg_als_lambda(const dg_als_side *s, dg_row row)
     return dg_als_row_reg(s->options, s->reg, counted, s->features->n_rows);
 }
 
-void dg_als__observe(const dg_als_side *s, int n, dg_als_workspace *w, dg_als_row_loss *loss)
+void dg_als__tally(const dg_als_side *s, int slot, int n, const dg_als_workspace *w,
+                   dg_als_row_loss *loss)
 {
     const dg_als_options *o = s->options;
     const double unseen = o->loss == DG_ALS_HKV ? o->unobserved_weight : 0;
-    w->kernels->score(n, w->width, w->panel, w->x, w->score);
     for (int k = 0; k < n; k++) {
-        const double score = w->score[k];
-        const double target = o->loss == DG_ALS_RATINGS ? w->pull[k] : w->pull[k] != 0;
-        loss->observed += (unseen + w->weight[k]) * (score - target) * (score - target);
+        const double score = w->score[k], pull = w->pull[slot + k];
+        const double target = o->loss == DG_ALS_RATINGS ? pull : pull != 0;
+        loss->observed += (unseen + w->weight[slot + k]) * (score - target) * (score - target);
         loss->counted_unseen += unseen * score * score;
     }
 }
 
+void dg_als__observe(const dg_als_side *s, int n, dg_als_workspace *w, dg_als_row_loss *loss)
+{
+    w->kernels->score(n, w->width, w->panel, w->x, w->score);
+    dg_als__tally(s, 0, n, w, loss);
+}
+
 static dg_als_row_loss measure(const dg_als_side *s, dg_row row, double reg, dg_als_workspace *w)
 {
-    dg_als_row_loss loss = {0};
-    for (int64_t first = 0; s->observes && first < row.n; first += w->capacity) {
+    dg_als_row_loss loss = {.observed = w->observed ? w->seen : 0};
+    const bool pass = s->observes && !w->observed;
+    for (int64_t first = 0; pass && first < row.n; first += w->capacity) {
         const int n = dg_als__part(w, row, first);
         if (row.n > w->capacity)
             dg_als__gather(s, row, first, 0, n, w); /* else it is still in place */
         dg_als__observe(s, n, w, &loss);
     }
     for (int j = 0; j < w->d; j++) loss.regularization += reg * w->x[j] * w->x[j];
-    dg_spent_lap(DG_PHASE_LOSS, 1, s->observes ? 2 * row.n * w->d : 0, 0);
+    dg_spent_lap(DG_PHASE_LOSS, 1, pass ? 2 * row.n * w->d : 0, 0);
     return loss;
 }
 
@@ -66,10 +73,14 @@ bool dg_als_solve_row(const dg_als_side *s, dg_row row, dg_als_workspace *w, flo
                                    ? DG_ALS_BY_CHOLESKY
                                    : dg_als__route(s->options, row.n, w->d, w->capacity);
     bool good = false;
+    w->observed = false;
     memcpy(w->x, x, d * sizeof *x);
     if (route == DG_ALS_BY_DUAL) good = dg_als__dual(s, row, reg, w);
     if (route == DG_ALS_BY_CG) good = dg_als__cg(s, row, reg, w);
-    if (!good) good = dg_als__cholesky(s, row, reg, w);
+    if (!good) {
+        w->observed = false;
+        good = dg_als__cholesky(s, row, reg, w);
+    }
     for (size_t j = 0; good && j < d; j++) good = isfinite(w->x[j]);
     if (!good) return false;
     memcpy(x, w->x, d * sizeof *x);

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { PANEL_FLOATS = 1 << 18, MOST_ENTRIES = 4096, LEAST_ENTRIES = 256 };
+enum { PANEL_FLOATS = 1 << 20, MOST_ENTRIES = 8192, LEAST_ENTRIES = 256 };
 enum { CHUNK_FLOATS = 1 << 13, LEAST_CHUNK = 16 };
 
 int dg_als_capacity(int d)
@@ -25,8 +25,8 @@ dg_status dg_als_workspace_create(int d, dg_als_workspace **out, dg_err *err)
     w->capacity = dg_als_capacity(d);
     w->chunk = CHUNK_FLOATS / w->width > LEAST_CHUNK ? CHUNK_FLOATS / w->width : LEAST_CHUNK;
     const size_t n = (size_t)w->capacity, width = (size_t)w->width;
-    float **const vectors[] = {&w->x,         &w->b,       &w->shared, &w->residual,
-                               &w->direction, &w->product, &w->precond};
+    float **const vectors[] = {&w->x,       &w->b,       &w->shared, &w->residual, &w->direction,
+                               &w->product, &w->precond, &w->start,  &w->first};
     bool good = true;
     for (size_t k = 0; k < sizeof vectors / sizeof *vectors; k++)
         good = (*vectors[k] = dg_alloc(width, sizeof(float))) != NULL && good;
@@ -46,9 +46,9 @@ void dg_als_workspace_destroy(dg_als_workspace **workspace)
 {
     dg_als_workspace *w = *workspace;
     if (w == NULL) return;
-    float *const all[] = {w->panel,    w->left,      w->weight,  w->pull,   w->score,
-                          w->matrix,   w->spare,     w->x,       w->b,      w->shared,
-                          w->residual, w->direction, w->product, w->precond};
+    float *const all[] = {w->panel,   w->left,    w->weight, w->pull,   w->score,    w->matrix,
+                          w->spare,   w->x,       w->b,      w->shared, w->residual, w->direction,
+                          w->product, w->precond, w->start,  w->first};
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) dg_free(all[k]);
     dg_free(w);
     *workspace = NULL;
@@ -151,7 +151,7 @@ void dg_als__accumulate(int n, dg_als_workspace *w)
     if (!w->plain) left = w->left;
     w->kernels->gram(n, w->width, left, w->panel, w->matrix);
     memset(w->direction, 0, (size_t)w->width * sizeof(float)); /* x = 0: only the pulls count */
-    w->kernels->apply(n, w->width, w->panel, NULL, w->pull, w->direction, w->b);
+    w->kernels->apply(n, w->width, w->panel, NULL, w->pull, w->direction, NULL, w->b);
     dg_spent_lap(DG_PHASE_GRAM, n, (int64_t)n * w->d * (w->d + 1), 0);
 }
 

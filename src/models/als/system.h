@@ -26,6 +26,9 @@ struct dg_als_workspace { /* of one thread; vectors and rows of the panel are `w
     float *x;      /* the solution; the start of CG */
     float *b;      /* the right side */
     float *shared, *residual, *direction, *product, *precond;
+    float *start, *first; /* where CG began, and its residual there */
+    bool observed;        /* CG knows the observed loss of its solution: `seen` */
+    double seen;
 };
 
 /** Entries of the row from `first` on that fit one panel. LOCAL. */
@@ -56,6 +59,11 @@ bool dg_als__factor(dg_als_workspace *w);
 /** What n gathered entries add to the loss of x = w->x. LOCAL. 2 n d flops. */
 void dg_als__observe(const dg_als_side *s, int n, dg_als_workspace *w, dg_als_row_loss *loss);
 
+/** The same where their scores, w->score (n,), are known; they are at `slot` of the panel. LOCAL.
+ */
+void dg_als__tally(const dg_als_side *s, int slot, int n, const dg_als_workspace *w,
+                   dg_als_row_loss *loss);
+
 /** Exact: assemble and factor. w->x is the solution. LOCAL. Cost n d^2 + d^3/3 flops. */
 bool dg_als__cholesky(const dg_als_side *s, dg_row row, double reg, dg_als_workspace *w);
 
@@ -75,6 +83,21 @@ bool dg_als__dual(const dg_als_side *s, dg_row row, double reg, dg_als_workspace
  * Source  Takacs, Pilaszy, Tikk 2011; Saad 2003, section 9.2.
  */
 bool dg_als__cg(const dg_als_side *s, dg_row row, double reg, dg_als_workspace *w);
+
+/** Does CG know the observed loss without another pass? hkv's is bound up with the unseen. LOCAL.
+ */
+static inline bool dg_als__cg_observes(const dg_als_side *s)
+{
+    return s->observes && s->options->loss != DG_ALS_HKV;
+}
+
+/**
+ * How much the observed loss changes from x0 to x, both (width,). LOCAL. O(d).
+ * The row's loss changes by -(r0 + r)'(x - x0), r0 and r the residuals; what is left after the part
+ * of all rows, sum of shared x^2, was observed.
+ */
+double dg_als__observed_change(int width, const float *shared, const float *x0, const float *r0,
+                               const float *x, const float *r);
 
 enum { DG_ALS_CG_STEPS = 12 }; /* at most */
 

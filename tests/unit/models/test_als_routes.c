@@ -35,7 +35,7 @@ START_TEST(auto_goes_from_the_dual_to_cg_and_never_back)
         ck_assert_int_ne(last, DG_ALS_BY_DUAL);
     }
     ck_assert(route(DG_ALS_AUTO, CAPACITY, 256) == DG_ALS_BY_CG);
-    ck_assert(route(DG_ALS_AUTO, 100000, 40) == DG_ALS_BY_CHOLESKY);
+    ck_assert(route(DG_ALS_AUTO, 100000, 33) == DG_ALS_BY_CHOLESKY);
     ck_assert(route(DG_ALS_AUTO, 100000, 256) == DG_ALS_BY_CG);
 }
 END_TEST
