@@ -1,6 +1,7 @@
 #include "artifact/container.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "cli/saved.h"
 #include "cli/versions.h"
 
 #include <limits.h>
@@ -141,6 +142,7 @@ static void print_human(const json_t *doc)
 static dg_status run(const dg_cli *cli, dg_err *err)
 {
     if (dg_cli_is_registry(cli->args[0])) return dg_cli_show_versions(cli, cli->args[0], err);
+    if (dg_cli_is_folder(cli->args[0])) return dg_cli_show_saved(cli, cli->args[0], err);
     dg_container *c = NULL;
     json_t *doc = json_object();
     dg_status st = dg_container_open(cli->args[0], NULL, INT_MAX, &c, err);
@@ -154,8 +156,10 @@ static dg_status run(const dg_cli *cli, dg_err *err)
 
 const dg_command dg_cmd_inspect = {
     .name = "inspect",
-    .arguments = "FILE|REGISTRY/NAME",
-    .summary = "show what a Daogou file holds, or the versions of a registry's model",
+    .arguments = "FILE|FOLDER|REGISTRY/NAME",
+    .summary =
+        "show what a Daogou file holds, the checkpoints of a work folder, or the versions of "
+        "a registry's model",
     .min_args = 1,
     .max_args = 1,
     .run = run,
