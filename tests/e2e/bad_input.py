@@ -200,9 +200,9 @@ class BadFolder(Case):
     def test_a_work_folder_that_cannot_be_is_told(self):
         write("file", "")
         cases = [("file", r"file: is not a folder"),
-                 ("file/below", r"file/below: cannot create the work folder: Not a directory"),
-                 ("/proc/none", r"/proc/none: cannot create the work folder"),
-                 ("", r"the work folder has an empty name"),
+                 ("file/below", r"file/below: cannot create the folder: Not a directory"),
+                 ("/proc/none", r"/proc/none: cannot create the folder"),
+                 ("", r"a folder has an empty name"),
                  ("x/" * 3000, r"the work folder's path is too long")]
         if os.geteuid() != 0:
             os.mkdir("locked", 0o500)
