@@ -28,6 +28,7 @@ typedef struct ground { /* what kernels run on */
     float *score;   /* (MOST_USERS, DG_SCORE_BLOCK) */
     uint16_t *mark; /* (MOST_USERS, words of a block) */
     dg_hit *hit;    /* (MOST_USERS, TOP) */
+    int32_t *index; /* (MOST_N,) */
     uint32_t next;  /* where the next gather begins */
     int runs;       /* how long to measure */
     double least;
@@ -104,19 +105,21 @@ static void run_syrk(void *with)
     dg_syrk_add_double(g->n, g->d, g->rows, g->wide);
 }
 
-/* Rows from anywhere in the table, fetched ahead as row solves do. */
-static void run_gather(void *with)
+/* Rows from anywhere in the table, other ones each time. */
+static void gather(ground *g, const uint16_t *half)
 {
-    enum { AHEAD = 8 };
-    const uint32_t stride = 2654435761u;
+    const uint32_t stride = 2654435761u, n = (uint32_t)g->n_rows;
+    const dg_panel_table from = {g->d, g->table, half, 1};
+    for (int k = 0; k < g->n; k++, g->next += stride) g->index[k] = (int32_t)(g->next % n);
+    g->k->gather(g->n, 0, g->d, &from, g->index, g->panel);
+}
+
+static void run_gather(void *with) { gather(with, NULL); }
+
+static void run_gather_half(void *with)
+{
     ground *g = with;
-    const size_t d = (size_t)g->d, bytes = d * sizeof(float);
-    const uint32_t n = (uint32_t)g->n_rows;
-    for (int k = 0; k < g->n; k++, g->next += stride) {
-        const char *ahead = (const char *)(g->table + ((g->next + AHEAD * stride) % n) * d);
-        for (size_t at = 0; at < bytes; at += DG_ALIGN) __builtin_prefetch(ahead + at);
-        memcpy(g->panel + (size_t)k * d, g->table + (g->next % n) * d, bytes);
-    }
+    gather(g, (const uint16_t *)(const void *)g->table);
 }
 
 /* The best of all rows of the table for n users, a block at a time as evaluation does. */
@@ -154,6 +157,7 @@ static double of_eigen(const ground *g) { return 9.0 * g->d * g->d * g->d; }
 static double of_rotate(const ground *g) { return 2.0 * g->n * g->d * g->d; }
 static double of_table(const ground *g) { return 2.0 * g->n * g->d * (double)g->n_rows; }
 static double bytes_of_rows(const ground *g) { return 4.0 * g->n * g->d; }
+static double bytes_of_halves(const ground *g) { return 2.0 * g->n * g->d; }
 static double bytes_of_table(const ground *g) { return 4.0 * g->d * (double)g->n_rows; }
 
 typedef struct kernel {
@@ -176,6 +180,7 @@ static const kernel kernels[] = {
     {"rotate", run_rotate, of_rotate, NULL, {64, 128}, {256}, {0}},
     {"gram of all, f64", run_syrk, of_gram, NULL, {64, 128, 256}, {256}, {0}},
     {"gather", run_gather, NULL, bytes_of_rows, {64, 128, 256}, {600}, {7, 36, 256}},
+    {"gather, f16", run_gather_half, NULL, bytes_of_halves, {64, 128, 256}, {600}, {7, 36, 256}},
     {"top 100", run_topk, of_table, bytes_of_table, {64, 128}, {1, 64}, {7}},
     {"top 100", run_topk, of_table, bytes_of_table, {64}, {1}, {256}},
 };
@@ -202,6 +207,9 @@ static const dg_report_column columns[] = {
     {.key = "bar", .head = "bar", .unit = 0.01, .mark = "%"},
 };
 
+/* Bytes of a number in the table. */
+static double element(const kernel *k) { return k->run == run_gather_half ? 2 : 4; }
+
 static void measure(const kernel *k, ground *g, const dg_peaks *p, json_t *rows)
 {
     const dg_timing t = dg_measure_call(k->run, g, g->runs, g->least);
@@ -218,7 +226,7 @@ static void measure(const kernel *k, ground *g, const dg_peaks *p, json_t *rows)
         json_object_set_new(row, "bytes_share", json_real(rate / p->bytes));
     }
     if (k->table[0] > 0)
-        json_object_set_new(row, "table_bytes", json_real(4.0 * g->d * (double)g->n_rows));
+        json_object_set_new(row, "table_bytes", json_real(element(k) * g->d * (double)g->n_rows));
     if (bar_of(k, g) > 0) json_object_set_new(row, "bar", json_real(bar_of(k, g)));
     json_array_append_new(rows, row);
 }
@@ -230,7 +238,7 @@ static void measure_sizes(const kernel *k, ground *g, const dg_peaks *p, json_t 
             for (int c = 0; c < 3 && (c == 0 || k->table[c] > 0); c++) {
                 g->d = k->d[a];
                 g->n = k->n[b];
-                g->n_rows = (int64_t)(k->table[c] * 1e6 / (4.0 * g->d));
+                g->n_rows = (int64_t)(k->table[c] * 1e6 / (element(k) * g->d));
                 memset(g->square, 0, (size_t)MOST_D * MOST_D * sizeof(float));
                 measure(k, g, p, rows);
             }
@@ -256,8 +264,9 @@ static bool prepare(ground *g)
     g->rows = dg_alloc(square, sizeof *g->rows);
     g->mark = dg_alloc(MOST_USERS * dg_mark_words(DG_SCORE_BLOCK), sizeof *g->mark);
     g->hit = dg_alloc((size_t)MOST_USERS * TOP, sizeof *g->hit);
+    g->index = dg_alloc(MOST_N, sizeof *g->index);
     return g->table && g->panel && g->square && g->x && g->out && g->score && g->wide && g->rows &&
-           g->mark && g->hit;
+           g->mark && g->hit && g->index;
 }
 
 dg_status dg_bench_kernels(bool quick, dg_report *out, dg_err *err)
@@ -271,8 +280,8 @@ dg_status dg_bench_kernels(bool quick, dg_report *out, dg_err *err)
         st = DG_FAIL(err, DG_ERR_NOMEM, "out of memory measuring kernels");
     for (int k = 0; k < N_KERNELS && st == DG_OK; k++)
         measure_sizes(&kernels[k], &g, &peaks, out->rows);
-    void *const all[] = {g.table, g.panel, g.square, g.x,    g.out,
-                         g.score, g.wide,  g.rows,   g.mark, g.hit};
+    void *const all[] = {g.table, g.panel, g.square, g.x,   g.out,  g.score,
+                         g.wide,  g.rows,  g.mark,   g.hit, g.index};
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) dg_free(all[k]);
     if (st != DG_OK) dg_report_free(out);
     return st;
@@ -316,12 +325,13 @@ static void collect(const dg_report *r, const char *share, bool gathers, bars *o
     {
         const char *name = text_of(row, "kernel");
         if (out->n == MOST_BARS || json_object_get(row, share) == NULL ||
-            (strcmp(name, "gather") == 0) != gathers)
+            (strncmp(name, "gather", 6) == 0) != gathers)
             continue;
         const double percent = 100 * number_of(row, share), table = number_of(row, "table_bytes");
         char *label = out->label[out->n], *note = out->note[out->n];
         if (gathers)
-            snprintf(label, 64, "%.0f MB, rows of %.0f", table / 1e6, number_of(row, "factors"));
+            snprintf(label, 64, "%.0f MB, rows of %.0f%s", table / 1e6, number_of(row, "factors"),
+                     strcmp(name, "gather") == 0 ? "" : ", f16");
         else if (number_of(row, "entries") > 1 || table > 0)
             snprintf(label, 64, "%s %.0f × %.0f%s", name, number_of(row, "factors"),
                      number_of(row, "entries"), table > 1e8 ? ", 1M" : "");

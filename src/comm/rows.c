@@ -10,8 +10,10 @@
 #include <string.h>
 
 enum {
-    QUANTA = 256,         /* finest cut of a rank's ratings; a batch is some of them */
-    PANEL_BYTES = 8 << 20 /* what is received in one go */
+    QUANTA = 256,          /* finest cut of a rank's ratings; a batch is some of them */
+    PANEL_BYTES = 8 << 20, /* most that is received in one go */
+    LEAST_BYTES = 1 << 20, /* less where that makes the batches more: the first is waited for */
+    BATCHES = 16
 };
 
 static const int32_t unneeded = INT32_MAX;
@@ -156,17 +158,19 @@ int64_t dg_rows_received(const dg_rows *r) { return r->received; }
 int64_t dg_rows_sent(const dg_rows *r) { return r->sent; }
 
 /* DAOGOU_PANEL_BYTES=n makes panels smaller, so that small data has several. */
-static int64_t panel_bytes(void)
+static int64_t panel_bytes(int64_t received)
 {
     const char *text = getenv("DAOGOU_PANEL_BYTES");
-    const int64_t n = text == NULL ? 0 : atoll(text);
-    return n > 0 ? n : PANEL_BYTES;
+    const int64_t n = text == NULL ? 0 : atoll(text), even = received / BATCHES;
+    if (n > 0) return n;
+    return even < LEAST_BYTES ? LEAST_BYTES : even < PANEL_BYTES ? even : PANEL_BYTES;
 }
 
 /* As many batches as the node that receives most needs. COLLECTIVE. */
 static void choose_batches(dg_rows *r)
 {
-    int64_t n = r->received * r->n_cols * (int64_t)sizeof(float) / panel_bytes() + 1;
+    const int64_t bytes = r->received * r->n_cols * (int64_t)sizeof(float);
+    int64_t n = bytes / panel_bytes(bytes) + 1;
     dg_max_int64(&r->nodes->all, &n, 1);
     r->n_batches = n < QUANTA ? (int)n : QUANTA;
 }

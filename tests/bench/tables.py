@@ -42,7 +42,7 @@ def kernels(folder):
         bar = "bar" in r and "{:.0f} %, {}".format(
             100 * r["bar"], "reached" if r["flops_share"] >= r["bar"] else "missed")
         flops = "flops" in r and "{:.1f}, {:.0f} %".format(r["flops"] / 1e9, 100 * r["flops_share"])
-        moved = r["kernel"] == "gather" or r["kernel"].startswith("top")
+        moved = r["kernel"].startswith("gather") or r["kernel"].startswith("top")
         bytes_ = moved and "{:.1f}, {:.0f} %".format(r["bytes"] / 1e9, 100 * r["bytes_share"])
         rows.append([r["kernel"], size, "{:.2f}".format(r["seconds"] * 1e6), flops or "–",
                      bytes_ or "–", bar or ""])

@@ -9,46 +9,48 @@
 
 enum { AHEAD = 8 };
 
-static bool is_rating(const dg_als_half *h)
+static bool is_rating(const dg_als_block_half *h)
 {
     return h->given.side.options->loss == DG_ALS_RATINGS;
 }
 
-static float *columns_of(const dg_als_half *h, const dg_als_block *block, int64_t row)
+static float *columns_of(const dg_als_block_half *h, const dg_als_block *block, int64_t row)
 {
     return dg_matrix_row(h->given.rows, row) + block->begin;
 }
 
-static float *scores_of(const dg_als_half *h, int64_t row)
+static float *scores_of(const dg_als_block_half *h, int64_t row)
 {
     return h->score + h->given.ratings->ptr[row - h->given.ratings->begin];
 }
 
 /* Padded with zeros as far as any block reaches: the next one may be wider. */
-static void put(const dg_als_half *h, const dg_als_block *block, const float *columns, float *out)
+static void put(const dg_als_block_half *h, const dg_als_block *block, const float *columns,
+                float *out)
 {
     memcpy(out, columns, (size_t)block->n * sizeof *out);
     memset(out + block->n, 0, (size_t)(h->widest - block->n) * sizeof *out);
 }
 
 /* The row as the other side's changes, or the other side's rows, meet it: a bias meets a 1. */
-static void put_feature(const dg_als_half *h, const dg_als_block *block, int64_t row, float *out)
+static void put_feature(const dg_als_block_half *h, const dg_als_block *block, int64_t row,
+                        float *out)
 {
     put(h, block, columns_of(h, block, row), out);
     if (block->biased) out[block->n - 1] = 1;
 }
 
-void dg_als__show_features(dg_als_half *h, const dg_als_block *block, int64_t row)
+void dg_als__show_features(dg_als_block_half *h, const dg_als_block *block, int64_t row)
 {
     put_feature(h, block, row, dg_matrix_row(&h->feature, row));
 }
 
-void dg_als__show_whole(dg_als_half *h, const dg_als_block *block, int64_t row)
+void dg_als__show_whole(dg_als_block_half *h, const dg_als_block *block, int64_t row)
 {
     put(h, block, columns_of(h, block, row), dg_matrix_row(&h->change, row));
 }
 
-void dg_als__scores_start(dg_als_half *h, int64_t row)
+void dg_als__scores_start(dg_als_block_half *h, int64_t row)
 {
     const int64_t n = dg_csr_row(h->given.ratings, row).n;
     const float *x = dg_matrix_row(h->given.rows, row);
@@ -84,8 +86,8 @@ static void add_scores(int n, float *score, dg_als_workspace *w)
     for (int k = 0; k < n; k++) score[k] += w->score[k];
 }
 
-void dg_als__scores_follow(dg_als_half *h, const dg_als_half *other, const dg_als_block *block,
-                           int64_t row, dg_als_workspace *w)
+void dg_als__scores_follow(dg_als_block_half *h, const dg_als_block_half *other,
+                           const dg_als_block *block, int64_t row, dg_als_workspace *w)
 {
     const dg_row entries = dg_csr_row(h->given.ratings, row);
     set_block(block, w);
@@ -99,7 +101,7 @@ void dg_als__scores_follow(dg_als_half *h, const dg_als_half *other, const dg_al
 }
 
 /* Weights of n entries, and as pulls what is still missing: t - c y. */
-static void weigh(const dg_als_half *h, const float *value, const float *score, int n,
+static void weigh(const dg_als_block_half *h, const float *value, const float *score, int n,
                   dg_als_workspace *w)
 {
     const dg_als_side *s = &h->given.side;
@@ -117,8 +119,8 @@ static void weigh(const dg_als_half *h, const float *value, const float *score, 
 }
 
 /* What all rows share of the matrix and of the gradient. */
-static void start(const dg_als_half *h, const dg_als_block *block, const float *gram, int64_t row,
-                  float reg, dg_als_workspace *w)
+static void start(const dg_als_block_half *h, const dg_als_block *block, const float *gram,
+                  int64_t row, float reg, dg_als_workspace *w)
 {
     const size_t n = (size_t)block->n, width = (size_t)w->width;
     const size_t d = (size_t)h->given.rows->n_cols;
@@ -153,7 +155,7 @@ static bool step(float *x, dg_als_workspace *w)
     return good;
 }
 
-static bool solve(dg_als_half *h, const dg_als_half *other, const dg_als_block *block,
+static bool solve(dg_als_block_half *h, const dg_als_block_half *other, const dg_als_block *block,
                   const float *gram, dg_row entries, int64_t row, dg_als_workspace *w)
 {
     float *score = scores_of(h, row);
@@ -174,8 +176,9 @@ static bool solve(dg_als_half *h, const dg_als_half *other, const dg_als_block *
     return good;
 }
 
-void dg_als__block_solve(dg_als_half *h, const dg_als_half *other, const dg_als_block *block,
-                         const float *gram, int64_t row, dg_als_workspace *w)
+void dg_als__block_solve(dg_als_block_half *h, const dg_als_block_half *other,
+                         const dg_als_block *block, const float *gram, int64_t row,
+                         dg_als_workspace *w)
 {
     const dg_row entries = dg_csr_row(h->given.ratings, row);
     float *x = columns_of(h, block, row);
@@ -192,7 +195,7 @@ void dg_als__block_solve(dg_als_half *h, const dg_als_half *other, const dg_als_
     dg_spent_lap(DG_PHASE_BLOCKS, 1, 2 * entries.n * w->d + (int64_t)w->d * w->d * w->d / 3, 0);
 }
 
-void dg_als__block_loss(dg_als_half *h, int64_t row)
+void dg_als__block_loss(dg_als_block_half *h, int64_t row)
 {
     const dg_als_side *s = &h->given.side;
     const dg_row entries = dg_csr_row(h->given.ratings, row);

@@ -12,7 +12,7 @@ typedef struct dg_als_block { /* columns [begin, begin + n) of a row */
 
 /* One side between two steps, and its two panels: written by the rows' owners, read by the other
  * side, `widest` floats a row. */
-typedef struct dg_als_half {
+typedef struct dg_als_block_half {
     dg_als_blocks_half given;
     dg_matrix change;  /* what the side's last step changed in its block */
     dg_matrix feature; /* the columns the other side is to solve against */
@@ -21,15 +21,15 @@ typedef struct dg_als_half {
     float *product; /* (own rows, widest) alpha0 (F_p'F) x; NULL for ratings */
     dg_als_row_loss *loss; /* (own rows,) after the last block */
     int64_t first_bad;     /* least row that could not be solved, or INT64_MAX */
-} dg_als_half;
+} dg_als_block_half;
 
 /** Scores of no factors yet: the row's own bias. LOCAL. */
-void dg_als__scores_start(dg_als_half *h, int64_t row);
+void dg_als__scores_start(dg_als_block_half *h, int64_t row);
 
 /** Scores of the row's entries follow what the other side changed in `block`. LOCAL.
  *  Cost 2 n b flops, n rows of b columns gathered. */
-void dg_als__scores_follow(dg_als_half *h, const dg_als_half *other, const dg_als_block *block,
-                           int64_t row, dg_als_workspace *w);
+void dg_als__scores_follow(dg_als_block_half *h, const dg_als_block_half *other,
+                           const dg_als_block *block, int64_t row, dg_als_workspace *w);
 
 /**
  * Solve the row's columns of the block; the change goes to its panel and into its scores.
@@ -38,15 +38,16 @@ void dg_als__scores_follow(dg_als_half *h, const dg_als_half *other, const dg_al
  * Cost    n (b^2 + 6 b) + b^3/3 flops; n rows gathered. A row that cannot be solved is noted in
  *         first_bad and left as it is.
  */
-void dg_als__block_solve(dg_als_half *h, const dg_als_half *other, const dg_als_block *block,
-                         const float *gram, int64_t row, dg_als_workspace *w);
+void dg_als__block_solve(dg_als_block_half *h, const dg_als_block_half *other,
+                         const dg_als_block *block, const float *gram, int64_t row,
+                         dg_als_workspace *w);
 
 /** Put the row's columns of the block where the other side reads features, or NULL: changes. LOCAL.
  */
-void dg_als__show_features(dg_als_half *h, const dg_als_block *block, int64_t row);
-void dg_als__show_whole(dg_als_half *h, const dg_als_block *block, int64_t row);
+void dg_als__show_features(dg_als_block_half *h, const dg_als_block *block, int64_t row);
+void dg_als__show_whole(dg_als_block_half *h, const dg_als_block *block, int64_t row);
 
 /** The row's loss, all blocks being solved: h->loss. LOCAL. */
-void dg_als__block_loss(dg_als_half *h, int64_t row);
+void dg_als__block_loss(dg_als_block_half *h, int64_t row);
 
 #endif

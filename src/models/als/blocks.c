@@ -19,7 +19,7 @@ struct dg_als_blocks {
     int d, n_blocks, n_threads;
     bool has_gram;
     dg_als_block *block; /* (n_blocks,) */
-    dg_als_half half[2];
+    dg_als_block_half half[2];
     dg_als_workspace **workspace; /* (n_threads,) */
     dg_tree *tree[2];             /* sums of (widest block, d) over the shards of a side */
     double *rows;                 /* (ROWS, d) rows turned into doubles */
@@ -54,7 +54,7 @@ static const dg_als_block *widest(const dg_als_blocks *b)
     return most;
 }
 
-static dg_status allocate_half(const dg_als_blocks *b, dg_als_half *h, dg_err *err)
+static dg_status allocate_half(const dg_als_blocks *b, dg_als_block_half *h, dg_err *err)
 {
     const dg_csr *ratings = h->given.ratings;
     const size_t own = (size_t)(ratings->end - ratings->begin);
@@ -104,12 +104,13 @@ dg_status dg_als_blocks_create(const dg_comm *c, const dg_als_blocks_half half[2
         *b = (dg_als_blocks){
             .comm = c, .d = half[USERS].rows->n_cols, .n_threads = omp_get_max_threads()};
         b->has_gram = half[USERS].side.options->loss != DG_ALS_RATINGS;
-        for (int side = 0; side < 2; side++) b->half[side] = (dg_als_half){.given = half[side]};
+        for (int side = 0; side < 2; side++)
+            b->half[side] = (dg_als_block_half){.given = half[side]};
         st = allocate(b, err);
     }
     st = dg_agree(c, st, err);
     for (int side = 0; side < 2; side++) {
-        dg_als_half *h = b == NULL ? NULL : &b->half[side];
+        dg_als_block_half *h = b == NULL ? NULL : &b->half[side];
         if (st == DG_OK) st = dg_matrix_create(c, h->given.shards, h->widest, &h->change, err);
         if (st == DG_OK) st = dg_matrix_create(c, h->given.shards, h->widest, &h->feature, err);
     }
@@ -174,7 +175,7 @@ static void sum_gram(dg_als_blocks *b, int side, const dg_als_block *block)
 /* alpha0 (F_p'F) x of all own rows, for the gradients. Pieces end with their shard. */
 static void multiply(dg_als_blocks *b, int side, const dg_als_block *block)
 {
-    dg_als_half *h = &b->half[side];
+    dg_als_block_half *h = &b->half[side];
     const dg_shards *shards = h->given.shards;
     const dg_matrix *m = h->given.rows;
     const dg_run run = dg_shards_run(shards->n, b->comm->rank, b->comm->size);
@@ -194,7 +195,7 @@ static void multiply(dg_als_blocks *b, int side, const dg_als_block *block)
 /* One row's part of a pass. */
 typedef struct dg_pass {
     dg_als_blocks *blocks;
-    dg_als_half *half, *other;
+    dg_als_block_half *half, *other;
     const dg_als_block *follow; /* the block the other side has just changed, or NULL */
     const dg_als_block *solve;  /* or NULL: only follow */
     const dg_als_block *show;   /* features to show, or NULL */
@@ -204,7 +205,7 @@ typedef struct dg_pass {
 
 static void pass_row(const dg_pass *p, int64_t row, dg_als_workspace *w)
 {
-    dg_als_half *h = p->half;
+    dg_als_block_half *h = p->half;
     if (p->starts) dg_als__scores_start(h, row);
     if (p->follow != NULL) dg_als__scores_follow(h, p->other, p->follow, row, w);
     if (p->solve != NULL)
@@ -245,7 +246,7 @@ static void pass(const dg_pass *p)
  * The items end with the features of the first block. */
 static void refresh(dg_als_blocks *b)
 {
-    dg_als_half *users = &b->half[USERS], *items = &b->half[ITEMS];
+    dg_als_block_half *users = &b->half[USERS], *items = &b->half[ITEMS];
     pass(&(dg_pass){.blocks = b, .half = items, .other = users, .whole = b->block, .starts = true});
     for (int k = 0; k < b->n_blocks; k++) {
         const dg_als_block *block = &b->block[k], *next = k + 1 < b->n_blocks ? block + 1 : NULL;
@@ -281,7 +282,7 @@ static dg_status solved(const dg_als_blocks *b, int side, dg_err *err)
 static dg_status solve_side(dg_als_blocks *b, int side, int k, dg_err *err)
 {
     const dg_als_block *block = &b->block[k], *last = &b->block[b->n_blocks - 1];
-    dg_als_half *h = &b->half[side], *other = &b->half[1 - side];
+    dg_als_block_half *h = &b->half[side], *other = &b->half[1 - side];
     if (b->has_gram) {
         sum_gram(b, 1 - side, block);
         multiply(b, side, block);

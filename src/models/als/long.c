@@ -13,7 +13,7 @@ enum { BLOCK_NUMBERS = 1 << 17 }; /* summed in one go: 1 MB a node of the tree *
 
 static int rows_of_block(int stat) { return stat < BLOCK_NUMBERS ? BLOCK_NUMBERS / stat : 1; }
 
-double dg_als__long_reg(const dg_als_block *b, int k)
+double dg_als__long_reg(const dg_als_lockstep *b, int k)
 {
     const dg_als_side *s = b->side;
     return dg_als_row_reg(s->options, s->reg, b->l->row[b->pick[k]].counted, s->features->n_rows);
@@ -27,7 +27,7 @@ static dg_row part_of(const dg_als_long *l, int64_t k, int s)
 }
 
 /* Parts of shards [first, first + n) of all rows of the block, by all threads. */
-static void make_parts(const dg_als_block *b, dg_als_part *part, int first, int n)
+static void make_parts(const dg_als_lockstep *b, dg_als_part *part, int first, int n)
 {
     const size_t width = (size_t)b->n * (size_t)b->stat;
     memset(b->parts, 0, (size_t)n * width * sizeof *b->parts);
@@ -44,7 +44,7 @@ static void make_parts(const dg_als_block *b, dg_als_part *part, int first, int 
 }
 
 /* Who gets which sums when each rank gets its own rows'. */
-static void split_sums(dg_als_block *b)
+static void split_sums(dg_als_lockstep *b)
 {
     const dg_als_long *l = b->l;
     int k = 0;
@@ -59,7 +59,7 @@ static void split_sums(dg_als_block *b)
     b->begin[l->comm.size] = k * b->stat;
 }
 
-dg_status dg_als__sum_parts(dg_als_block *b, dg_als_part *part, bool everywhere, dg_err *err)
+dg_status dg_als__sum_parts(dg_als_lockstep *b, dg_als_part *part, bool everywhere, dg_err *err)
 {
     const dg_als_long *l = b->l;
     const int width = b->n * b->stat, n_shards = l->run.end - l->run.begin;
@@ -91,7 +91,7 @@ dg_status dg_als__sum_parts(dg_als_block *b, dg_als_part *part, bool everywhere,
     return DG_OK;
 }
 
-void dg_als__share_x(dg_als_block *b, const dg_matrix *solution)
+void dg_als__share_x(dg_als_lockstep *b, const dg_matrix *solution)
 {
     const dg_als_long *l = b->l;
     const size_t d = (size_t)l->half.d, width = (size_t)b->width;
@@ -107,7 +107,8 @@ void dg_als__share_x(dg_als_block *b, const dg_matrix *solution)
     }
 }
 
-static void gram_part(const dg_als_block *b, int k, dg_row part, dg_als_workspace *w, double *out)
+static void gram_part(const dg_als_lockstep *b, int k, dg_row part, dg_als_workspace *w,
+                      double *out)
 {
     const size_t d = (size_t)w->d, width = (size_t)w->width;
     (void)k;
@@ -124,7 +125,7 @@ static void gram_part(const dg_als_block *b, int k, dg_row part, dg_als_workspac
 }
 
 /* An own row from its sums; false where it cannot be solved. */
-static bool solve_summed(const dg_als_block *b, int k, dg_als_workspace *w, float *x)
+static bool solve_summed(const dg_als_lockstep *b, int k, dg_als_workspace *w, float *x)
 {
     const double *sum = b->sums + (size_t)k * (size_t)b->stat;
     const size_t d = (size_t)w->d, width = (size_t)w->width;
@@ -148,7 +149,7 @@ static void note_bad(int64_t row, int64_t *first_bad)
     *first_bad = row < *first_bad ? row : *first_bad;
 }
 
-static dg_status solve_by_gram(dg_als_block *b, dg_matrix *solution, int64_t *first_bad,
+static dg_status solve_by_gram(dg_als_lockstep *b, dg_matrix *solution, int64_t *first_bad,
                                dg_err *err)
 {
     b->stat = dg_als__gram_numbers(b->l->half.d);
@@ -163,7 +164,8 @@ static dg_status solve_by_gram(dg_als_block *b, dg_matrix *solution, int64_t *fi
     return DG_OK;
 }
 
-static void loss_part(const dg_als_block *b, int k, dg_row part, dg_als_workspace *w, double *out)
+static void loss_part(const dg_als_lockstep *b, int k, dg_row part, dg_als_workspace *w,
+                      double *out)
 {
     dg_als_row_loss loss = {0};
     memcpy(w->x, b->x + (size_t)k * (size_t)b->width, (size_t)b->width * sizeof(float));
@@ -177,8 +179,8 @@ static void loss_part(const dg_als_block *b, int k, dg_row part, dg_als_workspac
 }
 
 /* Losses of the own rows of the block, all of which are solved. What CG saw need not be summed. */
-static dg_status measure(dg_als_block *b, bool cg, const dg_matrix *solution, dg_als_row_loss *loss,
-                         dg_err *err)
+static dg_status measure(dg_als_lockstep *b, bool cg, const dg_matrix *solution,
+                         dg_als_row_loss *loss, dg_err *err)
 {
     const bool seen = cg && dg_als__cg_observes(b->side), sums = b->side->observes && !seen;
     dg_status st = DG_OK;
@@ -202,7 +204,7 @@ static dg_status measure(dg_als_block *b, bool cg, const dg_matrix *solution, dg
 }
 
 /* What CG gave to the own rows; the rest is left in `pick` for the exact way. */
-static int take_over(dg_als_block *b, dg_matrix *solution, int *again)
+static int take_over(dg_als_lockstep *b, dg_matrix *solution, int *again)
 {
     int n = 0;
     split_sums(b);
@@ -216,7 +218,7 @@ static int take_over(dg_als_block *b, dg_matrix *solution, int *again)
     return n;
 }
 
-static void free_block(dg_als_block *b)
+static void free_block(dg_als_lockstep *b)
 {
     void *const all[] = {b->begin, b->x,      b->residual, b->direction, b->precond,
                          b->start, b->first,  b->seen,     b->busy,      b->failed,
@@ -228,9 +230,9 @@ static void free_block(dg_als_block *b)
 
 /* Buffers for blocks of n rows, of `stat` numbers each. */
 static dg_status open_block(const dg_als_long *l, const dg_als_side *s, int n, int stat,
-                            dg_als_block *b, dg_err *err)
+                            dg_als_lockstep *b, dg_err *err)
 {
-    *b = (dg_als_block){.l = l, .side = s, .n_threads = omp_get_max_threads()};
+    *b = (dg_als_lockstep){.l = l, .side = s, .n_threads = omp_get_max_threads()};
     b->width = dg_panel_width(l->half.d);
     const size_t rows = (size_t)n, floats = rows * (size_t)b->width;
     const size_t numbers = rows * (size_t)stat;
@@ -260,7 +262,7 @@ static dg_status solve_picked(const dg_als_long *l, const dg_als_side *s, const 
                               bool cg, dg_matrix *solution, dg_als_row_loss *loss, int *again,
                               int *n_again, int64_t *first_bad, dg_err *err)
 {
-    dg_als_block b;
+    dg_als_lockstep b;
     const int stat = cg ? dg_als__cg_numbers(l->half.d) : dg_als__gram_numbers(l->half.d),
               most = rows_of_block(stat);
     dg_status st = open_block(l, s, n < most ? n : most, stat, &b, err);

@@ -9,13 +9,14 @@
  * keeps the vectors of all rows of the block and takes the same steps: they cost little, and only
  * sums need to be sent. */
 
-static float *vector(const dg_als_block *b, float *of, int k)
+static float *vector(const dg_als_lockstep *b, float *of, int k)
 {
     return of + (size_t)k * (size_t)b->width;
 }
 
 /* pulls - (entries' part of the matrix) times x, or times the direction without the pulls. */
-static void apply_part(const dg_als_block *b, int k, dg_row part, dg_als_workspace *w, double *out)
+static void apply_part(const dg_als_lockstep *b, int k, dg_row part, dg_als_workspace *w,
+                       double *out)
 {
     const float *x = vector(b, b->pulls ? b->x : b->direction, k);
     const bool observes = b->pulls && dg_als__cg_observes(b->side);
@@ -38,7 +39,7 @@ static void apply_part(const dg_als_block *b, int k, dg_row part, dg_als_workspa
     out[w->d + 2] = loss.observed;
 }
 
-static void start_row(dg_als_block *b, int k, dg_als_workspace *w)
+static void start_row(dg_als_lockstep *b, int k, dg_als_workspace *w)
 {
     const double *sum = b->sums + (size_t)k * (size_t)b->stat;
     const float *x = vector(b, b->x, k);
@@ -59,7 +60,7 @@ static void start_row(dg_als_block *b, int k, dg_als_workspace *w)
     memcpy(vector(b, b->first, k), r, (size_t)w->width * sizeof *r);
 }
 
-static void step_row(dg_als_block *b, int k, dg_als_workspace *w)
+static void step_row(dg_als_lockstep *b, int k, dg_als_workspace *w)
 {
     const double *sum = b->sums + (size_t)k * (size_t)b->stat;
     float *x = vector(b, b->x, k), *r = vector(b, b->residual, k), *p = vector(b, b->direction, k);
@@ -80,7 +81,7 @@ static void step_row(dg_als_block *b, int k, dg_als_workspace *w)
     for (int j = 0; j < w->width; j++) p[j] = q[j] + b->rz[k] / before * p[j];
 }
 
-static void finish_row(dg_als_block *b, int k, dg_als_workspace *w)
+static void finish_row(dg_als_lockstep *b, int k, dg_als_workspace *w)
 {
     dg_als__set_shared(b->side, dg_als__long_reg(b, k), w);
     b->seen[k] +=
@@ -89,7 +90,7 @@ static void finish_row(dg_als_block *b, int k, dg_als_workspace *w)
 }
 
 /* Which rows take another step; are there any? Agreed, should ranks' arithmetic ever differ. */
-static bool any_busy(dg_als_block *b, int step)
+static bool any_busy(dg_als_lockstep *b, int step)
 {
     int64_t any = 0;
     for (int k = 0; k < b->n; k++) {
@@ -101,7 +102,7 @@ static bool any_busy(dg_als_block *b, int step)
     return any != 0;
 }
 
-dg_status dg_als__long_cg(dg_als_block *b, const dg_matrix *solution, dg_err *err)
+dg_status dg_als__long_cg(dg_als_lockstep *b, const dg_matrix *solution, dg_err *err)
 {
     b->stat = dg_als__cg_numbers(b->l->half.d);
     b->pulls = true;

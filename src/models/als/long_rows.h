@@ -27,7 +27,7 @@ struct dg_als_long {
 };
 
 /* Rows of one block, solved in lockstep; vectors are `width` floats. */
-typedef struct dg_als_block {
+typedef struct dg_als_lockstep {
     const dg_als_long *l;
     const dg_als_side *side;
     dg_als_workspace **w; /* one a thread */
@@ -44,15 +44,15 @@ typedef struct dg_als_block {
     float *rz, *enough;                        /* (n,) */
     double *parts;                             /* (threads, n, stat) */
     double *sums;                              /* (n, stat) */
-} dg_als_block;
+} dg_als_lockstep;
 
 /** Writes the statistic of one part, zeroed before, of row k of the block. LOCAL. */
-typedef void dg_als_part(const dg_als_block *b, int k, dg_row part, dg_als_workspace *w,
+typedef void dg_als_part(const dg_als_lockstep *b, int k, dg_row part, dg_als_workspace *w,
                          double *out);
 
 /** Sum the parts of all rows into b->sums: all of them on every rank, or the own rows' only.
  *  COLLECTIVE. Errors DG_ERR_NOMEM, agreed. */
-dg_status dg_als__sum_parts(dg_als_block *b, dg_als_part *part, bool everywhere, dg_err *err);
+dg_status dg_als__sum_parts(dg_als_lockstep *b, dg_als_part *part, bool everywhere, dg_err *err);
 
 /** Numbers of a row's matrix, its lower triangle, and of its right side. LOCAL. */
 static inline int dg_als__gram_numbers(int d) { return d * (d + 1) / 2 + d; }
@@ -65,13 +65,13 @@ static inline int dg_als__cg_numbers(int d) { return d + 3; }
 bool dg_als__long_by_cg(const dg_als_long *l, int64_t k);
 
 /** lambda of row k of the block. LOCAL. */
-double dg_als__long_reg(const dg_als_block *b, int k);
+double dg_als__long_reg(const dg_als_lockstep *b, int k);
 
 /** b->x from the owners' rows to every rank. COLLECTIVE. */
-void dg_als__share_x(dg_als_block *b, const dg_matrix *solution);
+void dg_als__share_x(dg_als_lockstep *b, const dg_matrix *solution);
 
 /** Solve the block by conjugate gradients, all rows in lockstep: b->x where not b->failed.
  *  COLLECTIVE. Errors DG_ERR_NOMEM, agreed. Source as dg_als__cg. */
-dg_status dg_als__long_cg(dg_als_block *b, const dg_matrix *solution, dg_err *err);
+dg_status dg_als__long_cg(dg_als_lockstep *b, const dg_matrix *solution, dg_err *err);
 
 #endif
