@@ -77,6 +77,12 @@ static void count_passed_over(const dg_preparation *w, dg_prepare_report *report
     for (int k = 0; k < DG_INPUT_ITEMS; k++) report->outside += w->reading.tally[k].outside;
     dg_sum_int64(w->c, report->filtered, DG_FILTERS_MAX);
     dg_sum_int64(w->c, &report->outside, 1);
+    int64_t span[2] = {~w->reading.tally[DG_INPUT_TRAIN].oldest,
+                       w->reading.tally[DG_INPUT_TRAIN].newest};
+    dg_max_int64(w->c, span, 2);
+    const bool timed = w->o->ratings.columns[DG_ROLE_TIME] != NULL;
+    report->oldest = timed ? ~span[0] : INT64_MAX;
+    report->newest = timed ? span[1] : INT64_MIN;
 }
 
 static dg_status read_all(dg_preparation *w, dg_prepare_report *report, dg_err *err)

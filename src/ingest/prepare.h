@@ -65,7 +65,8 @@ typedef struct dg_prepare_report {
     int64_t rejected;                 /* bad ones, of all files */
     int64_t filtered[DG_FILTERS_MAX]; /* rows of ratings that each filter passed over */
     int64_t outside;                  /* events before `since` or from `until` on */
-    int64_t crowd_users, crowd;       /* users with too many ratings, and those ratings */
+    int64_t oldest, newest; /* times of the ratings read; oldest > newest where they have none */
+    int64_t crowd_users, crowd; /* users with too many ratings, and those ratings */
     int n_quotes;
     char quote[DG_PREPARE_QUOTES][sizeof((dg_err *)0)->text]; /* first bad ones, in file order */
     int64_t passes;                       /* of the k-core, 0 where none was asked for */

@@ -116,6 +116,8 @@ static dg_status read_ratings(dg_reader *r, dg_input_kind kind, dg_records *reco
         st = keep_rating(r, &r->out->events[kind], &record, value, err);
         if (st != DG_OK) return st;
         tally->records++;
+        if (record.time < tally->oldest) tally->oldest = record.time;
+        if (record.time > tally->newest) tally->newest = record.time;
     }
 }
 
@@ -222,6 +224,10 @@ static dg_status read_rules(dg_reader *r, dg_err *err)
     for (int k = 0; k < DG_INPUT_ITEMS && st == DG_OK; k++) {
         const dg_prepare_source *source = dg_prepare_source_of(r->options, (dg_input_kind)k);
         st = dg_filters_read(&source->drop, &source->keep, &r->filters[k], err);
+    }
+    for (int k = 0; k < DG_INPUT_KINDS; k++) {
+        r->out->tally[k].oldest = INT64_MAX;
+        r->out->tally[k].newest = INT64_MIN;
     }
     read_window(r->options, r);
     return st;

@@ -13,6 +13,7 @@ typedef struct dg_bad_record {
 
 typedef struct dg_tally { /* of one kind of input */
     int64_t records, rejected, outside;
+    int64_t oldest, newest; /* times of good records; INT64_MAX and INT64_MIN for none */
     int64_t filtered[DG_FILTERS_MAX];
     int64_t n_bad;
     dg_bad_record bad[DG_PREPARE_QUOTES]; /* (n_bad,) the first ones */

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/pulse.h"
 #include "ingest/prepare.h"
+#include "job/card.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -173,6 +174,7 @@ static dg_status make_dataset(dg_work *w, const dg_prepare_options *o, const cha
     char path[DG_WORK_PATH];
     dg_prepare_report report = {0};
     dg_status st = dg_prepare(w->comm, o, &w->data, &report, err);
+    if (st == DG_OK) st = dg_job_card(w->comm, o, &report, &w->data, err);
     if (st == DG_OK)
         st = dg_dataset_write(w->comm, &w->data, dg_work_path(w, "dataset.h5", path), inputs,
                               config, err);

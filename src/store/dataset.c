@@ -1,5 +1,6 @@
 #include "store/dataset.h"
 
+#include "base/memory.h"
 #include "store/open.h"
 #include "store/sparse.h"
 
@@ -13,6 +14,7 @@ static void write_meta(dg_writer *w, const dg_dataset *d, const char *inputs, co
 {
     dg_writer_text(w, "inputs", inputs);
     dg_writer_text(w, "config", config);
+    if (d->card != NULL) dg_writer_text(w, "card", d->card); /* no part of the content digest */
     dg_writer_int(w, "n_users", d->users.begin[d->users.n]);
     dg_writer_int(w, "n_items", d->items.begin[d->items.n]);
     dg_writer_int(w, "n_train", d->n_train);
@@ -160,5 +162,6 @@ void dg_dataset_free(dg_dataset *d)
     dg_csr_free(&d->valid);
     dg_csr_free(&d->test);
     dg_csr_free(&d->fold_in);
+    dg_free(d->card);
     *d = (dg_dataset){0};
 }

@@ -25,6 +25,7 @@ typedef struct dg_dataset {
     int64_t n_train, n_valid, n_test, n_fold_in; /* over all ranks */
     double value_min, value_max;                 /* of the training values */
     char content[DG_HEX_SIZE];                   /* content digest, once written or loaded */
+    char *card; /* data card as JSON, the same on every rank; NULL for none; not loaded */
 } dg_dataset;
 
 enum { DG_DATASET_VERSION = 1 };

@@ -25,7 +25,8 @@ dg_status dg_writer_measure(const dg_comm *c, dg_writer **out, dg_err *err);
  *  was called on it, agreed. */
 dg_status dg_writer_measured(dg_writer **w, int64_t *n_bytes, dg_err *err);
 
-/* Attributes of /meta; all are part of the content digest but "inputs". Same value on every rank.
+/* Attributes of /meta; all are part of the content digest but "inputs" and
+ * "card". Same value on every rank.
  * COLLECTIVE. A failure is remembered and reported by dg_writer_commit. */
 void dg_writer_text(dg_writer *w, const char *name, const char *value);
 void dg_writer_int(dg_writer *w, const char *name, int64_t value);
