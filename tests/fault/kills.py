@@ -89,8 +89,9 @@ def make_whole():
         ended = run(*line_of(life), np=2, limit=LIMIT)
         check(ended.code == 0, ended)
         whole[algorithm] = digests(*(f"{life.work}/{name}" for name in FILES))
-        seconds.append(ended.seconds)
-    return max(seconds)
+        with open(f"{life.work}/run.json") as f:
+            seconds.append(json.load(f)["seconds"])
+    return max(seconds) + 0.2  # ranks are there a little before they work
 
 
 class Life:
