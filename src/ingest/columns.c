@@ -156,7 +156,7 @@ static void take_names(const dg_header *h, dg_columns *out)
 static dg_status look_behind(const dg_header *h, const dg_source *source, const dg_dialect *d,
                              dg_columns *out, dg_err *err)
 {
-    const dg_span span = {0, INT64_MAX, h->data_begin, h->lines};
+    const dg_span span = {0, INT64_MAX, h->data_begin, h->lines, 0};
     dg_split *split = NULL;
     counts *count = dg_alloc((size_t)out->n, sizeof *count);
     dg_status st = count == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory looking at columns")

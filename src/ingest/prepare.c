@@ -71,6 +71,54 @@ static dg_status cut_inputs(dg_preparation *w, dg_err *err)
     return st;
 }
 
+/* A stretch begins where the records of the one before end. One that was read from elsewhere, since
+ * a line break in quotes looked like the end of a record, gets its true start and is *wrong; what
+ * is known is right up to the first wrong one, so in the end all is. COLLECTIVE. */
+static dg_status check_starts(const dg_preparation *w, int64_t *start, int64_t *wrong, dg_err *err)
+{
+    const dg_stretches *s = &w->stretches;
+    const size_t bytes = (size_t)s->n * sizeof(int64_t);
+    const dg_range own = dg_stretches_share(s, w->c->rank, w->c->size);
+    int64_t *first = dg_alloc(2, bytes);
+    dg_status st =
+        first == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for %lld pieces", (long long)s->n)
+                      : DG_OK;
+    st = dg_agree(w->c, st, err);
+    if (st != DG_OK) return st;
+    int64_t *end = first + s->n;
+    memcpy(first, w->reading.first, bytes);
+    memcpy(end, w->reading.end, bytes);
+    dg_sum_int64(w->c, first, (int)(2 * s->n)); /* others' are 0 here: the sum gathers */
+    *wrong = 0;
+    for (int64_t k = 1; k < s->n; k++) {
+        if (s->at[k].file != s->at[k - 1].file || first[k] == end[k - 1]) continue;
+        start[k] = end[k - 1];
+        *wrong += k >= own.begin && k < own.end;
+    }
+    dg_free(first);
+    return DG_OK;
+}
+
+/* Read this rank's share, again where the ranks before have shown that it was read wrongly. */
+static dg_status read_share(dg_preparation *w, int64_t *start, dg_err *err)
+{
+    const dg_comm *c = w->c;
+    const dg_range share = dg_stretches_share(&w->stretches, c->rank, c->size);
+    for (int64_t wrong = 1, any = 1; any > 0;) {
+        dg_status st = DG_OK;
+        if (wrong > 0) {
+            dg_reading_free(&w->reading);
+            st = dg_reading_run(w->o, &w->inputs, &w->stretches, share, start, &w->reading, err);
+        }
+        st = dg_agree(c, st, err);
+        if (st == DG_OK) st = check_starts(w, start, &wrong, err);
+        if (st != DG_OK) return st;
+        any = wrong;
+        dg_sum_int64(c, &any, 1);
+    }
+    return DG_OK;
+}
+
 static void count_passed_over(const dg_preparation *w, dg_prepare_report *report)
 {
     memcpy(report->filtered, w->reading.tally[DG_INPUT_TRAIN].filtered, sizeof report->filtered);
@@ -93,11 +141,11 @@ static dg_status read_all(dg_preparation *w, dg_prepare_report *report, dg_err *
     report->files = w->inputs.files.n;
     for (int64_t f = 0; f < report->files; f++) report->bytes += w->inputs.files.at[f].size;
     st = cut_inputs(w, err);
-    if (st == DG_OK) {
-        const dg_range share = dg_stretches_share(&w->stretches, c->rank, c->size);
-        st = dg_reading_run(w->o, &w->inputs, &w->stretches, share, &w->reading, err);
-    }
+    int64_t *start = st == DG_OK ? dg_alloc((size_t)w->stretches.n, sizeof *start) : NULL;
+    if (st == DG_OK && start == NULL) st = DG_FAIL(err, DG_ERR_NOMEM, "out of memory for pieces");
     st = dg_agree(c, st, err);
+    if (st == DG_OK) st = read_share(w, start, err);
+    dg_free(start);
     if (st != DG_OK) return st;
     count_passed_over(w, report);
     return dg_quotes_judge(c, w->o, &w->inputs, &w->stretches, &w->reading, report, err);

@@ -21,6 +21,7 @@ typedef struct dg_reader { /* what reading a stretch needs */
     dg_filters filters[DG_INPUT_ITEMS];
     int64_t since, until;
     dg_layout layout;
+    const int64_t *start;
     int64_t layout_file; /* the file `layout` is of, -1 for none */
     dg_reading *out;
 } dg_reader;
@@ -133,11 +134,13 @@ static dg_status read_stretch(dg_reader *r, const dg_stretch *at, int64_t stretc
                             err);
     if (st != DG_OK) return st;
     r->layout_file = at->file;
-    st = dg_records_open(file, &source->dialect, &r->layout, &r->filters[kind], at->begin, at->end,
-                         &records, err);
+    st = dg_records_open(file, &source->dialect, &r->layout, &r->filters[kind],
+                         (dg_bytes){at->begin, at->end, r->start[stretch]}, &records, err);
     if (st == DG_OK) st = read_ratings(r, kind, records, stretch, err);
     if (st == DG_OK) {
         r->out->lines[stretch] = dg_records_lines(records);
+        r->out->first[stretch] = dg_records_first(records);
+        r->out->end[stretch] = dg_records_end(records);
         for (int32_t k = 0; k < r->filters[kind].n; k++)
             r->out->tally[kind].filtered[k] += dg_records_dropped(records)[k];
     }
@@ -241,7 +244,9 @@ static dg_status read_share(dg_reader *r, const dg_stretches *s, dg_range share,
         r->out->events[k].timed =
             dg_prepare_has_times(dg_prepare_source_of(r->options, (dg_input_kind)k));
     r->out->lines = dg_alloc((size_t)s->n, sizeof *r->out->lines);
-    if (r->out->lines == NULL)
+    r->out->first = dg_alloc((size_t)s->n, sizeof *r->out->first);
+    r->out->end = dg_alloc((size_t)s->n, sizeof *r->out->end);
+    if (r->out->lines == NULL || r->out->first == NULL || r->out->end == NULL)
         return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for %lld pieces", (long long)s->n);
     int64_t done = 0;
     for (int64_t k = share.begin; k < share.end && st == DG_OK; k++) {
@@ -254,9 +259,9 @@ static dg_status read_share(dg_reader *r, const dg_stretches *s, dg_range share,
 }
 
 dg_status dg_reading_run(const dg_prepare_options *o, const dg_inputs *in, const dg_stretches *s,
-                         dg_range share, dg_reading *out, dg_err *err)
+                         dg_range share, const int64_t *start, dg_reading *out, dg_err *err)
 {
-    dg_reader r = {.options = o, .inputs = in, .layout_file = -1, .out = out};
+    dg_reader r = {.options = o, .inputs = in, .start = start, .layout_file = -1, .out = out};
     dg_progress_begin("reading", "bytes", bytes_of(s, share));
     const dg_status st = read_share(&r, s, share, err);
     dg_progress_end();
@@ -274,5 +279,7 @@ void dg_reading_free(dg_reading *r)
     dg_strings_free(&r->title);
     dg_free(r->title_item);
     dg_free(r->lines);
+    dg_free(r->first);
+    dg_free(r->end);
     *r = (dg_reading){0};
 }

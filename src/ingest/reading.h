@@ -28,11 +28,15 @@ typedef struct dg_reading {
     int64_t n_listed;    /* title.n is the same, or 0 without a title column */
     size_t listed_capacity;
     dg_tally tally[DG_INPUT_KINDS];
-    int64_t *lines; /* (stretches,) lines of each stretch of this rank, 0 elsewhere */
+    /* (stretches,) of each stretch of this rank, 0 elsewhere. */
+    int64_t *lines;
+    int64_t *first, *end; /* dg_records_first and dg_records_end; 0 for catalogues */
 } dg_reading;
 
 /**
  * Read the stretches [share.begin, share.end). LOCAL.
+ *
+ * @param[in]  start  (stretches,) where the first record of each begins, 0 where that is not known
  *
  * A stretch of a kind other than DG_INPUT_ITEMS is a byte range of ratings, one of DG_INPUT_ITEMS a
  * whole catalogue.
@@ -41,7 +45,7 @@ typedef struct dg_reading {
  *         number; DG_ERR_NOMEM. Bad records are tallied, not errors.
  */
 dg_status dg_reading_run(const dg_prepare_options *o, const dg_inputs *in, const dg_stretches *s,
-                         dg_range share, dg_reading *out, dg_err *err);
+                         dg_range share, const int64_t *start, dg_reading *out, dg_err *err);
 
 /** LOCAL, twice-safe. */
 void dg_reading_free(dg_reading *r);

@@ -48,6 +48,11 @@ static dg_status read_header(dg_split *s, const dg_source *source, const dg_dial
     dg_reject reject;
     dg_outcome outcome;
     h->data_begin = dg_split_position(s); /* behind a byte order mark */
+    if (dg_split_has_bare_cr(s)) {
+        const dg_status bare =
+            DG_FAIL(err, DG_ERR_DATA, "%s: its lines end in CR alone", source->path);
+        return dg_err_hint(err, bare, "convert it: tr '\\r' '\\n'");
+    }
     dg_status st = first_record(s, source, d->header, &f, err);
     if (st != DG_OK) return st;
     h->n_fields = (int32_t)f.n; /* fits: at most DG_RECORD_MAX + 1 */

@@ -190,8 +190,7 @@ dg_status dg_records_next(dg_records *r, dg_record *out, dg_err *err)
 }
 
 dg_status dg_records_open(const dg_source *source, const dg_dialect *d, const dg_layout *layout,
-                          const dg_filters *filters, int64_t begin, int64_t end, dg_records **out,
-                          dg_err *err)
+                          const dg_filters *filters, dg_bytes at, dg_records **out, dg_err *err)
 {
     *out = NULL;
     dg_records *r = dg_alloc(1, sizeof *r);
@@ -199,7 +198,7 @@ dg_status dg_records_open(const dg_source *source, const dg_dialect *d, const dg
     r->format = d->format;
     r->layout = *layout;
     r->filters = filters;
-    const dg_span span = {begin, end, layout->data_begin, layout->header_lines};
+    const dg_span span = {at.begin, at.end, layout->data_begin, layout->header_lines, at.start};
     const dg_status st = dg_split_open(source, d, span, &r->split, err);
     *out = r;
     if (st != DG_OK) dg_records_close(out);
@@ -207,6 +206,10 @@ dg_status dg_records_open(const dg_source *source, const dg_dialect *d, const dg
 }
 
 int64_t dg_records_lines(const dg_records *r) { return dg_split_lines(r->split); }
+
+int64_t dg_records_first(const dg_records *r) { return dg_split_first(r->split); }
+
+int64_t dg_records_end(const dg_records *r) { return dg_split_position(r->split); }
 
 const int64_t *dg_records_dropped(const dg_records *r) { return r->dropped; }
 

@@ -1,8 +1,9 @@
 /* record.h - interactions (user, item, value, time, ...) out of a byte range of one file.
  *
- * Ranges cut a plain file anywhere: a line belongs to the range its first byte lies in, so the
- * records of adjoining ranges are those of the whole, each once. (A line break inside quotes is
- * part of its field; cutting a file between such a field's quotes misleads the later range.) */
+ * Ranges cut a plain file anywhere: a record belongs to the range its first byte lies in, so the
+ * records of adjoining ranges are those of the whole, each once. A range takes its first line for
+ * its first record. A line break in quotes may prove it wrong: then dg_records_end of the range
+ * before is not its dg_records_first, and it is to be read again from there. */
 #ifndef DG_TABLE_RECORD_H
 #define DG_TABLE_RECORD_H
 #include "table/dialect.h"
@@ -69,20 +70,25 @@ typedef struct dg_record {
 
 typedef struct dg_records dg_records;
 
+/* Bytes of a file's content. */
+typedef struct dg_bytes {
+    int64_t begin, end;
+    int64_t start; /* where the first record begins, where that is known; 0: at the first line */
+} dg_bytes;
+
 /**
- * Open the records of the lines that begin in [begin, end). LOCAL; holds at most 2 MiB (6 for
+ * Open the records that begin in [at.begin, at.end). LOCAL; holds at most 2 MiB (6 for
  * latin1) and 32 bytes per column, whatever the file holds.
  *
  * @param[in]  source  borrowed until dg_records_close
  * @param[in]  filters as the layout was read with, borrowed; NULL for none
- * @param[in]  begin   0 <= begin <= size of the source; the range is empty unless end > begin.
+ * @param[in]  at      0 <= begin <= size of the source; the range is empty unless end > begin.
  *                     All of a compressed source belongs to the range that holds byte 0
  *
  * Errors  those of stream.h.
  */
 dg_status dg_records_open(const dg_source *source, const dg_dialect *d, const dg_layout *layout,
-                          const dg_filters *filters, int64_t begin, int64_t end, dg_records **out,
-                          dg_err *err);
+                          const dg_filters *filters, dg_bytes at, dg_records **out, dg_err *err);
 
 /**
  * Next record or reject of the range. LOCAL, no allocation once the widest line has been seen.
@@ -97,6 +103,11 @@ dg_status dg_records_next(dg_records *r, dg_record *out, dg_err *err);
  *  the header's. A line's number in its file is its number here plus the lines of all earlier
  *  ranges. LOCAL. */
 int64_t dg_records_lines(const dg_records *r);
+
+/** Where the first record was taken to begin, and where the one behind the range begins, after
+ *  DG_OUTCOME_END. LOCAL. */
+int64_t dg_records_first(const dg_records *r);
+int64_t dg_records_end(const dg_records *r);
 
 /** Rows passed over so far by each filter: (filters->n,). LOCAL. */
 const int64_t *dg_records_dropped(const dg_records *r);

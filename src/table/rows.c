@@ -22,7 +22,7 @@ static dg_status find_columns(dg_rows *r, const dg_source *source, const dg_dial
     for (int32_t k = 0; k < r->n_wanted && st == DG_OK; k++)
         st = dg_header_find(&h, source, d, wanted[k], &r->column[k], err);
     r->n_fields = h.n_fields;
-    const dg_span span = {0, INT64_MAX, h.data_begin, h.lines};
+    const dg_span span = {0, INT64_MAX, h.data_begin, h.lines, 0};
     if (st == DG_OK) st = dg_split_open(source, d, span, &r->split, err);
     dg_header_free(&h);
     return st;

@@ -15,6 +15,7 @@ struct dg_split {
     bool lists, latin1;
     bool plain; /* csv with a separator of one byte */
     int64_t lines;
+    int64_t first;   /* where the first record begins */
     dg_slice *field; /* (capacity,) of the last record */
     size_t capacity;
     char *decoded; /* (2 * window.size,) latin1 only: the last record in UTF-8 */
@@ -241,11 +242,13 @@ dg_status dg_split_open(const dg_source *source, const dg_dialect *d, dg_span sp
     if (source->codec != DG_CODEC_PLAIN) span.end = first ? INT64_MAX : 0;
     if (span.begin >= span.end) span.begin = span.end = 0;
     s->lines = first ? span.header_lines : 0;
-    const bool inside = span.begin > span.data_begin; /* the line before may reach into it */
-    const int64_t from = inside ? span.begin - 1 : span.data_begin;
+    const bool inside = span.begin > span.data_begin && span.start == 0;
+    const int64_t data = span.start > span.data_begin ? span.start : span.data_begin;
+    const int64_t from = inside ? span.begin - 1 : data; /* the line before may reach into it */
     dg_status st = dg_window_open(&s->window, source, from, span.end, err);
     if (st == DG_OK) st = set_dialect(s, d, err);
     if (st == DG_OK && inside) st = dg_window_skip_line(&s->window, err);
+    s->first = dg_split_position(s);
     *out = s;
     if (st != DG_OK) dg_split_close(out);
     return st;
@@ -254,6 +257,16 @@ dg_status dg_split_open(const dg_source *source, const dg_dialect *d, dg_span sp
 int64_t dg_split_lines(const dg_split *s) { return s->lines; }
 
 int64_t dg_split_position(const dg_split *s) { return s->window.position + (int64_t)s->window.at; }
+
+int64_t dg_split_first(const dg_split *s) { return s->first; }
+
+bool dg_split_has_bare_cr(const dg_split *s)
+{
+    const char *at = s->window.bytes + s->window.at;
+    const size_t n = s->window.n - s->window.at;
+    const char *cr = memchr(at, '\r', n);
+    return cr != NULL && cr + 1 < at + n && memchr(at, '\n', n) == NULL;
+}
 
 void dg_split_close(dg_split **s)
 {

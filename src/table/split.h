@@ -22,6 +22,7 @@ typedef struct dg_span {
     int64_t begin, end;
     int64_t data_begin;   /* where records may begin: behind the header, or 0 to read it too */
     int64_t header_lines; /* before data_begin; counted as lines of the span with begin 0 */
+    int64_t start;        /* where the first record begins, where that is known; 0: find out */
 } dg_span;
 
 /** Open the records of a span. LOCAL. `source` is borrowed until dg_split_close.
@@ -46,6 +47,12 @@ int64_t dg_split_lines(const dg_split *s);
 
 /** First byte not yet read, in the decompressed content. LOCAL. */
 int64_t dg_split_position(const dg_split *s);
+
+/** Where the first record of the span was taken to begin, be it of the next span. LOCAL. */
+int64_t dg_split_first(const dg_split *s);
+
+/** Do lines end in CR alone, as far as the bytes at hand say? LOCAL. */
+bool dg_split_has_bare_cr(const dg_split *s);
 
 /** LOCAL, NULL-safe, twice-safe. */
 void dg_split_close(dg_split **s);

@@ -165,6 +165,58 @@ START_TEST(useless_files_are_refused_with_the_right_status)
 }
 END_TEST
 
+/* As prepare_text, but the dataset stays. */
+static dg_status prepare_text_keep(dg_prepare_options *o, const char *name, const char *text,
+                                   size_t n)
+{
+    shop_write(&world, &town, name, text, n);
+    dg_strings_free(&o->ratings.paths);
+    o->ratings.paths = shop_paths(shop_path(&town, name));
+    return dg_prepare(&world, o, &d, &report, &err);
+}
+
+/* What does not depend on where a dataset's rows lie. */
+static int64_t mark_of_dataset(void)
+{
+    int64_t sum = 0;
+    for (int64_t u = d.train.begin; u < d.train.end; u++) {
+        const dg_row row = dg_csr_row(&d.train, u);
+        for (int64_t k = 0; k < row.n; k++)
+            sum += (int64_t)row.value[k] * (u + 1) * (row.index[k] + 1);
+    }
+    for (int64_t k = 0; k < d.item_id.n; k++) {
+        size_t n;
+        const char *at = dg_strings_at(&d.item_id, k, &n);
+        sum += (int64_t)(dg_hash64(at, n, 0) >> 20);
+    }
+    dg_sum_int64(&world, &sum, 1);
+    return sum;
+}
+
+START_TEST(line_ends_in_quotes_may_lie_across_any_cut)
+{
+    static const int64_t stretch[] = {0, 7, 40, 90, 333};
+    dg_prepare_options o = shop_options(&town);
+    dg_text t = {0};
+    int64_t mark = 0;
+    dg_text_add(&t, "user,item,kind,rating,ts\n");
+    for (int k = 0; k < 300; k++)
+        dg_text_add(&t, "%d,\"a%d\nb\",buy,%d,1\n%d,\"\"\"\n,\n\"\",c\",buy,3,1\n", k % 17, k % 29,
+                    1 + k % 5, k % 17);
+    for (size_t s = 0; s < sizeof stretch / sizeof *stretch; s++) {
+        o.stretch = stretch[s];
+        ck_assert_all(prepare_text_keep(&o, "quotes.csv", t.at, t.n) == DG_OK);
+        ck_assert_all(report.rejected == 0 && report.records == 600 && report.users == 17);
+        ck_assert_all(report.train + report.duplicates == 600);
+        if (s == 0) mark = mark_of_dataset();
+        ck_assert_all(mark_of_dataset() == mark);
+        dg_dataset_free(&d);
+    }
+    dg_text_free(&t);
+    shop_options_free(&o);
+}
+END_TEST
+
 static bool refuses(dg_prepare_options *o, dg_status expected, const char *text)
 {
     const dg_status st = prepare_with(o, "train-0.csv");
@@ -371,4 +423,4 @@ MPI_MAIN("prepare files", make_the_shop, bad_records_are_counted_and_quoted_with
          compressed_files_read_as_plain_ones_and_truncated_ones_are_refused,
          bad_targets_and_goods_are_judged_by_their_own_limits, lists_are_read_in_time_order,
          the_digest_sees_content_and_names_and_nothing_else, mangled_files_never_divide_the_ranks,
-         remove_the_shop)
+         line_ends_in_quotes_may_lie_across_any_cut, remove_the_shop)

@@ -85,7 +85,7 @@ int64_t transcribe(const dg_source *source, const dg_dialect *d, const dg_layout
     dg_err err;
     dg_records *r;
     dg_record x;
-    dg_status st = dg_records_open(source, d, layout, NULL, begin, end, &r, &err);
+    dg_status st = dg_records_open(source, d, layout, NULL, (dg_bytes){begin, end, 0}, &r, &err);
     if (st != DG_OK) {
         dg_text_add(out, "%s\n", err.text);
         return 0;

@@ -82,7 +82,8 @@ START_TEST(rows_are_passed_over_before_anything_else_is_wrong_with_them)
     make_file(&file, text, strlen(text), DG_CODEC_PLAIN);
     ck_assert_int_eq(dg_filters_read(&drop, &keep, &f, &err), DG_OK);
     ck_assert_int_eq(dg_layout_read(&file.source, &d, columns, &f, &layout, &err), DG_OK);
-    ck_assert_int_eq(dg_records_open(&file.source, &d, &layout, &f, 0, file.source.size, &r, &err),
+    ck_assert_int_eq(dg_records_open(&file.source, &d, &layout, &f,
+                                     (dg_bytes){0, file.source.size, 0}, &r, &err),
                      DG_OK);
     ck_assert_int_eq(dg_records_next(r, &x, &err), DG_OK);
     ck_assert(x.outcome == DG_OUTCOME_RECORD && x.line == 3 && x.value == 3);

@@ -122,6 +122,8 @@ START_TEST(a_broken_header_is_bad_data)
                  "is the file in another encoding, such as latin1?");
     assert_fails("\n\r\n\n", true, "user", "item", DG_ERR_DATA, ": nothing but blank lines", "");
     assert_fails("\n\r\n\n", false, "1", "2", DG_ERR_DATA, ": nothing but blank lines", "");
+    assert_fails("user,item\r1,2\r3,4\r", true, "user", "item", DG_ERR_DATA,
+                 ": its lines end in CR alone", "convert it: tr '\\r' '\\n'");
     assert_fails("\"1,2\n", false, "1", "2", DG_ERR_DATA,
                  ":1: column 1: \"1,2\" has no closing quote", "");
 }

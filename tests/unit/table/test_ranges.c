@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-/* Lines good and bad, long and short, blank ones, either line end; no quotes: a line break in
- * quotes is the one thing a cut may break. */
+/* Lines good and bad, long and short, blank ones, either line end; no quotes, which have a
+ * test of their own. */
 static void add_random_lines(dg_text *t, dg_rng *r, const char *separator)
 {
     static const char *const fields[] = {"1",  "22",  "é", "x y",  "4.5",
@@ -126,6 +126,82 @@ START_TEST(cuts_in_a_file_of_several_windows)
 }
 END_TEST
 
+/* Records and rejects of one range, its start known or not; where it began and where it ended. */
+static dg_bytes read_from(const dg_source *source, const dg_layout *layout, dg_bytes at,
+                          dg_text *out)
+{
+    const dg_dialect d = dg_dialect_default();
+    dg_err err;
+    dg_records *r;
+    dg_record x;
+    ck_assert_int_eq(dg_records_open(source, &d, layout, NULL, at, &r, &err), DG_OK);
+    while (dg_records_next(r, &x, &err) == DG_OK && x.outcome != DG_OUTCOME_END) {
+        dg_text_add(out, "%lld ", (long long)x.position);
+        if (x.outcome == DG_OUTCOME_REJECT)
+            dg_text_add(out, "! %s\n", x.reject->reason);
+        else
+            dg_text_add(out, "%.*s|%.*s\n", (int)x.user.n, x.user.at, (int)x.item.n, x.item.at);
+    }
+    const dg_bytes met = {dg_records_first(r), dg_records_end(r), 0};
+    dg_records_close(&r);
+    return met;
+}
+
+/* Quoted fields with line ends, separators and quotes in them, some of them broken. */
+static void add_quoted_lines(dg_text *t, dg_rng *r)
+{
+    static const char *const parts[] = {"a", "\n", "\r\n", ",", "\"\"", "b\nc", "\n\"\",", "é"};
+    dg_text_add(t, "u,i\n");
+    for (uint32_t line = dg_rng_below(r, 14); line > 0; line--) {
+        dg_text_add(t, "%u,\"", dg_rng_below(r, 30));
+        for (uint32_t k = dg_rng_below(r, 6); k > 0; k--)
+            dg_text_add(t, "%s", parts[dg_rng_below(r, 8)]);
+        dg_text_add(t, "x%s\n", dg_rng_below(r, 9) == 0 ? "" : "\"");
+    }
+}
+
+START_TEST(ends_tell_which_starts_were_wrong_until_all_are_right)
+{
+    enum { RANGES = 7 };
+    const char *const columns[DG_N_ROLES] = {"1", "2"};
+    int64_t repaired = 0;
+    for (uint64_t round = 0; round < 1500; round++) {
+        dg_rng r = dg_rng_at(4, DG_RNG_TEST, round);
+        const dg_dialect d = dg_dialect_default();
+        dg_text t = {0}, whole = {0}, parts = {0};
+        dg_bytes met[RANGES];
+        dg_layout layout;
+        made_file f;
+        dg_err err;
+        add_quoted_lines(&t, &r);
+        make_file(&f, t.at, t.n, DG_CODEC_PLAIN);
+        ck_assert_int_eq(dg_layout_read(&f.source, &d, columns, NULL, &layout, &err), DG_OK);
+        read_from(&f.source, &layout, (dg_bytes){0, f.source.size, 0}, &whole);
+        for (int k = 0; k < RANGES; k++) {
+            const int64_t begin = f.source.size * k / RANGES;
+            const int64_t end = f.source.size * (k + 1) / RANGES;
+            dg_text range = {0};
+            met[k] = read_from(&f.source, &layout, (dg_bytes){begin, end, 0}, &range);
+            if (k > 0 && met[k].begin != met[k - 1].end) {
+                repaired++;
+                range.n = 0;
+                met[k] =
+                    read_from(&f.source, &layout, (dg_bytes){begin, end, met[k - 1].end}, &range);
+            }
+            dg_text_bytes(&parts, range.at, range.n);
+            dg_text_free(&range);
+        }
+        ck_assert_uint_eq(parts.n, whole.n);
+        ck_assert_mem_eq(parts.at, whole.at, whole.n);
+        dg_text_free(&whole);
+        dg_text_free(&parts);
+        dg_text_free(&t);
+        drop_file(&f);
+    }
+    ck_assert_int_gt(repaired, 1000);
+}
+END_TEST
+
 START_TEST(a_compressed_file_belongs_to_the_range_of_byte_0)
 {
     made_file f;
@@ -150,4 +226,5 @@ START_TEST(a_compressed_file_belongs_to_the_range_of_byte_0)
 END_TEST
 
 UNIT_MAIN("ranges", every_cut_in_two, many_cuts_some_ranges_without_a_line,
-          cuts_in_a_file_of_several_windows, a_compressed_file_belongs_to_the_range_of_byte_0)
+          cuts_in_a_file_of_several_windows, ends_tell_which_starts_were_wrong_until_all_are_right,
+          a_compressed_file_belongs_to_the_range_of_byte_0)

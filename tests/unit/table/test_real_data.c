@@ -54,7 +54,7 @@ static void read_range(const dg_source *source, const dg_dialect *d, const dg_la
     dg_records *r;
     dg_record x;
     dg_err err;
-    dg_status st = dg_records_open(source, d, layout, NULL, begin, end, &r, &err);
+    dg_status st = dg_records_open(source, d, layout, NULL, (dg_bytes){begin, end, 0}, &r, &err);
     while (st == DG_OK && (st = dg_records_next(r, &x, &err)) == DG_OK &&
            x.outcome != DG_OUTCOME_END) {
         if (x.outcome == DG_OUTCOME_REJECT) {

@@ -230,7 +230,8 @@ START_TEST(every_failing_allocation_or_read_leaves_nothing)
             setenv("DAOGOU_FAULT", spec, 1);
             dg_fault_reload();
             dg_status st = dg_layout_read(&f.source, &d, columns, NULL, &layout, &err);
-            if (st == DG_OK) st = dg_records_open(&f.source, &d, &layout, NULL, 0, 8, &r, &err);
+            if (st == DG_OK)
+                st = dg_records_open(&f.source, &d, &layout, NULL, (dg_bytes){0, 8, 0}, &r, &err);
             if (st == DG_OK) st = dg_records_next(r, &x, &err);
             dg_records_close(&r);
             dg_records_close(&r);
@@ -297,8 +298,9 @@ static void read_mutant(const dg_text *t, const dg_dialect *d, const char *const
     for (size_t k = 0; k + 1 < t->n; k++) lines += t->at[k] == '\n';
     dg_status st = dg_layout_read(&f.source, d, columns, NULL, &layout, &err);
     if (st == DG_OK) {
-        ck_assert_int_eq(dg_records_open(&f.source, d, &layout, NULL, 0, f.source.size, &r, &err),
-                         DG_OK);
+        ck_assert_int_eq(
+            dg_records_open(&f.source, d, &layout, NULL, (dg_bytes){0, f.source.size, 0}, &r, &err),
+            DG_OK);
         while ((st = dg_records_next(r, &x, &err)) == DG_OK && x.outcome != DG_OUTCOME_END)
             if (x.outcome == DG_OUTCOME_RECORD)
                 assert_sane(&x, &position, f.source.size);

@@ -222,7 +222,7 @@ static void assert_last_record(size_t ahead, const dg_text *record, const char *
     dg_text t = {0}, got = {0};
     strcpy(d.separator, separator);
     add_many(&t, '\n', ahead);
-    const dg_span span = {(int64_t)t.n, (int64_t)t.n + 1, 0, 0};
+    const dg_span span = {(int64_t)t.n, (int64_t)t.n + 1, 0, 0, 0};
     dg_text_bytes(&t, record->at, record->n);
     make_file(&f, t.at, t.n, DG_CODEC_PLAIN);
     dg_text_free(&t);
