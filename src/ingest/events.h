@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { DG_CHUNK_BITS = 14, DG_CHUNK = 1 << DG_CHUNK_BITS };
+enum { DG_CHUNK_BITS = 11, DG_CHUNK = 1 << DG_CHUNK_BITS };
 
 typedef struct dg_chunk { /* memory grows by chunks: nothing is ever copied to grow */
     int32_t user[DG_CHUNK], item[DG_CHUNK]; /* codes of the local dictionaries */

@@ -40,35 +40,24 @@ typedef struct dg_batch { /* what one round delivers to this rank */
     dg_event *sorted; /* (longest row,) scratch */
 } dg_batch;
 
-/* Slots of all shards of the users: round * size + owner. */
-static void fill_shard_slots(const dg_rounds *rounds, int32_t *slot)
-{
-    for (int k = 0; k < rounds->n; k++)
-        for (int r = 0; r < rounds->size; r++) {
-            const dg_run run = dg_rounds_run(rounds, k, r);
-            for (int s = run.begin; s < run.end; s++) slot[s] = k * rounds->size + r;
-        }
-}
+/* About as many events as stay in a core's second-level cache while a rank works on them. */
+enum { BATCH = 1 << 16 };
 
 static dg_status make_plan(const dg_parts_input *in, dg_plan *p, dg_err *err)
 {
     const size_t n = (size_t)in->user.n;
     p->round = dg_alloc(n, sizeof *p->round);
     p->owner = dg_alloc(n, sizeof *p->owner);
-    int32_t *slot = dg_alloc((size_t)in->shards->n, sizeof *slot);
-    if (p->round == NULL || p->owner == NULL || slot == NULL) {
-        dg_free(slot);
+    if (p->round == NULL || p->owner == NULL)
         return DG_FAIL(err, DG_ERR_NOMEM, "out of memory planning where ratings go");
-    }
-    fill_shard_slots(&p->rounds, slot);
     for (size_t u = 0; u < n; u++) {
+        const int64_t row = in->user.row[u];
         p->round[u] = -1;
-        if (in->user.row[u] == DG_NO_ROW) continue;
-        const int32_t at = slot[dg_shards_find(in->shards, in->user.row[u])];
-        p->round[u] = at / p->rounds.size;
-        p->owner[u] = at % p->rounds.size;
+        if (row == DG_NO_ROW) continue;
+        p->owner[u] =
+            dg_shards_owner(in->shards->n, dg_shards_find(in->shards, row), p->rounds.size);
+        p->round[u] = dg_rounds_find(&p->rounds, p->owner[u], row);
     }
-    dg_free(slot);
     return DG_OK;
 }
 
@@ -318,7 +307,8 @@ static dg_status build(const dg_comm *c, const dg_parts_input *in, dg_plan *plan
 {
     int64_t total = in->events->n;
     dg_sum_int64(c, &total, 1);
-    plan->rounds = dg_rounds_plan(in->shards, c->size, total, in->batch);
+    const int64_t worth = in->batch > 0 ? in->batch : (int64_t)BATCH * c->size;
+    plan->rounds = dg_rounds_plan(in->shards, c->size, total, worth, DG_ROUNDS);
     dg_status st = open_builder(dg_shards_rows(in->shards, c->rank, c->size), b, err);
     if (st == DG_OK) st = make_plan(in, plan, err);
     if (st == DG_OK) st = deal(in, plan, &out->dropped, err);

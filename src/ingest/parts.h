@@ -25,7 +25,7 @@ typedef struct dg_parts_input { /* all borrowed */
     const dg_split_rule *rule; /* same on every rank */
     dg_duplicates duplicates;  /* same on every rank */
     double half_life;          /* seconds; 0: values do not age */
-    int64_t batch;             /* ratings worth a round, 0: as rounds.h says */
+    int64_t batch;             /* ratings worth a round, 0: 2^16 for each rank */
     int64_t newest;            /* the time ages are counted from; later events have age 0 */
 } dg_parts_input;
 
@@ -39,7 +39,7 @@ typedef struct dg_parts {
  * Ship, merge and split. COLLECTIVE.
  *
  * Cost    32 bytes on the wire per event; 8 bytes per rating of the result and 3 times 32 bytes per
- *         event of the largest round (about 1/32 of all) in memory.
+ *         event of the largest round in memory.
  * Errors  those of dg_merge_duplicates; DG_ERR_NOMEM; agreed. *out is then empty.
  */
 dg_status dg_parts_build(const dg_comm *c, const dg_parts_input *in, dg_parts *out, dg_err *err);

@@ -77,26 +77,26 @@ static dg_status cut_inputs(dg_preparation *w, dg_err *err)
 static dg_status check_starts(const dg_preparation *w, int64_t *start, int64_t *wrong, dg_err *err)
 {
     const dg_stretches *s = &w->stretches;
-    const size_t bytes = (size_t)s->n * sizeof(int64_t);
+    const size_t n = (size_t)s->n;
     const dg_range own = dg_stretches_share(s, w->c->rank, w->c->size);
-    int64_t *first = dg_alloc(2, bytes);
+    int64_t *met = dg_alloc(2 * n, sizeof *met);
     dg_status st =
-        first == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for %lld pieces", (long long)s->n)
-                      : DG_OK;
+        met == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for %zu pieces", n) : DG_OK;
     st = dg_agree(w->c, st, err);
-    if (st != DG_OK) return st;
-    int64_t *end = first + s->n;
-    memcpy(first, w->reading.first, bytes);
-    memcpy(end, w->reading.end, bytes);
-    dg_sum_int64(w->c, first, (int)(2 * s->n)); /* others' are 0 here: the sum gathers */
     *wrong = 0;
-    for (int64_t k = 1; k < s->n; k++) {
-        if (s->at[k].file != s->at[k - 1].file || first[k] == end[k - 1]) continue;
-        start[k] = end[k - 1];
-        *wrong += k >= own.begin && k < own.end;
+    if (st == DG_OK) {
+        int64_t *first = met, *end = met + n;
+        memcpy(first, w->reading.first, n * sizeof *first);
+        memcpy(end, w->reading.end, n * sizeof *end);
+        dg_sum_int64(w->c, met, (int)(2 * n)); /* others' are 0 here: the sum gathers */
+        for (int64_t k = 1; k < s->n; k++) {
+            if (s->at[k].file != s->at[k - 1].file || first[k] == end[k - 1]) continue;
+            start[k] = end[k - 1];
+            *wrong += k >= own.begin && k < own.end;
+        }
     }
-    dg_free(first);
-    return DG_OK;
+    dg_free(met);
+    return st;
 }
 
 /* Read this rank's share, again where the ranks before have shown that it was read wrongly. */

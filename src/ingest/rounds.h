@@ -1,16 +1,13 @@
-/* rounds.h - moving rows to their owners a few shards at a time, so that buffers stay small.
+/* rounds.h - moving rows to their owners a few rows at a time, so that buffers stay small.
  *
- * In round k every rank receives the rows of the k-th part of its own run of shards. What arrives
- * in one exchange is grouped by source rank, hence in global input order; shards that are done are
- * never touched again. No result depends on the number of rounds. */
+ * In round k every rank receives the k-th part of its own rows. What arrives in one exchange is
+ * grouped by source rank, hence in global input order; rows that are done are never touched again.
+ * No result depends on the number of rounds. */
 #ifndef DG_INGEST_ROUNDS_H
 #define DG_INGEST_ROUNDS_H
 #include "comm/shards.h"
 
-enum {
-    DG_ROUNDS = 32,           /* at most: buffers are this fraction of the data */
-    DG_ROUND_BATCH = 1 << 18, /* ratings over all ranks: fewer are not worth a round */
-};
+enum { DG_ROUNDS = 512 }; /* at most */
 
 typedef struct dg_rounds {
     const dg_shards *shards; /* borrowed */
@@ -18,14 +15,17 @@ typedef struct dg_rounds {
     int n;
 } dg_rounds;
 
-/** The rounds that move n_ratings to the owners of shards; the same on every rank where n_ratings
- *  is. `batch` is DG_ROUND_BATCH where 0. LOCAL. */
-dg_rounds dg_rounds_plan(const dg_shards *shards, int size, int64_t n_ratings, int64_t batch);
+/**
+ * Rounds of about `batch` ratings over all ranks. LOCAL, the same on every rank where n_ratings is.
+ * @param[in]  most  1 .. DG_ROUNDS: rounds cost a scan each where data is not dealt to them first
+ */
+dg_rounds dg_rounds_plan(const dg_shards *shards, int size, int64_t n_ratings, int64_t batch,
+                         int most);
 
-/** The shards that `rank` receives in round `round`; may be empty. LOCAL. */
-dg_run dg_rounds_run(const dg_rounds *r, int round, int rank);
-
-/** The rows of those shards. LOCAL. */
+/** The rows that `rank` receives in round `round`; may be none. LOCAL. */
 dg_range dg_rounds_rows(const dg_rounds *r, int round, int rank);
+
+/** The round in which a row is received by its owner `rank`. LOCAL. */
+int dg_rounds_find(const dg_rounds *r, int rank, int64_t row);
 
 #endif

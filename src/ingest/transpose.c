@@ -20,7 +20,11 @@ typedef struct dg_columns_plan {
                        columns; NULL where that would be a lot beside the entries themselves */
 } dg_columns_plan;
 
-enum { SENT_SHARE = 16 }; /* of the entries' bytes */
+enum {
+    BATCH = 1 << 18, /* entries over all ranks: fewer are not worth a round */
+    ROUNDS = 32,     /* at most: every one looks at all rows; buffers are this part of the data */
+    SENT_SHARE = 16  /* of the entries' bytes */
+};
 
 /* First entry of the row whose column is not below `column`. */
 static int64_t lower_bound(dg_row row, int64_t column)
@@ -167,7 +171,8 @@ dg_status dg_transpose(const dg_comm *c, const dg_csr *by_row, const dg_shards *
 {
     int64_t n = dg_csr_count(by_row);
     dg_sum_int64(c, &n, 1);
-    dg_columns_plan plan = {.rounds = dg_rounds_plan(columns, c->size, n, batch)};
+    dg_columns_plan plan = {
+        .rounds = dg_rounds_plan(columns, c->size, n, batch > 0 ? batch : BATCH, ROUNDS)};
     *out = (dg_csr){0};
     const dg_status st = transpose(c, by_row, columns, &plan, out, err);
     free_plan(&plan);

@@ -9,7 +9,7 @@
  *
  * @param[in]  by_row   this rank's rows; ranks hold ascending ranges
  * @param[in]  columns  shards of the columns, same on every rank
- * @param[in]  batch    entries worth a round, 0: as rounds.h says
+ * @param[in]  batch    entries worth a round, 0: 2^18
  * @param[out] out      rows = columns of this rank's shards, entries sorted by old row number;
  *                      empty on failure
  *
