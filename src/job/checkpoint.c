@@ -181,12 +181,12 @@ const char *dg_checkpoint_path(const char *folder, int64_t sweep, char *out, siz
     return out;
 }
 
-static void drop_old(const char *folder, int64_t keep)
+void dg_checkpoint_drop(const char *folder, int64_t keep)
 {
     int64_t sweep[DG_MAX_SAVED];
     char path[4096];
     const int n = dg_checkpoint_list(folder, sweep);
-    for (int k = (int)keep; k < n; k++) {
+    for (int k = keep < 1 ? 1 : (int)keep; k < n; k++) {
         dg_checkpoint_path(folder, sweep[k], path, sizeof path);
         unlink(path);
     }
@@ -201,31 +201,53 @@ dg_status dg_checkpoint_write(const dg_comm *c, const dg_model_class *class, con
     if (st != DG_OK) return st;
     dg_checkpoint_path(folder, t->sweep, path, sizeof path);
     st = dg_state_write(c, class, m, t, id, "daogou-checkpoint", path, NULL, err);
-    if (st == DG_OK && c->rank == 0) drop_old(folder, keep < 1 ? 1 : keep);
+    if (st == DG_OK && c->rank == 0) dg_checkpoint_drop(folder, keep);
     return st;
 }
 
+/* The path of the newest checkpoint before *sweep, or before *folder among those of that sweep;
+ * false where there is none. */
+static bool next_older(const char *const *folders, int64_t *sweep, int *folder, char *path,
+                       size_t n)
+{
+    int64_t there[DG_MAX_SAVED], best = -1;
+    int best_folder = 0;
+    for (int f = 0; folders[f] != NULL; f++) {
+        const int n_there = dg_checkpoint_list(folders[f], there);
+        for (int k = 0; k < n_there; k++) {
+            const bool older = there[k] < *sweep || (there[k] == *sweep && f > *folder);
+            if (!older || there[k] <= best) continue;
+            best = there[k];
+            best_folder = f;
+        }
+    }
+    if (best < 0) return false;
+    *sweep = best;
+    *folder = best_folder;
+    dg_checkpoint_path(folders[best_folder], best, path, n);
+    return true;
+}
+
 dg_status dg_checkpoint_resume(const dg_comm *c, const dg_model_class *class, dg_model *m,
-                               dg_training *t, const dg_identity *id, const char *folder,
+                               dg_training *t, const dg_identity *id, const char *const *folders,
                                bool *found, dg_err *err)
 {
-    int64_t sweep[DG_MAX_SAVED];
-    char path[4096];
-    int n = c->rank == 0 ? dg_checkpoint_list(folder, sweep) : 0;
+    char path[DG_PATH];
+    int64_t sweep = INT64_MAX;
+    int folder = 0;
     *found = false;
-    dg_bcast(c, &n, sizeof n, 0); /* one rank looks: others might see a newer folder */
-    dg_bcast(c, sweep, (size_t)n * sizeof *sweep, 0);
-    for (int k = 0; k < n; k++) {
-        dg_checkpoint_path(folder, sweep[k], path, sizeof path);
+    for (;;) {
         bool touched;
+        path[0] = '\0'; /* one rank looks: others might see a newer folder */
+        if (c->rank == 0 && !next_older(folders, &sweep, &folder, path, sizeof path))
+            path[0] = '\0';
+        dg_bcast(c, path, sizeof path, 0);
+        if (path[0] == '\0') return DG_OK;
         const dg_status st =
             dg_state_load(c, class, m, t, id, "daogou-checkpoint", path, NULL, &touched, err);
-        if (st == DG_OK) {
-            *found = true;
-            return DG_OK;
-        }
+        *found = st == DG_OK;
+        if (*found) return DG_OK;
         if (touched || st == DG_ERR_NOMEM || st == DG_ERR_AGAIN) return st;
         dg_log(DG_LOG_WARN, "checkpoint-skipped", "passing over a checkpoint: %s", err->text);
     }
-    return DG_OK;
 }

@@ -52,12 +52,13 @@ dg_status dg_checkpoint_write(const dg_comm *c, const dg_model_class *class, con
                               const dg_training *t, const dg_identity *id, const char *folder,
                               int64_t keep, dg_err *err);
 
-/** Load the newest checkpoint that is whole and of this identity; those it passes over are logged
+/** Load the newest checkpoint of the folders (NULL-terminated; of two of the same sweep that of the
+ *  first folder) that is whole and of this identity; those it passes over are logged
  *  with the reason. *found says whether there was one. COLLECTIVE. Errors DG_ERR_NOMEM; those of a
  *  model that began to load a whole one and could not, which leaves no state to go on from. Never
  *  for a damaged checkpoint. */
 dg_status dg_checkpoint_resume(const dg_comm *c, const dg_model_class *class, dg_model *m,
-                               dg_training *t, const dg_identity *id, const char *folder,
+                               dg_training *t, const dg_identity *id, const char *const *folders,
                                bool *found, dg_err *err);
 
 enum { DG_MAX_SAVED = 1024 };
@@ -65,6 +66,9 @@ enum { DG_MAX_SAVED = 1024 };
 /** Sweeps of the checkpoints in a folder, newest first, and how many; a folder that is not there
  *  holds none. LOCAL. */
 int dg_checkpoint_list(const char *folder, int64_t sweep[DG_MAX_SAVED]);
+
+/** Remove all but the newest `keep`, at least one. LOCAL. */
+void dg_checkpoint_drop(const char *folder, int64_t keep);
 
 /** FOLDER/ckpt-NNNNNN.h5 into out (size n), returned. LOCAL. */
 const char *dg_checkpoint_path(const char *folder, int64_t sweep, char *out, size_t n);

@@ -121,6 +121,7 @@ typedef struct dg_job {
         double max_cost; /* share of the time that those by count may take */
         double minutes;  /* 0: never by time */
         double mtbf;     /* seconds; of interval auto */
+        char *local;     /* "" for none */
         int64_t keep;
     } checkpoint;
     struct {

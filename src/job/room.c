@@ -1,10 +1,13 @@
 #include "job/room.h"
 
+#include "base/clock.h"
+#include "base/digest.h"
 #include "base/fault.h"
-#include "base/file.h"
+#include "job/work.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,4 +94,41 @@ dg_status dg_room_check(const dg_comm *c, const char *folder, int64_t n_bytes, i
         if (st == DG_OK) st = check_space(folder, n_bytes, keep, n_other, err);
     }
     return dg_agree(c, st, err);
+}
+
+/* Called by the work folder's place, so that two of them never share one. */
+static dg_status make_local(const char *local, const char *work, char out[DG_PATH],
+                            char sign[DG_PATH], dg_err *err)
+{
+    char whole[PATH_MAX], hex[DG_HEX_SIZE];
+    if (realpath(work, whole) == NULL) return dg_err_errno(err, work, "cannot look at");
+    dg_digest_hex(whole, strlen(whole), hex);
+    if (snprintf(out, DG_PATH, "%s/daogou-%.16s", local, hex) > DG_PATH - 64)
+        return DG_FAIL(err, DG_ERR_CANTCREATE, "%.80s…: the folder's path is too long", local);
+    const dg_status st = dg_folder_make(out, err);
+    if (st != DG_OK) return st;
+    dg_work_tidy(out);
+    /* A name that no folder of the same path on another node has. */
+    snprintf(sign, DG_PATH, "%.4000s/%.16s-%lld.tmp", out, hex, (long long)(dg_now() * 1e6));
+    return dg_file_replace(sign, hex, sizeof hex, err);
+}
+
+dg_status dg_room_local(const dg_comm *c, const char *local, const char *work, char out[DG_PATH],
+                        dg_err *err)
+{
+    char sign[DG_PATH] = "";
+    dg_status st = c->rank == 0 ? make_local(local, work, out, sign, err) : DG_OK;
+    st = dg_agree(c, st, err);
+    if (st != DG_OK) return st;
+    dg_bcast(c, out, DG_PATH, 0);
+    dg_bcast(c, sign, DG_PATH, 0);
+    if (dg_fault("see") || access(sign, F_OK) != 0) {
+        st = DG_FAIL(err, DG_ERR_CANTCREATE,
+                     "checkpoint.local: %s: is not the same folder for all ranks", local);
+        dg_err_hint(err, st,
+                    "it is for ranks of one node, or on a file system that all nodes share");
+    }
+    st = dg_agree(c, st, err);
+    if (c->rank == 0) unlink(sign);
+    return st;
 }

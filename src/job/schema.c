@@ -314,6 +314,11 @@ static const dg_option stage_rows[] = {
      .offset = offsetof(dg_job, checkpoint.mtbf),
      .fallback = "24h",
      .help = "auto: mean time between failures of all the job's nodes together"},
+    {.key = "checkpoint.local",
+     .type = DG_OPT_TEXT,
+     .offset = offsetof(dg_job, checkpoint.local),
+     .help = "a quick folder that all ranks see; checkpoints go there first and are copied to the "
+             "work folder behind the run"},
     {.key = "checkpoint.keep",
      .type = DG_OPT_INT,
      .offset = offsetof(dg_job, checkpoint.keep),

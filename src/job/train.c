@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/pulse.h"
@@ -27,7 +28,8 @@ typedef struct dg_pause {
 static dg_pause agree_pause(const dg_work *w, const dg_pace *p)
 {
     int64_t stop = dg_stop_asked();
-    if (stop == DG_STOP_NO && dg_walltime_too_short(p->sweep_takes + p->save_takes))
+    if (stop == DG_STOP_NO &&
+        dg_walltime_too_short(p->sweep_takes + p->save_takes + dg_spool_takes(w->spool)))
         stop = DG_STOP_CLOCK;
     int64_t wish[2] = {stop, dg_pace_due(p, w->training.sweep, dg_now())};
     dg_max_int64(w->comm, wish, 2);
@@ -45,8 +47,11 @@ static dg_status resume(dg_work *w, const dg_identity *id, dg_err *err)
                            w->resume, NULL, &touched, err);
         found = st == DG_OK;
     } else {
-        st = dg_checkpoint_resume(w->comm, w->class, w->model, &w->training, id,
-                                  dg_work_path(w, "checkpoints", folder), &found, err);
+        dg_work_path(w, "checkpoints", folder);
+        const char *const folders[] = {w->local[0] == '\0' ? folder : w->local,
+                                       w->local[0] == '\0' ? NULL : folder, NULL};
+        st = dg_checkpoint_resume(w->comm, w->class, w->model, &w->training, id, folders, &found,
+                                  err);
     }
     if (found)
         dg_log(DG_LOG_INFO, "resumed", "resuming after sweep %lld", (long long)w->training.sweep);
@@ -126,9 +131,14 @@ static dg_status save_checkpoint(dg_work *w, const dg_identity *id, dg_pace *p, 
     char folder[DG_WORK_PATH];
     const double begun = dg_now(), before = p->save_takes;
     dg_pulse_doing("checkpoint");
-    const dg_status st =
-        dg_checkpoint_write(w->comm, w->class, w->model, &w->training, id,
-                            dg_work_path(w, "checkpoints", folder), w->job->checkpoint.keep, err);
+    const bool local = w->local[0] != '\0';
+    dg_status st = dg_checkpoint_write(w->comm, w->class, w->model, &w->training, id,
+                                       local ? w->local : dg_work_path(w, "checkpoints", folder),
+                                       w->job->checkpoint.keep, err);
+    if (st == DG_OK && local)
+        st = dg_agree(w->comm,
+                      w->spool != NULL ? dg_spool_start(w->spool, w->training.sweep, err) : DG_OK,
+                      err);
     dg_pulse_doing(NULL);
     if (st != DG_OK) return st;
     dg_pace_saved(p, w->training.sweep, begun, dg_now());
@@ -144,11 +154,13 @@ static dg_status save_checkpoint(dg_work *w, const dg_identity *id, dg_pace *p, 
     return st;
 }
 
-/* The text of an end that the next run goes on from. */
+/* The text of an end that the next run, perhaps on another node, goes on from. */
 static dg_status say_stopped(const dg_work *w, int64_t n_sweeps, const char *why, dg_err *err)
 {
-    const dg_status st = DG_FAIL(err, DG_ERR_AGAIN, "%s after sweep %lld of %lld, saved", why,
-                                 (long long)w->training.sweep, (long long)n_sweeps);
+    dg_status st = dg_agree(w->comm, dg_spool_wait(w->spool, err), err);
+    if (st != DG_OK) return st;
+    st = DG_FAIL(err, DG_ERR_AGAIN, "%s after sweep %lld of %lld, saved", why,
+                 (long long)w->training.sweep, (long long)n_sweeps);
     return dg_err_hint(err, st, "run the same command again to go on from there");
 }
 
@@ -160,9 +172,37 @@ static dg_status check_room(dg_work *w, int64_t n_sweeps, dg_err *err)
     const int64_t most = n_sweeps - w->training.sweep - 1; /* the last state is the model */
     const int64_t keep = w->job->checkpoint.keep < most ? w->job->checkpoint.keep : most;
     if (most < 0) return DG_OK;
-    const dg_status st = dg_state_bytes(w->comm, w->class, w->model, &n_bytes, err);
+    dg_status st = dg_state_bytes(w->comm, w->class, w->model, &n_bytes, err);
+    if (st == DG_OK)
+        st = dg_room_check(w->comm, dg_work_path(w, "checkpoints", folder), n_bytes, keep, 1, err);
+    if (st == DG_OK && w->local[0] != '\0')
+        st = dg_room_check(w->comm, w->local, n_bytes, keep, 0, err);
+    return st;
+}
+
+static dg_status open_local(dg_work *w, dg_err *err)
+{
+    char folder[DG_WORK_PATH];
+    const char *wanted = w->job->checkpoint.local;
+    if (wanted[0] == '\0') return DG_OK;
+    dg_status st = dg_room_local(w->comm, wanted, w->folder, w->local, err);
     if (st != DG_OK) return st;
-    return dg_room_check(w->comm, dg_work_path(w, "checkpoints", folder), n_bytes, keep, 1, err);
+    dg_log(DG_LOG_DEBUG, "local", "checkpoints go to %s first", w->local);
+    if (w->comm->rank == 0)
+        st = dg_spool_create(w->local, dg_work_path(w, "checkpoints", folder),
+                             w->job->checkpoint.keep, &w->spool, err);
+    return dg_agree(w->comm, st, err);
+}
+
+/* The model is there: what was kept to get there need not fill a quick folder any longer. */
+static void close_local(dg_work *w)
+{
+    dg_err err;
+    if (dg_spool_wait(w->spool, &err) != DG_OK)
+        dg_log(DG_LOG_WARN, "copy", "a checkpoint was not copied: %s", err.text);
+    if (w->spool != NULL && dg_folder_remove(w->local, &err) != DG_OK)
+        dg_log(DG_LOG_WARN, "local", "%s", err.text);
+    dg_spool_destroy(&w->spool);
 }
 
 static dg_pace pace_of(const dg_work *w)
@@ -251,12 +291,14 @@ static dg_status train(dg_work *w, const dg_identity *id, dg_err *err)
         dg_log(DG_LOG_INFO, "skipped", "model.h5 is up to date");
         return DG_OK;
     }
+    if (st == DG_OK) st = open_local(w, err);
     if (st == DG_OK) st = resume(w, id, err);
     if (st == DG_OK && w->training.sweep == 0) st = dg_warm_start(w, err);
     if (st == DG_OK) st = all_sweeps(w, id, err);
     if (st == DG_OK)
         st = dg_state_write(w->comm, w->class, w->model, &w->training, id, "daogou-model",
                             dg_work_path(w, "model.h5", path), w->model_content, err);
+    if (st == DG_OK) close_local(w);
     return st;
 }
 

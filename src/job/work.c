@@ -54,7 +54,7 @@ static dg_status lock_folder(dg_work *w, dg_err *err)
 }
 
 /* What a killed run left half-written; nothing reads these names. */
-static void remove_temporaries(const char *folder)
+void dg_work_tidy(const char *folder)
 {
     char path[DG_WORK_PATH];
     DIR *dir = opendir(folder);
@@ -91,9 +91,9 @@ static dg_status open_local(dg_work *w, dg_err *err)
     dg_status st = make_folders(w->folder, err);
     if (st == DG_OK) st = lock_folder(w, err);
     if (st != DG_OK) return st;
-    remove_temporaries(w->folder);
-    remove_temporaries(dg_work_path(w, "checkpoints", path));
-    remove_temporaries(dg_work_path(w, "recommendations", path));
+    dg_work_tidy(w->folder);
+    dg_work_tidy(dg_work_path(w, "checkpoints", path));
+    dg_work_tidy(dg_work_path(w, "recommendations", path));
     w->record = new_record(w);
     w->traffic = json_array();
     return dg_log_open(dg_work_path(w, "log.jsonl", path), err);
@@ -122,6 +122,7 @@ void dg_work_close(dg_work *w)
     if (w->class != NULL) w->class->destroy(&w->model);
     dg_dataset_free(&w->data);
     dg_training_free(&w->training);
+    dg_spool_destroy(&w->spool);
     json_decref(w->record);
     json_decref(w->traffic);
     dg_free(w->folder);

@@ -1,8 +1,10 @@
 /* work.h - a job in its work folder: what its stages share, load once and record. */
 #ifndef DG_JOB_WORK_H
 #define DG_JOB_WORK_H
+#include "base/file.h"
 #include "job/checkpoint.h"
 #include "job/config.h"
+#include "job/spool.h"
 #include "job/watch.h"
 
 #include <jansson.h>
@@ -20,6 +22,8 @@ typedef struct dg_work {
     char model_content[DG_HEX_SIZE];
     json_t *record;            /* rank 0: what becomes run.json; NULL elsewhere */
     json_t *traffic;           /* rank 0: of each sweep of this run; NULL elsewhere */
+    char local[DG_PATH];       /* where checkpoints are written first; "" for none */
+    dg_spool *spool;           /* rank 0: copies them from there; NULL elsewhere and without */
     int64_t checkpoints;       /* written by this run … */
     double checkpoint_seconds; /* … in this time */
     int lock;                  /* rank 0: descriptor of the locked folder; -1 elsewhere */
@@ -38,6 +42,9 @@ dg_status dg_work_open(const dg_comm *c, const dg_job *job, const char *folder, 
 
 /** Free all, close the log. COLLECTIVE, twice-safe. */
 void dg_work_close(dg_work *w);
+
+/** Remove what a killed run left half-written in a folder. LOCAL. */
+void dg_work_tidy(const char *folder);
 
 /** FOLDER/NAME into out, returned. LOCAL. */
 const char *dg_work_path(const dg_work *w, const char *name, char out[DG_WORK_PATH]);

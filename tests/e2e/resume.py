@@ -223,6 +223,50 @@ class Room(Case):
         self.fails(73, "file/checkpoints: is not a folder", "run", "als.yaml", "--work", "file")
 
 
+class Local(Case):
+    """Checkpoints that go to a quick folder first."""
+
+    def start_again(self, work):
+        shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree("fast", ignore_errors=True)
+        ended = run("run", "als.yaml", "--work", work, "--set", "checkpoint.local=fast", np=2,
+                    env={"DAOGOU_FAULT": "sweep.kill:0:9"})
+        self.assertEqual(ended.code, 128 + signal.SIGKILL, ended)
+        fast = sorted(glob.glob("fast/daogou-*/ckpt-*.h5"))
+        self.assertEqual([path[-4] for path in fast], ["6", "7", "8"])
+        return fast
+
+    def goes_on(self, work, np, *flags):
+        ended = self.succeeds("run", "als.yaml", "--work", work, *flags, np=np)
+        self.assertEqual(self.digests(work), whole["als"])
+        self.assert_nothing_half_written(work)
+        return next(int(line.split()[-1]) for line in ended.lines if line.startswith("resuming"))
+
+    def test_the_newest_of_either_folder_is_taken(self):
+        local = ("--set", "checkpoint.local=fast")
+        self.start_again("either")
+        self.assertEqual(self.goes_on("either", 3, *local), 8)
+        self.assertEqual(harness.files_below("fast"), [])  # the model is there
+        self.assertEqual(len(checkpoints("either")), 3)
+        self.start_again("either")
+        shutil.rmtree("either/checkpoints")
+        self.assertEqual(self.goes_on("either", 0, *local), 8)
+        self.start_again("either")  # another node: copies come a little later
+        shutil.rmtree("fast")
+        self.assertIn(self.goes_on("either", 2, *local), (6, 7, 8))
+        newest = self.start_again("either")[-1]
+        self.flip(newest)
+        self.assertIn(self.goes_on("either", 2, *local), (7, 8))
+
+    def test_a_run_that_stops_has_copied_all(self):
+        ends = {"SLURM_JOB_END_TIME": str(int(time.time()) + 6)}
+        ended = run("run", "als.yaml", "--work", "stops", "--set", "checkpoint.local=fast", "--set",
+                    "model.iterations=100000", np=2, env=ends)
+        self.assertEqual(ended.code, 75, ended)
+        sweep = ended.err.split("after sweep ")[1].split()[0]
+        self.assertTrue(checkpoints("stops")[-1].endswith(f"-{sweep:0>6}.h5"), ended)
+
+
 class Signals(Case):
     def stopped(self, work, np, target, number):
         """Start, signal after some sweeps, and see it end."""

@@ -37,6 +37,7 @@ static const dg_model_class class = {.name = "made-up", .save = save, .load = lo
 static const dg_identity own = {"made-up", "data", "seed: 7\nmodel:\n  iterations: 9\n", 9, 4};
 
 static char folder[512];
+static const char *second; /* folder to resume from, where not NULL */
 
 static const char *numbered(int64_t sweep)
 {
@@ -71,7 +72,8 @@ static int64_t resumed(dg_status loads, dg_status *st, dg_err *err)
     dg_model m = {.loads = loads};
     dg_training t = {0};
     bool found = false;
-    *st = dg_checkpoint_resume(&world, &class, &m, &t, &own, folder, &found, err);
+    *st = dg_checkpoint_resume(&world, &class, &m, &t, &own,
+                               (const char *const[]){folder, second, NULL}, &found, err);
     int64_t sweep = found ? t.sweep : 0;
     for (int k = 0; k < N && found; k++)
         if (m.state[k] != sweep) sweep = -1;
@@ -126,6 +128,28 @@ START_TEST(the_newest_that_is_whole_and_fits_is_taken)
     write_newer(numbered(8));
     flip(numbered(4));
     ck_assert_all(resumed(DG_OK, &st, &err) == 3 && st == DG_OK);
+}
+END_TEST
+
+START_TEST(of_two_folders_the_newest_counts_wherever_it_is)
+{
+    char other[512];
+    dg_err err = {.text = ""};
+    dg_status st;
+    use_folder("second");
+    for (int64_t k = 2; k <= 5; k++) ck_assert_all(write_sweep(k, &own, 9, &err) == DG_OK);
+    flip(numbered(5));
+    snprintf(other, sizeof other, "%s", folder);
+    use_folder("first");
+    second = other;
+    for (int64_t k = 3; k <= 4; k++) ck_assert_all(write_sweep(k, &own, 9, &err) == DG_OK);
+    ck_assert_all(resumed(DG_OK, &st, &err) == 4 && st == DG_OK);
+    flip(numbered(4)); /* the other's is whole */
+    ck_assert_all(resumed(DG_OK, &st, &err) == 4 && st == DG_OK);
+    ck_assert_all(write_sweep(6, &own, 9, &err) == DG_OK);
+    ck_assert_all(resumed(DG_OK, &st, &err) == 6 && st == DG_OK);
+    second = NULL;
+    ck_assert_all(resumed(DG_OK, &st, &err) == 6 && st == DG_OK);
 }
 END_TEST
 
@@ -254,6 +278,7 @@ START_TEST(bytes_are_known_before_anything_is_written)
 END_TEST
 
 MPI_MAIN("checkpoint", the_newest_that_is_whole_and_fits_is_taken,
+         of_two_folders_the_newest_counts_wherever_it_is,
          a_named_one_that_does_not_fit_is_refused_with_the_reason, the_oldest_beyond_keep_go,
          a_failed_write_leaves_the_one_before, a_full_disk_leaves_the_one_before,
          a_model_that_cannot_load_a_whole_one_ends_the_run,

@@ -470,10 +470,11 @@ START_TEST(a_section_is_shown_alone_and_unnamed_stages_are_left_out)
     dg_err err;
     dg_job *job = accept("data: {ratings: {path: a, header: false}}\n", NONE, NONE);
     ck_assert_int_eq(dg_job_show(job, split, &text, &err), DG_OK);
-    ck_assert_str_eq(text, "prepare:\n  split:\n    method: ratio\n    n: 1\n    at: \"\"\n"
-                           "    users: 0\n    fold_in: 0.8\n    k: 5\n    fold: 1\n    test: 0.2\n"
-                           "    valid: 0\ncheckpoint:\n  interval: fixed\n  every: 1\n"
-                           "  max_cost: 0.02\n  minutes: 15\n  mtbf: 1d\n  keep: 3\n");
+    ck_assert_str_eq(text,
+                     "prepare:\n  split:\n    method: ratio\n    n: 1\n    at: \"\"\n"
+                     "    users: 0\n    fold_in: 0.8\n    k: 5\n    fold: 1\n    test: 0.2\n"
+                     "    valid: 0\ncheckpoint:\n  interval: fixed\n  every: 1\n"
+                     "  max_cost: 0.02\n  minutes: 15\n  mtbf: 1d\n  local: \"\"\n  keep: 3\n");
     dg_free(text);
     ck_assert_int_eq(dg_job_show(job, NULL, &text, &err), DG_OK);
     ck_assert_ptr_nonnull(strstr(text, "\nprepare:\n"));
