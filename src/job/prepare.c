@@ -19,13 +19,17 @@ static const char *or_null(const char *text)
 static dg_status to_source(const dg_job *job, const char *key, const dg_job_source *from,
                            dg_prepare_source *out, dg_err *err)
 {
-    if (from->format != DG_JOB_CSV && from->format != DG_JOB_LISTS)
-        return DG_FAIL(err, DG_ERR_CONFIG, "%s: %s.format: this version reads csv and lists",
+    static const dg_format format[] = {[DG_JOB_CSV] = DG_FORMAT_CSV,
+                                       [DG_JOB_MTX] = DG_FORMAT_MTX,
+                                       [DG_JOB_LISTS] = DG_FORMAT_LISTS};
+    const bool blanks = from->format == DG_JOB_MTX && strcmp(from->separator, ",") == 0;
+    if (from->format == DG_JOB_JSONL)
+        return DG_FAIL(err, DG_ERR_CONFIG, "%s: %s.format: this version reads csv, mtx and lists",
                        job->file, key);
     out->paths = from->path; /* borrowed */
     out->dialect = dg_dialect_default();
-    out->dialect.format = from->format == DG_JOB_LISTS ? DG_FORMAT_LISTS : DG_FORMAT_CSV;
-    out->dialect.header = from->header && from->format != DG_JOB_LISTS; /* lists have none */
+    out->dialect.format = format[from->format];
+    out->dialect.header = from->header && from->format == DG_JOB_CSV; /* others have none */
     out->dialect.encoding = from->encoding == DG_JOB_LATIN1 ? DG_ENCODING_LATIN1 : DG_ENCODING_UTF8;
     out->columns[DG_ROLE_USER] = or_null(from->columns.user);
     out->columns[DG_ROLE_ITEM] = or_null(from->columns.item);
@@ -37,7 +41,7 @@ static dg_status to_source(const dg_job *job, const char *key, const dg_job_sour
     out->keep = from->keep;
     out->fail = from->on_error == DG_JOB_FAIL;
     out->max_rejects = from->max_rejects;
-    const dg_status st = dg_dialect_separate(&out->dialect, from->separator, err);
+    const dg_status st = dg_dialect_separate(&out->dialect, blanks ? " " : from->separator, err);
     if (st == DG_OK) return st;
     char text[sizeof err->text];
     snprintf(text, sizeof text, "%s", err->text);
@@ -90,6 +94,9 @@ static dg_status to_options(const dg_job *job, dg_prepare_options *out, dg_err *
     if (job->data.ratings.path.n == 0) return dg_job_missing(job, "data.ratings.path", err);
     dg_status st = to_source(job, "data.ratings", &job->data.ratings, &out->ratings, err);
     if (st == DG_OK && job->data.items.path.n > 0) {
+        if (job->data.items.format != DG_JOB_CSV)
+            return DG_FAIL(err, DG_ERR_CONFIG, "%s: data.items.format: a catalogue is csv",
+                           job->file);
         st = to_source(job, "data.items", &job->data.items, &out->items.source, err);
         out->items.title = or_null(job->data.items.columns.title);
     }

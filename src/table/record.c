@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "table/header.h"
+#include "table/mtx.h"
 #include "table/split.h"
 
 #include <math.h>
@@ -44,8 +45,9 @@ dg_status dg_layout_read(const dg_source *source, const dg_dialect *d,
                          dg_layout *out, dg_err *err)
 {
     dg_header h;
-    if (d->format == DG_FORMAT_LISTS && filters != NULL && filters->n > 0)
-        return DG_FAIL(err, DG_ERR_CONFIG, "%s: lists have no columns to filter by", source->path);
+    if (d->format != DG_FORMAT_CSV && filters != NULL && filters->n > 0)
+        return DG_FAIL(err, DG_ERR_CONFIG, "%s: only csv has columns to filter by", source->path);
+    if (d->format == DG_FORMAT_MTX) return dg_mtx_layout(source, d, out, err);
     dg_status st = dg_header_read(source, d, &h, err);
     if (st != DG_OK) return st;
     dg_layout found = {.data_begin = h.data_begin,

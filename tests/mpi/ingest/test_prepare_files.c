@@ -217,6 +217,47 @@ START_TEST(line_ends_in_quotes_may_lie_across_any_cut)
 }
 END_TEST
 
+enum { LOGGED = 800, SHARDS = 40 };
+
+/* Event k of a log in which no two have the same time. */
+static void log_event(dg_text *t, int k)
+{
+    dg_text_add(t, "u%d,i%d,buy,%d,%d\n", k * 7 % 17, k * 11 % 13, 1 + k % 5, 1000 + k * 37 % 4001);
+}
+
+/* By time, newest last, and by pair: neither depends on the order events come in. */
+START_TEST(shards_in_any_order_make_the_dataset_of_one_file)
+{
+    dg_prepare_options o = shop_options(&town);
+    dg_text one = {0}, shard[SHARDS] = {0};
+    dg_rng r = dg_rng_at(8, DG_RNG_TEST, 0);
+    o.split.method = DG_SPLIT_LEAVE_LAST;
+    o.split.n = 2;
+    dg_text_add(&one, "user,item,kind,rating,ts\n");
+    for (int s = 0; s < SHARDS; s++) dg_text_add(&shard[s], "user,item,kind,rating,ts\n");
+    for (int k = 0; k < LOGGED; k++) log_event(&one, k);
+    for (int k = LOGGED; k-- > 0;) log_event(&shard[dg_rng_below(&r, SHARDS)], k);
+    ck_assert_all(prepare_text_keep(&o, "one.csv", one.at, one.n) == DG_OK);
+    ck_assert_all(report.test > 0 && report.duplicates > 0);
+    const int64_t mark = mark_of_dataset(), train = report.train;
+    dg_dataset_free(&d);
+    for (int s = 0; s < SHARDS; s++) {
+        char name[40];
+        snprintf(name, sizeof name, "shard-%02d.csv", s);
+        shop_write(&world, &town, name, shard[s].at, shard[s].n);
+        dg_text_free(&shard[s]);
+    }
+    dg_strings_free(&o.ratings.paths);
+    o.ratings.paths = shop_paths(shop_path(&town, "shard-*.csv"));
+    ck_assert_all(dg_prepare(&world, &o, &d, &report, &err) == DG_OK);
+    ck_assert_all(report.files == SHARDS + 1 && report.train == train);
+    ck_assert_all(mark_of_dataset() == mark);
+    dg_dataset_free(&d);
+    dg_text_free(&one);
+    shop_options_free(&o);
+}
+END_TEST
+
 static bool refuses(dg_prepare_options *o, dg_status expected, const char *text)
 {
     const dg_status st = prepare_with(o, "train-0.csv");
@@ -423,4 +464,5 @@ MPI_MAIN("prepare files", make_the_shop, bad_records_are_counted_and_quoted_with
          compressed_files_read_as_plain_ones_and_truncated_ones_are_refused,
          bad_targets_and_goods_are_judged_by_their_own_limits, lists_are_read_in_time_order,
          the_digest_sees_content_and_names_and_nothing_else, mangled_files_never_divide_the_ranks,
-         line_ends_in_quotes_may_lie_across_any_cut, remove_the_shop)
+         line_ends_in_quotes_may_lie_across_any_cut,
+         shards_in_any_order_make_the_dataset_of_one_file, remove_the_shop)
