@@ -44,6 +44,7 @@ class Ended:
         self.args, self.code, self.out, self.seconds = args, code, out, seconds
         self.raw = err
         rule = r"-{60,}\n"
+        err = re.sub(r"mpi(?:exec|run): Forwarding signal \d+ to job\n", "", err)
         self.err = re.sub(rule + r"(?:.*\n)*?" + rule, "", err)
         self.lines = [line for line in self.err.split("\n") if line]
 

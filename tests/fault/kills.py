@@ -68,8 +68,9 @@ def check(good, what, *more):
 
 
 def line_of(life):
+    more = ("--set", f"checkpoint.local={life.local}") if life.local else ()
     return ("run", f"{life.algorithm}.yaml", "--work", life.work, "--set",
-            f"publish.registry={life.registry}")
+            f"publish.registry={life.registry}", *more)
 
 
 def digests(*paths):
@@ -97,9 +98,10 @@ def make_whole():
 class Life:
     """One work folder and one registry, from first run to last."""
 
-    def __init__(self, algorithm, work, there):
+    def __init__(self, algorithm, work, there, local=False):
         self.algorithm, self.work, self.registry = algorithm, work, f"{work}-registry"
-        self.lost = self.slowest = 0
+        self.local = f"{work}-local" if local else ""
+        self.slowest = 0
         if there:
             os.makedirs(work)
         for name in there:
@@ -132,10 +134,12 @@ class Life:
 
     def newest(self):
         """Sweep of the newest checkpoint the next run is to go on from; None where it need not."""
-        names = sorted(glob.glob(f"{self.work}/checkpoints/ckpt-*.h5"))
+        names = glob.glob(f"{self.work}/checkpoints/ckpt-*.h5")
+        if self.local:
+            names += glob.glob(f"{self.local}/*/ckpt-*.h5")
         if not names or os.path.exists(f"{self.work}/model.h5"):
             return None
-        return int(names[-1][-9:-3])
+        return max(int(name[-9:-3]) for name in names)
 
     def ends_well(self, np):
         newest = self.newest()
@@ -156,6 +160,7 @@ class Life:
         check(not left, "half-written files are left", left, ended)
         shutil.rmtree(self.work)
         shutil.rmtree(self.registry)
+        shutil.rmtree(self.local or self.work, ignore_errors=True)
 
 
 def campaign(takes):
@@ -165,7 +170,7 @@ def campaign(takes):
     while sum(kills.values()) < options.kills:
         phase = list(PHASES)[number % len(PHASES)]
         there, sites = PHASES[phase]
-        life = Life(draw.choice(ALGORITHMS), f"life-{number}", there)
+        life = Life(draw.choice(ALGORITHMS), f"life-{number}", there, draw.random() < 0.3)
         np = draw.randint(1, 4)
         if sites:
             site = draw.choice(sorted(sites))

@@ -18,22 +18,23 @@ whole = {}
 
 
 KILLED = 128 + signal.SIGKILL
-# Every site: exit code, a visit of it that each rank makes, words of the one sentence.
+# Every site: exit code, visits of it to try, words of the one sentence. What fails at some visits can
+# be done without, and which visit is which changes with the program; one of them has to end the run.
 SITES = {
-    "alloc": (71, 500, "out of memory"),
-    "read": (74, 1, "read"),
-    "write": (74, 12, "cannot write"),
-    "fsync": (74, 1, "cannot make durable"),
-    "read.kill": (KILLED, 1, ""),
-    "sweep.kill": (KILLED, 2, ""),
-    "write.kill": (KILLED, 12, ""),
-    "rename.kill": (KILLED, 2, ""),
-    "registry.kill": (KILLED, 2, ""),
-    "sweep.hang": (75, 2, "giving up because rank [012] is stuck"),
-    "room": (73, 1, "0 B left for checkpoints"),
-    "lock": (73, 1, "cannot lock a file"),
-    "see": (73, 1, "checkpoint.local: fast: is not the same folder for all ranks"),
-    "blas.core": (0, 1, ""),  # another core is taken
+    "alloc": (71, (500, 300, 700, 400), "out of memory"),
+    "read": (74, (1,), "read"),
+    "write": (74, (12, 8, 20, 4), "cannot write"),
+    "fsync": (74, (1,), "cannot make durable"),
+    "read.kill": (KILLED, (1,), ""),
+    "sweep.kill": (KILLED, (2,), ""),
+    "write.kill": (KILLED, (12, 8, 4), ""),
+    "rename.kill": (KILLED, (2,), ""),
+    "registry.kill": (KILLED, (2,), ""),
+    "sweep.hang": (75, (2,), "giving up because rank [012] is stuck"),
+    "room": (73, (1,), "0 B left for checkpoints"),
+    "lock": (73, (1,), "cannot lock a file"),
+    "see": (73, (1,), "checkpoint.local: fast: is not the same folder for all ranks"),
+    "blas.core": (0, (1,), ""),  # another core is taken
 }
 ON_RANK_0 = ("rename.kill", "registry.kill", "room", "lock")  # never visited elsewhere
 
@@ -98,16 +99,22 @@ class EverySite(Case):
         self.assertEqual(set(SITES), told)
 
     def test_each_site_on_each_rank_ends_all_alike(self):
-        for site, (code, nth, says) in SITES.items():
+        for site, (code, visits, says) in SITES.items():
             places = [(np, rank) for np in (2, 3) for rank in range(np)]
             if not harness.long_form:
                 places = [(draw.choice((2, 3)), 0)] if site in ON_RANK_0 else [draw.choice(places)]
             for np, rank in places:
                 with self.subTest(site, rank=rank, np=np):
                     never = rank > 0 and site in ON_RANK_0
-                    self.ends(site, rank, nth, np, "" if never else says, 0 if never else code)
+                    want = 0 if never else code
+                    for nth in visits:
+                        ended = self.ends(site, rank, nth, np, "" if never else says, want)
+                        if ended == want:
+                            break
+                    self.assertEqual(ended, want)
 
     def ends(self, site, rank, nth, np, says, code):
+        """Its exit code: that one, or 0 with the files of a run that nothing disturbed."""
         shutil.rmtree("work", ignore_errors=True)
         shutil.rmtree("reg", ignore_errors=True)
         more = ["--set", "publish.registry=reg", "--set", "publish.name=small"]
@@ -122,15 +129,17 @@ class EverySite(Case):
             shutil.copy("whole/dataset.h5", "work")
         ended = run(command, "job.yaml", "--work", "work", *more, np=np, limit=SOON,
                     env={"DAOGOU_FAULT": f"{site}:{rank}:{nth}"})
-        self.assertEqual(ended.code, code, ended)
+        self.assertIn(ended.code, (code, 0), ended)
+        if ended.code == 0:
+            self.assertEqual(self.digests("work"), whole)
+            return 0
         if code in (71, 73, 74):
             self.assert_one_sentence(ended, command, rf"{says}.* \(rank {rank}\)$")
         elif says:
             self.assertRegex(ended.err, says)
-        if code == 0:
-            self.assertEqual(self.digests("work"), whole)
         if code in (71, 73, 74):  # whoever is killed leaves that to the next run
             self.assert_nothing_half_written("work")
+        return code
 
 
 class Recommend(Case):
