@@ -50,23 +50,19 @@ static bool parse_simple(const char *s, size_t n, double *out)
 {
     static const double power[] = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                    1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-    size_t i = 0, digits = 0, decimals = 0;
     const bool negative = n > 0 && s[0] == '-';
+    size_t i = negative, decimals = 0;
     uint64_t value = 0;
-    bool point = false;
-
-    for (i = negative; i < n; i++) {
-        if (s[i] == '.' && !point) {
-            point = true;
-        } else if (s[i] >= '0' && s[i] <= '9') {
+    if (n - i > 16 || n == i) return false; /* 15 digits and a point */
+    for (; i < n && (unsigned)(s[i] - '0') <= 9; i++) value = value * 10 + (uint64_t)(s[i] - '0');
+    size_t digits = i - negative;
+    if (i < n) {
+        if (s[i++] != '.') return false;
+        for (; i < n && (unsigned)(s[i] - '0') <= 9; i++, decimals++)
             value = value * 10 + (uint64_t)(s[i] - '0');
-            decimals += point;
-            if (++digits > 15) return false;
-        } else {
-            return false;
-        }
+        digits += decimals;
     }
-    if (digits == 0) return false;
+    if (i < n || digits == 0 || digits > 15) return false;
     *out = (double)value / power[decimals];
     if (negative) *out = -*out;
     return true;

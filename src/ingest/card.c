@@ -96,10 +96,11 @@ static dg_status describe_side(const dg_comm *c, const dg_csr *m, dg_spread *s, 
 static void count_values(const dg_comm *c, const dg_dataset *d, int64_t *count)
 {
     const double width = d->value_max - d->value_min;
+    const double scale = width > 0 ? DG_CARD_VALUES / width : 0;
     const int64_t n = dg_csr_count(&d->train);
     for (int64_t k = 0; k < n; k++) {
         const double from = (double)d->train.value[k] - d->value_min;
-        const int at = width > 0 ? (int)(from / width * DG_CARD_VALUES) : 0;
+        const int at = (int)(from * scale);
         count[at < DG_CARD_VALUES ? at : DG_CARD_VALUES - 1]++;
     }
     dg_sum_int64(c, count, DG_CARD_VALUES);

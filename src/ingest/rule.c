@@ -198,6 +198,7 @@ dg_status dg_rule_find(const dg_comm *c, const dg_prepare_options *o, const dg_e
                            .fold = s->fold};
     if (s->method == DG_SPLIT_TIME) st = find_times(c, s, events, out, err);
     if (s->method == DG_SPLIT_USER_HOLDOUT) st = find_draws(c, s, users, count, out, err);
-    if (st == DG_OK) *newest = find_newest(c, events, out);
+    *newest = INT64_MIN;
+    if (st == DG_OK && o->half_life > 0) *newest = find_newest(c, events, out);
     return st;
 }

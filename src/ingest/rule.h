@@ -15,7 +15,8 @@ dg_status dg_rule_check(const dg_prepare_options *o, dg_err *err);
  * @param[in]  events  training ratings of this rank
  * @param[in]  users   ids of this rank's buckets
  * @param[in]  count   (users->text.n,) training ratings of each, <= 0 for none
- * @param[out] newest  time of the newest rating to train on, INT64_MIN where there is none
+ * @param[out] newest  time of the newest rating to train on, INT64_MIN where there is none or
+ *                      nothing ages
  *
  * Errors  DG_ERR_CONFIG more users held out than there are; DG_ERR_NOMEM; agreed.
  */

@@ -22,7 +22,7 @@ typedef struct dg_columns_plan {
 
 enum {
     BATCH = 1 << 18, /* entries over all ranks: fewer are not worth a round */
-    ROUNDS = 32,     /* at most: every one looks at all rows; buffers are this part of the data */
+    ROUNDS = 16,     /* at most: every one looks at all rows; buffers are this part of the data */
     SENT_SHARE = 16  /* of the entries' bytes */
 };
 
