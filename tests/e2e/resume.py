@@ -223,6 +223,29 @@ class Room(Case):
         self.fails(73, "file/checkpoints: is not a folder", "run", "als.yaml", "--work", "file")
 
 
+class Interval(Case):
+    def saved(self, work, *flags):
+        shutil.rmtree(work, ignore_errors=True)
+        self.succeeds("run", "als.yaml", "--work", work, *flags, np=2)
+        with open(f"{work}/run.json") as f:
+            return json.load(f)["train"]["checkpoints"]
+
+    def test_by_count_by_cost_and_never(self):
+        self.assertEqual(self.saved("pace"), SWEEPS - 1)
+        self.assertEqual(self.saved("pace", "--set", "checkpoint.every=5"), 4)
+        self.assertEqual(self.saved("pace", "--set", "checkpoint.max_cost=0"), 1)
+        self.assertEqual(self.saved("pace", "--set", "checkpoint.every=0"), 0)
+
+    def test_the_automatic_interval_is_told(self):
+        ended = self.succeeds("run", "als.yaml", "--work", "auto", "--set",
+                              "checkpoint.interval=auto", "--set", "checkpoint.mtbf=1h", np=2)
+        self.assertRegex(ended.err, r"\na checkpoint takes .*: one every .*, as failures are 1h.* apart")
+        self.assertEqual(len(checkpoints("auto")), 1)
+        self.assertEqual(self.digests("auto"), whole["als"])
+        self.fails(78, "checkpoint.mtbf: expected", "run", "als.yaml", "--work", "auto", "--set",
+                   "checkpoint.interval=auto", "--set", "checkpoint.mtbf=0s")
+
+
 class Local(Case):
     """Checkpoints that go to a quick folder first."""
 
