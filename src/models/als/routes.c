@@ -9,8 +9,9 @@ bool dg_als_wants_basis(const dg_als_options *o)
            (o->solver == DG_ALS_AUTO && o->n_factors > MOST_EXACT);
 }
 
-/* Nanoseconds of one core: useful flops over rates in GFLOP/s. */
-static const double gram_rate = 100, pass_rate = 60, factor_rate = 12, bytes_rate = 20;
+/* Nanoseconds of one core: useful flops over rates in GFLOP/s, as measured in docs/performance.md.
+ */
+static const double gram_rate = 110, pass_rate = 50, factor_rate = 35, bytes_rate = 20;
 
 static double cholesky_cost(double n, double d)
 {
