@@ -45,7 +45,7 @@ static dg_status read_weights(const dg_map *map, dg_weights *w, dg_err *err)
     return DG_OK;
 }
 
-static void note_bad(dg_tally *t, int64_t stretch, const dg_reject *reject)
+static void note_bad(dg_reading_tally *t, int64_t stretch, const dg_reject *reject)
 {
     t->rejected++;
     if (t->n_bad < DG_PREPARE_QUOTES) t->bad[t->n_bad++] = (dg_bad_record){stretch, *reject};
@@ -93,7 +93,7 @@ static dg_status keep_rating(dg_reader *r, dg_events *events, const dg_record *r
 static dg_status read_ratings(dg_reader *r, dg_input_kind kind, dg_records *records,
                               int64_t stretch, dg_err *err)
 {
-    dg_tally *tally = &r->out->tally[kind];
+    dg_reading_tally *tally = &r->out->tally[kind];
     for (;;) {
         dg_record record;
         dg_status st = dg_records_next(records, &record, err);
@@ -175,7 +175,7 @@ static dg_status list_item(dg_reading *out, const dg_slice *field, bool titled, 
 
 static dg_status read_rows(dg_reader *r, dg_rows *rows, int64_t stretch, dg_err *err)
 {
-    dg_tally *tally = &r->out->tally[DG_INPUT_ITEMS];
+    dg_reading_tally *tally = &r->out->tally[DG_INPUT_ITEMS];
     for (;;) {
         dg_table_row row;
         dg_reject bad;

@@ -11,13 +11,13 @@ typedef struct dg_bad_record {
     dg_reject reject;
 } dg_bad_record;
 
-typedef struct dg_tally { /* of one kind of input */
+typedef struct dg_reading_tally { /* of one kind of input */
     int64_t records, rejected, outside;
     int64_t oldest, newest; /* times of good records; INT64_MAX and INT64_MIN for none */
     int64_t filtered[DG_FILTERS_MAX];
     int64_t n_bad;
     dg_bad_record bad[DG_PREPARE_QUOTES]; /* (n_bad,) the first ones */
-} dg_tally;
+} dg_reading_tally;
 
 /* Zero-initialise; free with dg_reading_free. */
 typedef struct dg_reading {
@@ -27,7 +27,7 @@ typedef struct dg_reading {
     int32_t *title_item; /* (n_listed,) item code of each catalogue row */
     int64_t n_listed;    /* title.n is the same, or 0 without a title column */
     size_t listed_capacity;
-    dg_tally tally[DG_INPUT_KINDS];
+    dg_reading_tally tally[DG_INPUT_KINDS];
     /* (stretches,) of each stretch of this rank, 0 elsewhere. */
     int64_t *lines;
     int64_t *first, *end; /* dg_records_first and dg_records_end; 0 for catalogues */
