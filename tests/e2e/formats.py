@@ -7,8 +7,7 @@ import sys
 
 import h5py
 
-OPTIONAL = {"clip_min", "clip_max", "metrics", "warm_start", "card",  # "where the scores are ratings" …
-            "violation", "dropped", "normalize", "k", "min_k", "fallback"}
+OPTIONAL = {"clip_min", "clip_max", "metrics", "warm_start", "card"}  # "where the scores are ratings" …
 TYPES = {"i64": "<i8", "i32": "<i4", "f32": "<f4", "f64": "<f8"}
 SHARED = ["format", "format_version", "content_digest", "created"]
 
@@ -22,36 +21,48 @@ def expand(name):
     return [x for one in m[1].split(",") for x in expand(name[: m.start()] + one + name[m.end():])]
 
 
-# What some models alone have, or some data: "item-knn: …", "where n_cols > 0".
-OF_SOME = re.compile(r"where|als, ials|ease, slim|item-knn|user-knn|row [ju]:|models that")
+# Rows of the tables that only these models' files have: the words of their meaning.
+FACTORS = {"als", "ials"}
+NEIGHBOURS = {"item-knn", "user-knn"}
+OF_MODELS = [("als, ials", FACTORS), ("where n_cols > 0", FACTORS), ("where n_cols is 0", None),
+             ("item-knn", NEIGHBOURS), ("models that rate by neighbours", NEIGHBOURS),
+             ("ease, slim", {"ease", "slim"}), ("row j: ", None), ("row u: ", None)]
+
+# Attributes that only these models' files have.
+OWN = {"n_factors": FACTORS, "mean": FACTORS, "dropped": {"ease"}, "violation": {"slim"},
+       "normalize": NEIGHBOURS, "k": NEIGHBOURS, "min_k": NEIGHBOURS, "fallback": NEIGHBOURS}
 
 
-def documented(section):
-    """{array: type or None} of the section's table, those some files lack, and the attributes."""
-    arrays, of_some = {}, set()
+def documented(section, algorithm):
+    """{array: type or None} of the section's table for this model, those it may lack, attributes."""
+    arrays, may_lack = {}, set()
     for line in re.findall(r"^\| (`.*) \|$", section, re.M):
         cells = [cell.strip() for cell in line.split("|")]
         names = [n for code in re.findall(r"`(.*?)`", cells[0]) for n in expand(code)]
         types = cells[2].split(", ") if cells[2] else [None]
+        models = next((m for words, m in OF_MODELS if words in cells[3]), {algorithm})
+        if models is not None and algorithm not in models or models is None and algorithm in FACTORS:
+            continue
         if types == ["strings"] or cells[1] == "strings":
             arrays |= {f"{n}/offsets": "i64" for n in names} | {f"{n}/bytes": None for n in names}
         else:
             types *= len(names) // len(types)
             arrays |= dict(zip(names, types, strict=True))
-        if OF_SOME.search(cells[3]):
-            of_some |= {n for n in arrays if any(n.startswith(name) for name in names)}
+            if models != {algorithm} and models != FACTORS:
+                may_lack |= set(names)  # one side's, of a model that may have either
     text = section[section.index("`/meta`:"):].split("\n\n")[0]
     attributes = re.findall(r"[a-z_]+", " ".join(re.findall(r"`([a-z_ ]+)`", text)))
-    return arrays, of_some, set(attributes)
+    own = OWN | ({"n_cols": FACTORS} if "n_factors" in attributes else {})
+    return arrays, may_lack, {a for a in attributes if algorithm in own.get(a, {algorithm})}
 
 
-def check(path, arrays, of_some, attributes):
+def check(path, arrays, may_lack, attributes):
     with h5py.File(path) as file:
         found = {}
         file.visititems(lambda n, o: found.update({n: o}) if isinstance(o, h5py.Dataset) else None)
         held = {n: d for n, d in found.items() if not n.startswith("digests/")}
         assert held.keys() <= arrays.keys(), (path, held.keys() - arrays.keys())
-        assert arrays.keys() - held.keys() <= of_some, (path, arrays.keys() - held.keys())
+        assert arrays.keys() - held.keys() <= may_lack, (path, arrays.keys() - held.keys())
         for name, data in held.items():
             wanted = TYPES.get(arrays[name], data.dtype.str)
             assert data.dtype.str == wanted, (path, name, data.dtype)
@@ -75,4 +86,6 @@ if __name__ == "__main__":
     page = open(sys.argv[1], encoding="utf-8").read()
     title = next(t for t in re.findall(r"^## (.*)$", page, re.M) if t.startswith(sys.argv[2]))
     for file_name in sys.argv[3:]:
-        check(file_name, *documented(page.split(f"## {title}\n")[1].split("\n## ")[0]))
+        with h5py.File(file_name) as file:
+            algorithm = file["meta"].attrs.get("algorithm", b"").decode()
+        check(file_name, *documented(page.split(f"## {title}\n")[1].split("\n## ")[0], algorithm))

@@ -21,6 +21,16 @@ cd "$scratch" || exit 1
 expect 0 "$daogou" evaluate "$source/jobs/quickstart.yaml" --set evaluate.per_user=true -q
 cd runs/quickstart || exit 1
 expect 0 "$python" "$source/tests/e2e/formats.py" "$page" metrics.h5 metrics.h5
+for algorithm in ease slim item-knn user-knn; do
+    cd "$scratch" || exit 1
+    awk '/^model:/ {skip = 1; next} /^[a-z]/ {skip = 0} !skip' "$source/jobs/quickstart.yaml" >job.yaml
+    echo "model: {algorithm: $algorithm}" >>job.yaml
+    expect 0 "$daogou" run job.yaml -q --work "of-$algorithm"
+    cd "of-$algorithm" || exit 1
+    expect 0 "$python" "$source/tests/e2e/formats.py" "$page" model.h5 model.h5
+    expect 0 "$python" "$source/tests/e2e/formats.py" "$page" artifact.h5 artifact.h5
+done
+cd "$scratch/runs/quickstart" || exit 1
 for file in dataset.h5 model.h5 artifact.h5; do
     expect 0 h5dump --attribute /meta/format "$file"
     prints "daogou-${file%.h5}"
