@@ -2,8 +2,8 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "serve/links.h"
-#include "serve/ranker.h"
+#include "serve/rank/links.h"
+#include "serve/rank/ranker.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -160,7 +160,9 @@ static dg_reply similar(const dg_node *node, const dg_request *request)
     dg_err err;
     const int64_t item = dg_names_find(&a->item_id, request->id, request->n_id);
     if (item < 0) return refuse_unknown(node, false, request->id, request->n_id);
-    const dg_status st = dg_ranker_similar(node->ranker, (int32_t)item, request->k, &list, &err);
+    const dg_allowed all = {0};
+    const dg_status st =
+        dg_ranker_similar(node->ranker, (int32_t)item, &all, request->k, &list, &err);
     if (st != DG_OK) return refuse_ranking(node, st, &err);
     dg_text_add(&t, "{\"item\":");
     add_string(&t, request->id, request->n_id);
@@ -230,7 +232,8 @@ static dg_reply explain(const dg_node *node, const dg_request *request)
                   a->algorithm);
         return dg_reply_refusal(&no);
     }
-    const dg_status st = dg_links_explain(a, user, item, &why, &err);
+    const dg_taste taste = dg_taste_of(a, user);
+    const dg_status st = dg_links_explain(a, &taste, item, &why, &err);
     if (st != DG_OK) return refuse_ranking(node, st, &err);
     const int64_t shown = why.n < request->k ? why.n : request->k;
     for (int64_t k = shown; k < why.n; k++) others += why.at[k].contribution;

@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "scratch.h"
-#include "serve/ranker.h"
+#include "serve/rank/ranker.h"
 #include "unit_main.h"
 
 #include <math.h>
@@ -74,6 +74,7 @@ static dg_ranker *ranker;
 static dg_hit hit[1000];
 static dg_list list = {.hit = hit};
 static dg_err err;
+static const dg_allowed all;
 
 static void open_fixture(made_artifact *m)
 {
@@ -131,7 +132,7 @@ START_TEST(equal_scores_stand_in_item_order)
     open_fixture(m);
     ck_assert_int_eq(dg_ranker_recommend(ranker, 2, 300, false, &list, &err), DG_OK);
     for (int place = 0; place < 300; place++) ck_assert_int_eq(hit[place].index, place);
-    ck_assert_int_eq(dg_ranker_similar(ranker, 5, 300, &list, &err), DG_OK);
+    ck_assert_int_eq(dg_ranker_similar(ranker, 5, &all, 300, &list, &err), DG_OK);
     for (int place = 0; place < 300; place++)
         ck_assert_int_eq(hit[place].index, place + (place >= 5));
     close_fixture();
@@ -190,7 +191,7 @@ START_TEST(neighbours_are_the_reference_by_cosine)
     open_fixture(make_artifact(2, ITEMS, 12, 8));
     for (int32_t i = 0; i < ITEMS - 1; i += 7) {
         bool taken[ITEMS] = {false};
-        ck_assert_int_eq(dg_ranker_similar(ranker, i, K, &list, &err), DG_OK);
+        ck_assert_int_eq(dg_ranker_similar(ranker, i, &all, K, &list, &err), DG_OK);
         ck_assert(list.source == DG_SOURCE_ITEM && list.n == K);
         const double worst = cosine(a, i, hit[K - 1].index);
         for (int place = 0; place < K; place++) {
@@ -209,12 +210,12 @@ END_TEST
 START_TEST(an_item_without_a_vector_is_nobodys_neighbour)
 {
     open_fixture(make_artifact(2, 20, 6, 9)); /* the last item has no vector */
-    ck_assert_int_eq(dg_ranker_similar(ranker, 19, 5, &list, &err), DG_OK);
+    ck_assert_int_eq(dg_ranker_similar(ranker, 19, &all, 5, &list, &err), DG_OK);
     ck_assert_int_eq(list.source, DG_SOURCE_POPULAR);
     ck_assert_str_eq(list.reason, "no_vector");
     ck_assert_int_eq(list.n, 5);
     for (int place = 0; place < 5; place++) ck_assert_int_ne(hit[place].index, 19);
-    ck_assert_int_eq(dg_ranker_similar(ranker, 3, 20, &list, &err), DG_OK);
+    ck_assert_int_eq(dg_ranker_similar(ranker, 3, &all, 20, &list, &err), DG_OK);
     ck_assert_int_eq(list.n, 18); /* all but itself and the one without */
     for (int place = 0; place < list.n; place++) ck_assert_int_ne(hit[place].index, 19);
     close_fixture();
@@ -226,7 +227,7 @@ START_TEST(without_taste_columns_neighbours_are_popular_goods)
     made_artifact *m = make_artifact(2, 20, 4, 10);
     m->similar_cols = 0;
     open_fixture(m);
-    ck_assert_int_eq(dg_ranker_similar(ranker, 3, 5, &list, &err), DG_OK);
+    ck_assert_int_eq(dg_ranker_similar(ranker, 3, &all, 5, &list, &err), DG_OK);
     ck_assert_int_eq(list.source, DG_SOURCE_POPULAR);
     ck_assert_int_eq(dg_ranker_recommend(ranker, 1, 5, false, &list, &err), DG_OK);
     ck_assert_int_eq(list.source, DG_SOURCE_USER);
@@ -316,7 +317,7 @@ START_TEST(by_weights_the_fallbacks_are_the_same)
     ck_assert_int_eq(list.n, 5);
     ck_assert_int_eq(dg_ranker_recommend(ranker, 1, 5, true, &list, &err), DG_OK);
     ck_assert_str_eq(list.reason, "all_seen");
-    ck_assert_int_eq(dg_ranker_similar(ranker, 39, 5, &list, &err), DG_OK); /* no weights */
+    ck_assert_int_eq(dg_ranker_similar(ranker, 39, &all, 5, &list, &err), DG_OK); /* no weights */
     ck_assert_str_eq(list.reason, "no_vector");
     close_fixture();
 }
@@ -334,13 +335,13 @@ START_TEST(neighbours_by_weight_are_the_best_of_the_row)
             if (w->value[p] > 0 && w->index[p] != i)
                 want[n++] = (scored){(double)w->value[p], w->index[p]};
         qsort(want, (size_t)n, sizeof *want, best_first);
-        ck_assert_int_eq(dg_ranker_similar(ranker, i, K, &list, &err), DG_OK);
+        ck_assert_int_eq(dg_ranker_similar(ranker, i, &all, K, &list, &err), DG_OK);
         ck_assert(list.source == DG_SOURCE_ITEM && n > 0);
         same_items(want, n, K);
     }
     close_fixture();
     open_fixture(make_weights_artifact(3, ITEMS, "user", 15));
-    ck_assert_int_eq(dg_ranker_similar(ranker, 1, K, &list, &err), DG_OK);
+    ck_assert_int_eq(dg_ranker_similar(ranker, 1, &all, K, &list, &err), DG_OK);
     ck_assert_str_eq(list.reason, "no_vector");
     close_fixture();
 }
@@ -359,7 +360,159 @@ START_TEST(without_memory_for_scores_there_is_an_error_and_no_list)
 }
 END_TEST
 
-UNIT_MAIN("ranker", weights_give_the_reference_list, by_weights_the_fallbacks_are_the_same,
+/* ---- allowed goods ---- */
+
+enum { MANY = 700 };
+
+/* A third of the goods by bits, every fifth skipped; each part alone and both. */
+static dg_allowed some_allowed(int which, int seed)
+{
+    static uint64_t bits[MANY / 64 + 1];
+    static int32_t skip[MANY];
+    dg_rng rng = dg_rng_at((uint64_t)seed, DG_RNG_TEST, 1);
+    int64_t n = 0;
+    memset(bits, 0, sizeof bits);
+    for (int32_t i = 0; i < a->n_items; i++) {
+        if (dg_rng_below(&rng, 3) == 0) bits[i / 64] |= UINT64_C(1) << i % 64;
+        if (dg_rng_below(&rng, 5) == 0) skip[n++] = i;
+    }
+    if (a->n_items % 64 != 0) bits[a->n_items / 64] |= ~UINT64_C(0) << a->n_items % 64; /* behind */
+    return (dg_allowed){which & 1 ? bits : NULL, which & 2 ? skip : NULL, which & 2 ? n : 0};
+}
+
+static bool is_allowed(const dg_allowed *s, int32_t item)
+{
+    if (s->bits != NULL && (s->bits[item / 64] >> item % 64 & 1) == 0) return false;
+    for (int64_t k = 0; k < s->n_skip; k++)
+        if (s->skip[k] == item) return false;
+    return true;
+}
+
+static int keep_allowed(const dg_allowed *s, scored *list_of_all, int n)
+{
+    int kept = 0;
+    for (int p = 0; p < n; p++)
+        if (is_allowed(s, list_of_all[p].item)) list_of_all[kept++] = list_of_all[p];
+    return kept;
+}
+
+START_TEST(only_allowed_goods_are_listed)
+{
+    static scored want[MANY];
+    for (int model = 0; model < 3; model++) {
+        open_fixture(model == 0 ? make_artifact(12, MANY, 7, 21)
+                                : make_weights_artifact(12, 300, model == 1 ? "item" : "user", 22));
+        for (int64_t u = 2; u < 12; u++)
+            for (int which = 0; which < 4; which++) {
+                const dg_taste taste = dg_taste_of(a, u);
+                const dg_allowed some = some_allowed(which, (int)u);
+                int n = model == 0 ? reference_recommend(a, u, false, want)
+                                   : reference_by_weights(u, false, want);
+                n = keep_allowed(&some, want, n);
+                const int k = model == 0 ? 40 : 5; /* as many have a score above 0 */
+                ck_assert_int_eq(dg_ranker_top(ranker, &taste, &some, k, &list, &err), DG_OK);
+                same_items(want, n, k);
+                ck_assert(list.source == DG_SOURCE_USER && list.reason == NULL);
+                n = keep_allowed(&some, want, reference_popular(a, u, false, want));
+                dg_ranker_popular(ranker, &some, 40, "asked", &list);
+                same_items(want, n, 40);
+                ck_assert_str_eq(list.reason, "asked");
+            }
+        close_fixture();
+    }
+}
+END_TEST
+
+START_TEST(neighbours_are_allowed_goods)
+{
+    for (int model = 0; model < 2; model++) {
+        static dg_hit whole[MANY];
+        dg_list each = {.hit = whole};
+        open_fixture(model == 0 ? make_artifact(3, MANY, 7, 23)
+                                : make_weights_artifact(3, 300, "item", 24));
+        for (int32_t i = 0; i < 40; i++)
+            for (int which = 0; which < 4; which++) {
+                const dg_allowed some = some_allowed(which, i);
+                int n = 0;
+                ck_assert_int_eq(dg_ranker_similar(ranker, i, &all, MANY, &each, &err), DG_OK);
+                for (int p = 0; p < each.n; p++)
+                    if (is_allowed(&some, whole[p].index)) whole[n++] = whole[p];
+                ck_assert_int_eq(dg_ranker_similar(ranker, i, &some, MANY, &list, &err), DG_OK);
+                if (n == 0) { /* popular ones, also allowed */
+                    ck_assert_str_eq(list.reason, "no_vector");
+                    for (int p = 0; p < list.n; p++) ck_assert(is_allowed(&some, hit[p].index));
+                    continue;
+                }
+                ck_assert_int_eq(list.n, n);
+                ck_assert_mem_eq(hit, whole, (size_t)n * sizeof *hit);
+            }
+        close_fixture();
+    }
+}
+END_TEST
+
+START_TEST(where_nothing_is_allowed_the_list_is_empty_without_a_reason)
+{
+    static const uint64_t none[MANY / 64 + 1];
+    open_fixture(make_artifact(4, MANY, 7, 25));
+    const dg_allowed nothing = {.bits = none};
+    const dg_taste taste = dg_taste_of(a, 2), unknown = dg_taste_of(a, -1);
+    ck_assert_int_eq(dg_ranker_top(ranker, &taste, &nothing, 5, &list, &err), DG_OK);
+    ck_assert(list.n == 0 && list.reason == NULL);
+    ck_assert_int_eq(dg_ranker_top(ranker, &unknown, &nothing, 5, &list, &err), DG_OK);
+    ck_assert_int_eq(list.n, 0);
+    ck_assert_str_eq(list.reason, "no_profile");
+    dg_ranker_popular(ranker, &nothing, 5, "asked", &list);
+    ck_assert_int_eq(list.n, 0);
+    close_fixture();
+}
+END_TEST
+
+START_TEST(scores_of_given_goods_are_those_of_the_list)
+{
+    static int32_t item[MANY];
+    static float score[MANY];
+    for (int model = 0; model < 3; model++) {
+        open_fixture(model == 0 ? make_artifact(9, MANY, 7, 26)
+                                : make_weights_artifact(9, 300, model == 1 ? "item" : "user", 27));
+        for (int64_t u = 2; u < 9; u++) {
+            const dg_taste taste = dg_taste_of(a, u);
+            ck_assert_int_eq(dg_ranker_top(ranker, &taste, &all, MANY, &list, &err), DG_OK);
+            for (int p = 0; p < list.n; p++) item[p] = hit[list.n - 1 - p].index;
+            ck_assert_int_eq(dg_ranker_score(ranker, &taste, item, list.n, score, &err), DG_OK);
+            for (int p = 0; p < list.n; p++) /* bits, and so the sign of a zero too */
+                ck_assert_mem_eq(score + p, &hit[list.n - 1 - p].score, sizeof *score);
+        }
+        const dg_taste unknown = dg_taste_of(a, -1);
+        ck_assert_int_eq(dg_ranker_score(ranker, &unknown, item, 3, score, &err), DG_OK);
+        ck_assert(score[0] == (float)a->offset);
+        close_fixture();
+    }
+}
+END_TEST
+
+START_TEST(a_taste_of_no_stored_user_is_ranked_like_one)
+{
+    static dg_hit whole[40];
+    dg_list each = {.hit = whole};
+    for (int model = 0; model < 2; model++) {
+        open_fixture(model == 0 ? make_artifact(4, 300, 7, 28)
+                                : make_weights_artifact(4, 300, "item", 29));
+        dg_taste taste = dg_taste_of(a, 3);
+        ck_assert_int_eq(dg_ranker_top(ranker, &taste, &all, 40, &each, &err), DG_OK);
+        taste.user = -1;
+        ck_assert_int_eq(dg_ranker_top(ranker, &taste, &all, 40, &list, &err), DG_OK);
+        ck_assert(list.n == each.n && list.n > 0);
+        ck_assert_mem_eq(hit, whole, (size_t)list.n * sizeof *hit);
+        close_fixture();
+    }
+}
+END_TEST
+
+UNIT_MAIN("ranker", only_allowed_goods_are_listed, neighbours_are_allowed_goods,
+          where_nothing_is_allowed_the_list_is_empty_without_a_reason,
+          scores_of_given_goods_are_those_of_the_list, a_taste_of_no_stored_user_is_ranked_like_one,
+          weights_give_the_reference_list, by_weights_the_fallbacks_are_the_same,
           neighbours_by_weight_are_the_best_of_the_row,
           without_memory_for_scores_there_is_an_error_and_no_list,
           every_user_gets_the_reference_list, equal_scores_stand_in_item_order,

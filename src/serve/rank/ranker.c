@@ -1,12 +1,11 @@
-#include "serve/ranker.h"
+#include "serve/rank/ranker.h"
 
 #include "base/memory.h"
 #include "dense/panel.h"
-#include "serve/links.h"
+#include "serve/rank/links.h"
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
 
 struct dg_ranker {
     const dg_artifact *a;
@@ -57,48 +56,22 @@ void dg_ranker_destroy(dg_ranker **r)
     *r = NULL;
 }
 
-/* What a user has seen; n == 0 for nobody. */
-typedef struct items {
-    const int32_t *at; /* (n,) ascending */
-    int64_t n;
-} items;
-
-static items seen_by(const dg_artifact *a, int64_t user)
-{
-    if (user < 0) return (items){NULL, 0};
-    const int64_t begin = a->history_ptr[user];
-    return (items){a->history_item + begin, a->history_ptr[user + 1] - begin};
-}
-
-static int compare_items(const void *a, const void *b)
-{
-    const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* Popular goods without `skip`; cannot fail, and is empty only when all goods are in skip. */
-static void take_popular(const dg_artifact *a, items skip, int k, const char *reason, dg_list *list)
+/* Popular goods but one; -1 for none. */
+static void take_popular(const dg_artifact *a, const dg_allowed *allowed, int32_t but, int k,
+                         const char *reason, dg_list *list)
 {
     list->source = DG_SOURCE_POPULAR;
     list->reason = reason;
     list->n = 0;
-    for (int64_t p = 0; p < a->n_items && list->n < k; p++) {
-        const int32_t item = a->popular[p];
-        if (skip.n > 0 && bsearch(&item, skip.at, (size_t)skip.n, sizeof item, compare_items))
-            continue;
-        list->hit[list->n++] = (dg_hit){0, item};
-    }
+    for (int64_t p = 0; p < a->n_items && list->n < k; p++)
+        if (a->popular[p] != but && dg_allowed_has(allowed, a->popular[p]))
+            list->hit[list->n++] = (dg_hit){0, a->popular[p]};
 }
 
-/* Has the model learned a taste for this user? Without taste columns any value counts. */
-static bool has_profile(const dg_artifact *a, int64_t user)
+void dg_ranker_popular(const dg_ranker *r, const dg_allowed *allowed, int k, const char *reason,
+                       dg_list *list)
 {
-    if (!has_factors(a)) return true; /* the scores will tell */
-    const float *row = a->user_factor + user * a->n_cols;
-    const int32_t n = a->similar_cols > 0 ? a->similar_cols : a->n_cols;
-    for (int32_t c = 0; c < n; c++)
-        if (row[c] != 0) return true;
-    return false;
+    take_popular(r->a, allowed, -1, k, reason, list);
 }
 
 /* Goods in the block that begins at `first`. */
@@ -108,13 +81,14 @@ static int32_t block_at(const dg_artifact *a, int64_t first)
     return (int32_t)(n < left ? n : left);
 }
 
-static dg_status rank_by_factors(const dg_ranker *r, int64_t user, items skip, int k, dg_list *list,
-                                 dg_err *err)
+static dg_status rank_by_factors(const dg_ranker *r, const float *taste, const dg_allowed *allowed,
+                                 int k, dg_list *list, dg_err *err)
 {
     const dg_artifact *a = r->a;
     const size_t width = (size_t)a->n_cols;
     const float offset = (float)a->offset;
-    const dg_queries q = {1, a->n_cols, width, a->user_factor + user * a->n_cols, &offset, NULL};
+    const dg_queries q = {1, a->n_cols, width, taste, &offset, NULL};
+    dg_allowed left = *allowed; /* skip from here on */
     dg_topk best = dg_topk_start(list->hit, k);
     float score[DG_SCORE_BLOCK];
     uint16_t mark[DG_SCORE_BLOCK / DG_MARKS];
@@ -122,9 +96,10 @@ static dg_status rank_by_factors(const dg_ranker *r, int64_t user, items skip, i
         const int32_t n = block_at(a, first);
         r->kernels->scores(&q, n, a->item_factor + first * a->n_cols, width, &best.threshold, score,
                            mark);
-        while (skip.n > 0 && skip.at[0] < first) skip.at++, skip.n--;
+        dg_allowed_mask(allowed, first, n, mark);
+        while (left.n_skip > 0 && left.skip[0] < first) left.skip++, left.n_skip--;
         const dg_status st =
-            dg_topk_push_marked(&best, score, mark, (int32_t)first, n, skip.at, skip.n, err);
+            dg_topk_push_marked(&best, score, mark, (int32_t)first, n, left.skip, left.n_skip, err);
         if (st != DG_OK) return st;
     }
     list->n = dg_topk_finish(&best);
@@ -141,48 +116,109 @@ static void drop_unlinked(const dg_artifact *a, dg_list *list)
     list->n = kept;
 }
 
-/* *linked tells whether the model has anything to say to this user. Where scores are plain sums, a
- * good that nothing speaks for is not listed. */
-static dg_status rank_by_weights(const dg_artifact *a, int64_t user, items skip, int k,
-                                 dg_list *list, bool *linked, dg_err *err)
+/* Offer scores of goods first … but for `self` and those that are not allowed. */
+static dg_status offer_block(dg_topk *best, const dg_ranker *r, const float *score, int64_t first,
+                             int32_t n, const dg_allowed *allowed, int32_t self, dg_err *err)
+{
+    uint16_t mark[DG_SCORE_BLOCK / DG_MARKS];
+    r->kernels->mark(n, score, best->threshold, mark);
+    if (self >= first && self < first + n)
+        mark[(self - first) / 16] &= (uint16_t) ~(1u << (self - first) % 16);
+    dg_allowed_mask(allowed, first, n, mark);
+    return dg_topk_push_marked(best, score, mark, (int32_t)first, n, allowed->skip, allowed->n_skip,
+                               err);
+}
+
+/* The best of scores that are all there. */
+static dg_status choose(const dg_ranker *r, const float *score, const dg_allowed *allowed, int k,
+                        dg_list *list, dg_err *err)
+{
+    dg_topk best = dg_topk_start(list->hit, k);
+    for (int64_t first = 0; first < r->a->n_items; first += block_at(r->a, first)) {
+        const dg_status st =
+            offer_block(&best, r, score + first, first, block_at(r->a, first), allowed, -1, err);
+        if (st != DG_OK) return st;
+    }
+    list->n = dg_topk_finish(&best);
+    return DG_OK;
+}
+
+/* Where scores are plain sums, a good that nothing speaks for is not listed. */
+static dg_status rank_by_weights(const dg_ranker *r, const dg_taste *t, const dg_allowed *allowed,
+                                 int k, dg_list *list, dg_err *err)
 {
     float *score;
-    dg_status st = dg_links_scores(a, user, &score, linked, err);
+    bool linked;
+    dg_status st = dg_links_scores(r->a, t, &score, &linked, err);
     if (st != DG_OK) return st;
-    dg_topk best = dg_topk_start(list->hit, k);
-    st = dg_topk_push(&best, score, 0, (int32_t)a->n_items, skip.at, skip.n, err);
+    if (linked)
+        st = choose(r, score, allowed, k, list, err);
+    else
+        list->reason = "no_profile";
     dg_free(score);
-    if (st != DG_OK) return st;
-    list->n = dg_topk_finish(&best);
-    if (a->rule.norm == DG_TALLY_SUM) drop_unlinked(a, list);
+    if (st == DG_OK && r->a->rule.norm == DG_TALLY_SUM) drop_unlinked(r->a, list);
+    return st;
+}
+
+dg_status dg_ranker_top(const dg_ranker *r, const dg_taste *t, const dg_allowed *allowed, int k,
+                        dg_list *list, dg_err *err)
+{
+    list->n = 0;
+    list->source = DG_SOURCE_USER;
+    list->reason = NULL;
+    if (!has_factors(r->a)) return rank_by_weights(r, t, allowed, k, list, err);
+    if (t->factor != NULL) return rank_by_factors(r, t->factor, allowed, k, list, err);
+    list->reason = "no_profile";
+    return DG_OK;
+}
+
+dg_status dg_ranker_score(const dg_ranker *r, const dg_taste *t, const int32_t *item, int64_t n,
+                          float *score, dg_err *err)
+{
+    const dg_artifact *a = r->a;
+    float *all = NULL;
+    bool linked;
+    if (!has_factors(a)) {
+        const dg_status st = dg_links_scores(a, t, &all, &linked, err);
+        if (st != DG_OK) return st;
+    }
+    for (int64_t j = 0; j < n; j++) {
+        score[j] = (float)a->offset;
+        if (all != NULL)
+            score[j] = all[item[j]];
+        else if (t->factor != NULL)
+            score[j] =
+                r->kernels->score_one(a->n_cols, t->factor,
+                                      a->item_factor + (int64_t)item[j] * a->n_cols, score[j]) +
+                0.0f;
+    }
+    dg_free(all);
+    for (int64_t j = 0; j < n; j++)
+        if (!isfinite(score[j]))
+            return DG_FAIL(err, DG_ERR_NUMERIC, "the score of item %d is %g", (int)item[j],
+                           (double)score[j]);
     return DG_OK;
 }
 
 dg_status dg_ranker_recommend(const dg_ranker *r, int64_t user, int k, bool exclude_seen,
                               dg_list *list, dg_err *err)
 {
-    const items nothing = {NULL, 0}, skip = exclude_seen ? seen_by(r->a, user) : nothing;
-    const bool known = user >= 0;
-    bool profiled = known && has_profile(r->a, user);
-    dg_status st = DG_OK;
-    list->source = DG_SOURCE_USER;
-    list->reason = NULL;
+    const dg_allowed all = {0}, some = exclude_seen ? dg_allowed_unseen(r->a, user) : all;
+    const dg_taste taste = dg_taste_of(r->a, user);
     list->excludes_seen = exclude_seen;
-    if (profiled && has_factors(r->a))
-        st = rank_by_factors(r, user, skip, k, list, err);
-    else if (profiled)
-        st = rank_by_weights(r->a, user, skip, k, list, &profiled, err);
+    const dg_status st = dg_ranker_top(r, &taste, &some, k, list, err);
     if (st != DG_OK) return st;
-    if (!profiled) take_popular(r->a, skip, k, known ? "no_profile" : "unknown_user", list);
+    if (list->n == 0 && list->reason != NULL)
+        dg_ranker_popular(r, &some, k, user < 0 ? "unknown_user" : "no_profile", list);
     if (list->n == 0) { /* all seen: a shop shows known goods rather than an empty shelf */
-        take_popular(r->a, nothing, k, "all_seen", list);
+        dg_ranker_popular(r, &all, k, "all_seen", list);
         list->excludes_seen = false;
     }
     return DG_OK;
 }
 
-static dg_status similar_by_cosine(const dg_ranker *r, int32_t item, int k, dg_list *list,
-                                   dg_err *err)
+static dg_status similar_by_cosine(const dg_ranker *r, int32_t item, const dg_allowed *allowed,
+                                   int k, dg_list *list, dg_err *err)
 {
     static const float no_neighbour = -2; /* below every cosine, so such goods end up last */
     const dg_artifact *a = r->a;
@@ -199,7 +235,7 @@ static dg_status similar_by_cosine(const dg_ranker *r, int32_t item, int k, dg_l
             const float other = r->inverse_norm[first + j];
             cosine[j] = other > 0 ? cosine[j] * own * other : no_neighbour;
         }
-        const dg_status st = dg_topk_push(&best, cosine, (int32_t)first, n, &item, 1, err);
+        const dg_status st = offer_block(&best, r, cosine, first, n, allowed, item, err);
         if (st != DG_OK) return st;
     }
     list->n = dg_topk_finish(&best);
@@ -208,23 +244,24 @@ static dg_status similar_by_cosine(const dg_ranker *r, int32_t item, int k, dg_l
 }
 
 /* The item's own list; else what it speaks for most. */
-static dg_status similar_by_weight(const dg_artifact *a, int32_t item, int k, dg_list *list,
-                                   dg_err *err)
+static dg_status similar_by_weight(const dg_artifact *a, int32_t item, const dg_allowed *allowed,
+                                   int k, dg_list *list, dg_err *err)
 {
     const dg_links *links = a->similar_items.ptr != NULL ? &a->similar_items : &a->item_weights;
     list->n = 0;
     if (links->ptr == NULL) return DG_OK; /* a model of users' weights */
-    return dg_links_best(links, item, item, k, list->hit, &list->n, err);
+    return dg_links_best(links, item, item, allowed, k, list->hit, &list->n, err);
 }
 
-dg_status dg_ranker_similar(const dg_ranker *r, int32_t item, int k, dg_list *list, dg_err *err)
+dg_status dg_ranker_similar(const dg_ranker *r, int32_t item, const dg_allowed *allowed, int k,
+                            dg_list *list, dg_err *err)
 {
     list->source = DG_SOURCE_ITEM;
     list->reason = NULL;
     list->excludes_seen = false;
-    const dg_status st = has_factors(r->a) ? similar_by_cosine(r, item, k, list, err)
-                                           : similar_by_weight(r->a, item, k, list, err);
-    if (st == DG_OK && list->n == 0) take_popular(r->a, (items){&item, 1}, k, "no_vector", list);
+    const dg_status st = has_factors(r->a) ? similar_by_cosine(r, item, allowed, k, list, err)
+                                           : similar_by_weight(r->a, item, allowed, k, list, err);
+    if (st == DG_OK && list->n == 0) take_popular(r->a, allowed, item, k, "no_vector", list);
     return st;
 }
 
@@ -248,8 +285,9 @@ dg_status dg_ranker_similar_users(const dg_ranker *r, int64_t user, int k, dg_li
     list->reason = NULL;
     list->excludes_seen = false;
     list->n = 0;
+    const dg_allowed all = {0};
     if (a->user_weights.ptr != NULL)
-        return dg_links_best(&a->user_weights, user, user, k, list->hit, &list->n, err);
+        return dg_links_best(&a->user_weights, user, user, &all, k, list->hit, &list->n, err);
     if (!has_factors(a)) return DG_OK;
     dg_topk best = dg_topk_start(list->hit, k);
     for (int64_t u = 0; u < a->n_users; u++) {

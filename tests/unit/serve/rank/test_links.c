@@ -2,7 +2,7 @@
 #include "base/fault.h"
 #include "base/memory.h"
 #include "base/rng.h"
-#include "serve/links.h"
+#include "serve/rank/links.h"
 #include "unit_main.h"
 
 #include <math.h>
@@ -124,14 +124,15 @@ START_TEST(scores_are_the_formula_and_reasons_add_up_to_them)
             const bool of_users = which % 2 == 1;
             dg_artifact a = make(of_users, rules[k], which / 2 == 1);
             for (int u = 0; u < USERS; u++) {
+                const dg_taste t = dg_taste_of(&a, u);
                 float *score;
                 bool linked;
-                ck_assert_int_eq(dg_links_scores(&a, u, &score, &linked, &err), DG_OK);
+                ck_assert_int_eq(dg_links_scores(&a, &t, &score, &linked, &err), DG_OK);
                 ck_assert(linked == (of_users || u > 0));
                 for (int i = 0; i < ITEMS; i++) {
                     dg_reasons why;
                     ck_assert_double_eq_tol((double)score[i], reference(&a, of_users, u, i), 1e-4);
-                    ck_assert_int_eq(dg_links_explain(&a, u, i, &why, &err), DG_OK);
+                    ck_assert_int_eq(dg_links_explain(&a, &t, i, &why, &err), DG_OK);
                     double sum = why.base;
                     for (int64_t r = 0; r < why.n; r++) {
                         sum += why.at[r].contribution;
@@ -155,6 +156,7 @@ START_TEST(without_memory_there_is_an_error_and_nothing_is_left)
     for (int which = 0; which < 4; which++) {
         dg_artifact a = make(which % 2 == 1, rules[which / 2 == 0 ? 2 : 3], true);
         const size_t alive = dg_alloc_live();
+        const dg_taste t = dg_taste_of(&a, 2);
         for (int nth = 1; nth < 9; nth++) {
             char fault[32];
             float *score;
@@ -163,11 +165,11 @@ START_TEST(without_memory_there_is_an_error_and_nothing_is_left)
             snprintf(fault, sizeof fault, "alloc:0:%d", nth);
             setenv("DAOGOU_FAULT", fault, 1);
             dg_fault_reload();
-            const dg_status st = dg_links_scores(&a, 2, &score, &linked, &err);
+            const dg_status st = dg_links_scores(&a, &t, &score, &linked, &err);
             ck_assert(st == DG_ERR_NOMEM || (st == DG_OK && nth > 2));
             if (st == DG_OK) dg_free(score);
             dg_fault_reload();
-            if (dg_links_explain(&a, 2, 3, &why, &err) == DG_OK) dg_free(why.at);
+            if (dg_links_explain(&a, &t, 3, &why, &err) == DG_OK) dg_free(why.at);
             ck_assert_uint_eq(dg_alloc_live(), alive);
         }
         unsetenv("DAOGOU_FAULT");

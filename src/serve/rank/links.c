@@ -1,4 +1,4 @@
-#include "serve/links.h"
+#include "serve/rank/links.h"
 
 #include "base/memory.h"
 
@@ -22,9 +22,11 @@ static bool by_users(const dg_artifact *a) { return a->user_weights.ptr != NULL;
 /* Only the k nearest items count: an item's own list says which those are. */
 static bool by_lists(const dg_artifact *a) { return !by_users(a) && a->rule.k > 0; }
 
-static float base_of(const dg_artifact *a, int64_t user, int64_t item)
+static row profile_of(const dg_taste *t) { return (row){t->item, t->value, t->n}; }
+
+static float base_of(const dg_artifact *a, const dg_taste *t, int64_t item)
 {
-    return a->user_base == NULL ? 0 : a->user_base[user] + a->item_base[item];
+    return a->user_base == NULL ? 0 : (float)t->base + a->item_base[item];
 }
 
 static int best_first(const void *a, const void *b)
@@ -37,7 +39,7 @@ static int best_first(const void *a, const void *b)
  * count. dg_alloc'ed. */
 static dg_hit *neighbors_of(const dg_artifact *a, int64_t user, int64_t *n)
 {
-    const row list = row_of(&a->user_weights, user);
+    const row list = user < 0 ? (row){0} : row_of(&a->user_weights, user);
     dg_hit *out = dg_alloc((size_t)list.n, sizeof *out);
     *n = list.n;
     for (int64_t k = 0; out != NULL && k < list.n; k++)
@@ -62,9 +64,8 @@ static bool add_neighbors(const dg_artifact *a, int64_t user, dg_tally *tally)
     return near != NULL;
 }
 
-static void add_profile(const dg_artifact *a, int64_t user, dg_tally *tally)
+static void add_profile(const dg_artifact *a, row profile, dg_tally *tally)
 {
-    const row profile = row_of(&a->profile, user);
     for (int64_t k = 0; k < profile.n; k++) {
         const row spoken_for = row_of(&a->item_weights, profile.index[k]);
         for (int64_t e = 0; e < spoken_for.n; e++)
@@ -81,10 +82,9 @@ typedef struct matches {
     bool *counts;
 } matches;
 
-static bool open_matches(const dg_artifact *a, int64_t user, matches *m)
+static bool open_matches(const dg_artifact *a, row profile, matches *m)
 {
     const size_t n = (size_t)a->n_items;
-    const row profile = row_of(&a->profile, user);
     *m = (matches){dg_alloc(n, sizeof(float)), dg_alloc(n, sizeof(int32_t)),
                    dg_alloc(n, sizeof(float)), dg_alloc(n, sizeof(float)), dg_alloc(n, 1)};
     if (m->has == NULL || m->item == NULL || m->weight == NULL || m->value == NULL ||
@@ -117,17 +117,17 @@ static int64_t match(const dg_artifact *a, int64_t item, matches *m)
     return n;
 }
 
-static bool add_lists(const dg_artifact *a, int64_t user, dg_tally *tally)
+static bool add_lists(const dg_artifact *a, row profile, dg_tally *tally)
 {
     matches m;
-    const bool good = open_matches(a, user, &m);
+    const bool good = open_matches(a, profile, &m);
     for (int64_t i = 0; good && i < a->n_items; i++)
         tally[i] = dg_tally_of(&a->rule, m.weight, m.value, match(a, i, &m), m.counts);
     close_matches(&m);
     return good;
 }
 
-dg_status dg_links_scores(const dg_artifact *a, int64_t user, float **score, bool *linked,
+dg_status dg_links_scores(const dg_artifact *a, const dg_taste *t, float **score, bool *linked,
                           dg_err *err)
 {
     dg_tally *tally = dg_alloc((size_t)a->n_items, sizeof *tally);
@@ -135,11 +135,11 @@ dg_status dg_links_scores(const dg_artifact *a, int64_t user, float **score, boo
     *score = dg_alloc((size_t)a->n_items, sizeof **score);
     *linked = false;
     if (good && by_users(a))
-        good = add_neighbors(a, user, tally);
+        good = add_neighbors(a, t->user, tally);
     else if (good && by_lists(a))
-        good = add_lists(a, user, tally);
+        good = add_lists(a, profile_of(t), tally);
     else if (good)
-        add_profile(a, user, tally);
+        add_profile(a, profile_of(t), tally);
     if (!good || *score == NULL) {
         dg_free(tally);
         dg_free(*score);
@@ -148,20 +148,21 @@ dg_status dg_links_scores(const dg_artifact *a, int64_t user, float **score, boo
     }
     for (int64_t i = 0; i < a->n_items; i++) {
         *linked = *linked || dg_tally_divisor(&a->rule, tally[i]) != 0;
-        (*score)[i] = dg_tally_score(&a->rule, tally[i], base_of(a, user, i)) + (float)a->offset;
+        (*score)[i] = dg_tally_score(&a->rule, tally[i], base_of(a, t, i)) + (float)a->offset;
     }
     dg_free(tally);
     return DG_OK;
 }
 
-dg_status dg_links_best(const dg_links *links, int64_t at, int64_t self, int k, dg_hit *hit, int *n,
-                        dg_err *err)
+dg_status dg_links_best(const dg_links *links, int64_t at, int64_t self, const dg_allowed *allowed,
+                        int k, dg_hit *hit, int *n, dg_err *err)
 {
     const row list = row_of(links, at);
     dg_topk best = dg_topk_start(hit, k);
     *n = 0;
     for (int64_t p = 0; p < list.n; p++) {
         if (list.value[p] <= 0 || list.index[p] == self) continue;
+        if (!dg_allowed_has(allowed, list.index[p])) continue;
         const dg_status st = dg_topk_push(&best, &list.value[p], list.index[p], 1, NULL, 0, err);
         if (st != DG_OK) return st;
     }
@@ -203,11 +204,11 @@ static bool explain_by_users(const dg_artifact *a, int64_t user, int64_t item, d
     return near != NULL && out->at != NULL;
 }
 
-static bool explain_by_lists(const dg_artifact *a, int64_t user, int64_t item, dg_reasons *out)
+static bool explain_by_lists(const dg_artifact *a, row profile, int64_t item, dg_reasons *out)
 {
     matches m;
-    out->at = dg_alloc((size_t)row_of(&a->profile, user).n, sizeof *out->at);
-    const bool good = open_matches(a, user, &m) && out->at != NULL;
+    out->at = dg_alloc((size_t)profile.n, sizeof *out->at);
+    const bool good = open_matches(a, profile, &m) && out->at != NULL;
     if (good) {
         const int64_t n = match(a, item, &m);
         dg_tally_choose(&a->rule, m.weight, n, m.counts);
@@ -218,9 +219,8 @@ static bool explain_by_lists(const dg_artifact *a, int64_t user, int64_t item, d
     return good;
 }
 
-static bool explain_by_profile(const dg_artifact *a, int64_t user, int64_t item, dg_reasons *out)
+static bool explain_by_profile(const dg_artifact *a, row profile, int64_t item, dg_reasons *out)
 {
-    const row profile = row_of(&a->profile, user);
     out->at = dg_alloc((size_t)profile.n, sizeof *out->at);
     for (int64_t k = 0; out->at != NULL && k < profile.n; k++) {
         const float *weight = find(row_of(&a->item_weights, profile.index[k]), item);
@@ -237,23 +237,23 @@ static int by_size(const void *a, const void *b)
     return (x->row > y->row) - (x->row < y->row);
 }
 
-dg_status dg_links_explain(const dg_artifact *a, int64_t user, int64_t item, dg_reasons *out,
+dg_status dg_links_explain(const dg_artifact *a, const dg_taste *t, int64_t item, dg_reasons *out,
                            dg_err *err)
 {
-    dg_tally t = {0};
+    dg_tally tally = {0};
     *out = (dg_reasons){.of_users = by_users(a)};
-    const bool good = by_users(a)   ? explain_by_users(a, user, item, out)
-                      : by_lists(a) ? explain_by_lists(a, user, item, out)
-                                    : explain_by_profile(a, user, item, out);
+    const bool good = by_users(a)   ? explain_by_users(a, t->user, item, out)
+                      : by_lists(a) ? explain_by_lists(a, profile_of(t), item, out)
+                                    : explain_by_profile(a, profile_of(t), item, out);
     if (!good) {
         dg_free(out->at);
         *out = (dg_reasons){0};
         return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory for reasons", a->path);
     }
     for (int64_t k = 0; k < out->n; k++)
-        dg_tally_add(&a->rule, &t, out->at[k].weight, out->at[k].value);
-    const float divisor = dg_tally_divisor(&a->rule, t), base = base_of(a, user, item);
-    out->score = (double)(dg_tally_score(&a->rule, t, base) + (float)a->offset);
+        dg_tally_add(&a->rule, &tally, out->at[k].weight, out->at[k].value);
+    const float divisor = dg_tally_divisor(&a->rule, tally), base = base_of(a, t, item);
+    out->score = (double)(dg_tally_score(&a->rule, tally, base) + (float)a->offset);
     out->base = (double)base + a->offset + (divisor == 0 ? (double)a->rule.fallback : 0);
     if (divisor == 0) out->n = 0;
     for (int64_t k = 0; k < out->n; k++)
