@@ -18,7 +18,10 @@ function(dg_compile_options target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
     -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes -ffp-contract=off
     $<$<BOOL:${DAOGOU_WERROR}>:-Werror>)
-  if(DAOGOU_SANITIZE)
+  if(DAOGOU_FUZZ)
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
+  if(DAOGOU_SANITIZE OR DAOGOU_FUZZ)
     target_compile_options(${target} PRIVATE -fsanitize=address,undefined -fno-omit-frame-pointer
       -fno-sanitize-recover=undefined) # ctest shows what a test prints only when it fails
     target_link_options(${target} PUBLIC -fsanitize=address,undefined)
