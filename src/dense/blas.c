@@ -110,10 +110,10 @@ void dg_triangle_invert(int n, int stride, double *a)
     dtrtri_("L", "N", &n, a, &stride, &info);
 }
 
-void dg_triangle_multiply(int n, int k, double alpha, const double *a, double *b)
+void dg_gemm_nn_double(int m, int n, int k, double alpha, const double *a, const double *b,
+                       double *c)
 {
-    cblas_dtrmm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, n, k, alpha, a, n,
-                b, n);
+    cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, m, n, k, alpha, a, m, b, k, 0, c, m);
 }
 
 void dg_gemm_nt_add_double(int m, int n, int k, const double *a, const double *b, double *c,

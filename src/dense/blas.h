@@ -69,9 +69,10 @@ void dg_cholesky_invert_double(int n, int stride, double *a);
  * stride. LOCAL. n^3/3 flops. Source LAPACK dtrtri. */
 void dg_triangle_invert(int n, int stride, double *a);
 
-/** b (k, n) = alpha a b, with a (n, n) lower triangular, column-major; row r of b is b + r n.
- * LOCAL. k n^2 flops. */
-void dg_triangle_multiply(int n, int k, double alpha, const double *a, double *b);
+/** c (m, n) = alpha a b for a (m, k), b (k, n); all column-major and dense. LOCAL. 2 m n k flops.
+ */
+void dg_gemm_nn_double(int m, int n, int k, double alpha, const double *a, const double *b,
+                       double *c);
 
 /** c += a b' for a (m, k), b (n, k) row-major and c column-major, column j at c + j stride. LOCAL.
  *  2 m n k flops. */

@@ -2,6 +2,8 @@
 #include "comm/exchange.h"
 #include "linalg/grid.h"
 
+#include <string.h>
+
 /* One round of sending: every owner gets its next `width` columns. */
 typedef struct dg_round {
     const dg_symmetric *a;
@@ -9,6 +11,7 @@ typedef struct dg_round {
     int64_t width, step;
     int64_t *send_count, *recv_count; /* (size,) elements */
     double *column;                   /* (width, n) */
+    double **upper;                   /* (width,) used while packing */
 } dg_round;
 
 static dg_range columns_of(const dg_round *r, int rank)
@@ -52,16 +55,41 @@ static int64_t elements(const dg_symmetric *a, int rank, dg_range columns)
     return n;
 }
 
-/* Own elements of the columns, appended to `out`. */
-static double *pack(const dg_symmetric *a, dg_range columns, double *out)
+/* Own elements of the columns, appended to `out`. What stands in rows here is taken a stored column
+ * at a time, as its rows lie side by side in memory. */
+static double *pack(const dg_symmetric *a, dg_range columns, double **upper, double *out)
 {
+    int64_t widest = 0;
     for (int64_t j = columns.begin; j < columns.end; j++) {
         const dg_stretch low = lower_part(a, a->comm.rank, j), up = upper_part(a, a->comm.rank, j);
-        for (int64_t r = low.begin; r < low.end; r++)
-            *out++ = a->at[(int64_t)a->place_column[j] * a->stride + r];
-        for (int64_t c = up.begin; c < up.end; c++) *out++ = a->at[c * a->stride + a->place_row[j]];
+        const int64_t n = low.end - low.begin;
+        if (n > 0)
+            memcpy(out, a->at + (int64_t)a->place_column[j] * a->stride + low.begin,
+                   (size_t)n * sizeof *out);
+        upper[j - columns.begin] = out + n;
+        if (up.end > widest) widest = up.end;
+        out += n + up.end;
     }
+    for (int64_t c = 0; c < widest; c++)
+        for (int64_t j = columns.end; j-- > columns.begin && j > a->column[c];)
+            if (a->place_row[j] >= 0)
+                upper[j - columns.begin][c] = a->at[c * a->stride + a->place_row[j]];
     return out;
+}
+
+/* Elements [s.begin, s.end) of a place, to the rows of the column they are; whole blocks of rows
+ * lie together. */
+static const double *spread(const dg_grid *g, dg_stretch s, int place, int places, const double *in,
+                            double *column)
+{
+    for (int64_t k = s.begin; k < s.end;) {
+        const int64_t end = (k / g->block + 1) * g->block;
+        const int64_t n = (end < s.end ? end : s.end) - k;
+        memcpy(column + dg_grid_row(g, k, place, places), in, (size_t)n * sizeof *in);
+        in += n;
+        k += n;
+    }
+    return in;
 }
 
 /* What `rank` sent of the own columns, put in place. */
@@ -73,10 +101,8 @@ static const double *place(const dg_round *r, int rank, const double *in)
     for (int64_t j = own.begin; j < own.end; j++) {
         const dg_stretch low = lower_part(a, rank, j), up = upper_part(a, rank, j);
         double *column = r->column + (j - own.begin) * a->n;
-        for (int64_t k = low.begin; k < low.end; k++)
-            column[dg_grid_row(g, k, rank / g->columns, g->rows)] = *in++;
-        for (int64_t k = up.begin; k < up.end; k++)
-            column[dg_grid_row(g, k, rank % g->columns, g->columns)] = *in++;
+        in = spread(g, low, rank / g->columns, g->rows, in, column);
+        in = spread(g, up, rank % g->columns, g->columns, in, column);
     }
     return in;
 }
@@ -89,7 +115,7 @@ static dg_status fill_send(const dg_round *r, double **send, dg_err *err)
         n += r->send_count[rank] = elements(r->a, c->rank, columns_of(r, rank));
     double *at = *send = dg_alloc((size_t)n, sizeof **send);
     if (at == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory sending columns");
-    for (int rank = 0; rank < c->size; rank++) at = pack(r->a, columns_of(r, rank), at);
+    for (int rank = 0; rank < c->size; rank++) at = pack(r->a, columns_of(r, rank), r->upper, at);
     return DG_OK;
 }
 
@@ -118,7 +144,9 @@ static dg_status prepare(dg_round *r, dg_err *err)
     r->send_count = dg_alloc(size, sizeof *r->send_count);
     r->recv_count = dg_alloc(size, sizeof *r->recv_count);
     r->column = dg_alloc((size_t)(r->width * r->a->n), sizeof *r->column);
-    if (r->send_count != NULL && r->recv_count != NULL && r->column != NULL) return DG_OK;
+    r->upper = dg_alloc((size_t)r->width, sizeof *r->upper);
+    if (r->send_count != NULL && r->recv_count != NULL && r->column != NULL && r->upper != NULL)
+        return DG_OK;
     return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for columns of %lld rows", (long long)r->a->n);
 }
 
@@ -139,5 +167,6 @@ dg_status dg_symmetric_columns(const dg_symmetric *a, const dg_shards *shards,
     dg_free(r.send_count);
     dg_free(r.recv_count);
     dg_free(r.column);
+    dg_free(r.upper);
     return st;
 }

@@ -66,15 +66,17 @@ static void share_row(const dg_inverse *v, int place)
 /* Block column k from the diagonal down, a process row each. */
 static void share_column(const dg_inverse *v, int place)
 {
+    enum { ROWS = 8 }; /* turned at a time: a cache line of each column */
     const dg_symmetric *a = v->a;
     const dg_grid *g = &a->grid;
     const int root = place * g->columns + dg_grid_place(g, v->k0, g->columns);
     const int64_t first = dg_grid_below(g, v->k0, place, g->rows);
     const int64_t n = dg_grid_below(g, a->n, place, g->rows) - first;
-    for (int c = 0; root == a->comm.rank && c < v->width; c++) {
-        const double *column = a->at + (int64_t)(a->place_column[v->k0] + c) * a->stride + first;
-        for (int64_t r = 0; r < n; r++) v->sending[r * v->width + c] = column[r];
-    }
+    const double *block = a->at + (int64_t)a->place_column[v->k0] * a->stride + first;
+    for (int64_t r0 = 0; root == a->comm.rank && r0 < n; r0 += ROWS)
+        for (int c = 0; c < v->width; c++)
+            for (int64_t r = r0; r < n && r < r0 + ROWS; r++)
+                v->sending[r * v->width + c] = block[(int64_t)c * a->stride + r];
     dg_bcast(&a->comm, v->sending, (size_t)(n * v->width) * sizeof(double), root);
     for (int64_t r = 0; r < n; r++)
         memcpy(v->panel + dg_grid_row(g, first + r, place, g->rows) * v->width,
@@ -91,13 +93,16 @@ static void invert_diagonal(const dg_inverse *v)
     dg_triangle_invert(w, w, v->inverse);
 }
 
-/* Columns of `out` become M_ki of the rows listed that are below k0, which come first. */
+/* Columns of `out` become M_ki' of the rows listed that are below k0, which come first, and copies
+ * of the panel for the others. Rows of a block lie together in the panel. */
 static void multiply(const dg_inverse *v, const int32_t *row, int n, int n_below, double *out)
 {
-    const int w = v->width;
-    for (int k = 0; k < n; k++)
+    const int w = v->width, block = v->a->grid.block;
+    for (int k = 0; k < n_below; k += block)
+        dg_gemm_nn_double(w, n_below - k < block ? n_below - k : block, w, -1, v->inverse,
+                          v->panel + (int64_t)row[k] * w, out + (int64_t)k * w);
+    for (int k = n_below; k < n; k++)
         memcpy(out + (int64_t)k * w, v->panel + (int64_t)row[k] * w, (size_t)w * sizeof *out);
-    dg_triangle_multiply(w, n_below, -1, v->inverse, out);
 }
 
 static void prepare(const dg_inverse *v, int rows_below, int columns_below, int n_columns)
@@ -126,18 +131,31 @@ static void clear(const dg_inverse *v, int rows_below, int columns_below, int n_
                (size_t)(a->n_rows - rows_below) * sizeof(double));
 }
 
-/* The product, a block column at a time, from its diagonal down. */
-static void update(const dg_inverse *v, int n_columns)
+/* A part of the product: rows from r, `width` columns from c. */
+static void update_part(const dg_inverse *v, int r, int n_rows, int c, int width)
 {
     const dg_symmetric *a = v->a;
-    const int block = a->grid.block, w = v->width;
-    for (int c = 0; c < n_columns; c += block) {
-        const int width = n_columns - c < block ? n_columns - c : block;
-        const int r = (int)dg_grid_below(&a->grid, a->column[c], a->comm.rank / a->grid.columns,
-                                         a->grid.rows);
-        dg_gemm_nt_add_double(a->n_rows - r, width, w, v->of_rows + (int64_t)r * w,
-                              v->of_columns + (int64_t)c * w, a->at + (int64_t)c * a->stride + r,
-                              a->stride);
+    dg_gemm_nt_add_double(n_rows, width, v->width, v->of_rows + (int64_t)r * v->width,
+                          v->of_columns + (int64_t)c * v->width, a->at + (int64_t)c * a->stride + r,
+                          a->stride);
+}
+
+/* The product, from the diagonal down: the steps of some block columns one by one, and what is
+ * below all of them at once, so that BLAS packs the rows once for them. */
+static void update(const dg_inverse *v, int n_columns)
+{
+    enum { TOGETHER = 8 };
+    const dg_symmetric *a = v->a;
+    const int block = a->grid.block, place = a->comm.rank / a->grid.columns;
+    for (int c = 0; c < n_columns; c += TOGETHER * block) {
+        const int end = n_columns - c < TOGETHER * block ? n_columns : c + TOGETHER * block;
+        const int below = (int)dg_grid_below(&a->grid, a->column[end - 1], place, a->grid.rows);
+        for (int b = c; b < end; b += block) {
+            const int width = end - b < block ? end - b : block;
+            const int r = (int)dg_grid_below(&a->grid, a->column[b], place, a->grid.rows);
+            update_part(v, r, below - r, b, width);
+        }
+        update_part(v, below, a->n_rows - below, c, end - c);
     }
 }
 
