@@ -47,4 +47,24 @@ static inline dg_node_row dg_node_csr_row(const dg_node_csr *s, int64_t row)
 /** The first entry of a row whose column is not below `column`. LOCAL, O(log n). */
 int64_t dg_node_row_find(dg_node_row row, int64_t column);
 
+/** The part of a row whose columns are in [begin, end). LOCAL, O(log n), O(1) where that is all. */
+static inline dg_node_row dg_node_row_part(dg_node_row row, int64_t begin, int64_t end)
+{
+    if (row.n > 0 && row.entry[0].index < begin) {
+        const int64_t first = dg_node_row_find(row, begin);
+        row = (dg_node_row){row.entry + first, row.n - first};
+    }
+    if (row.n > 0 && row.entry[row.n - 1].index >= end) row.n = dg_node_row_find(row, end);
+    return row;
+}
+
+/** out[column - begin] += value * entry, for the columns in [begin, end). LOCAL. */
+static inline void dg_node_row_add(dg_node_row row, float value, int64_t begin, int64_t end,
+                                   float *out)
+{
+    row = dg_node_row_part(row, begin, end);
+    for (int64_t e = 0; e < row.n; e++)
+        out[row.entry[e].index - begin] += value * row.entry[e].value;
+}
+
 #endif

@@ -11,7 +11,7 @@ struct dg_tile_ranker {
     int k;
     dg_hit *room;                 /* (DG_SCORER_TILE, k) */
     dg_topk best[DG_SCORER_TILE]; /* of each user of the tile, in its row of room */
-    float *score;                 /* (DG_SCORER_TILE, DG_SCORE_BLOCK) */
+    float *score;                 /* (DG_SCORER_TILE, DG_SCORE_BLOCK), or (n_items,) of a row */
     uint16_t *mark;               /* (DG_SCORER_TILE, words of a block) scores that may enter */
     int32_t *skip;                /* items not to list, ascending, one user after another */
     size_t n_skip, skip_capacity;
@@ -27,7 +27,9 @@ dg_status dg_tile_ranker_create(const dg_scorer *scorer, int k, dg_tile_ranker *
     r->kernels = dg_panel();
     r->k = k < scorer->n_items ? k : (int)scorer->n_items;
     r->room = dg_alloc((size_t)DG_SCORER_TILE * (size_t)r->k, sizeof *r->room);
-    r->score = dg_alloc((size_t)DG_SCORER_TILE * DG_SCORE_BLOCK, sizeof *r->score);
+    const size_t scores = scorer->score_row != NULL ? (size_t)scorer->n_items
+                                                    : (size_t)DG_SCORER_TILE * DG_SCORE_BLOCK;
+    r->score = dg_alloc(scores, sizeof *r->score);
     r->mark = dg_alloc(DG_SCORER_TILE * dg_mark_words(DG_SCORE_BLOCK), sizeof *r->mark);
     if (r->room != NULL && r->score != NULL && r->mark != NULL) return DG_OK;
     dg_tile_ranker_destroy(out);
@@ -107,34 +109,62 @@ static void score_block(dg_tile_ranker *r, int n, int64_t begin, int64_t end)
                          r->mark + (size_t)i * dg_mark_words(length));
 }
 
-/* Offer one block of items, whose scores are there, to every user of the tile. */
-static dg_status offer_block(dg_tile_ranker *r, const int64_t *user, int n, int32_t begin,
-                             int32_t end, dg_err *err)
+/* Offer a block of items, scored and marked, to user number i of the tile. */
+static dg_status offer(dg_tile_ranker *r, int64_t user, int i, const float *score,
+                       const uint16_t *mark, int64_t begin, int64_t end, dg_err *err)
 {
-    const int32_t length = end - begin;
-    for (int i = 0; i < n; i++) {
-        const float *score = r->score + (size_t)i * (size_t)length;
-        const uint16_t *mark = r->mark + (size_t)i * dg_mark_words((size_t)length);
-        const dg_status st =
-            dg_topk_push_marked(&r->best[i], score, mark, begin, length, r->skip + r->begin[i],
-                                (int64_t)(r->end[i] - r->begin[i]), err);
-        if (st != DG_OK) return name_user(user[i], st, err);
-        while (r->begin[i] < r->end[i] && r->skip[r->begin[i]] < end) r->begin[i]++;
-    }
+    const dg_status st =
+        dg_topk_push_marked(&r->best[i], score, mark, (int32_t)begin, (int32_t)(end - begin),
+                            r->skip + r->begin[i], (int64_t)(r->end[i] - r->begin[i]), err);
+    if (st != DG_OK) return name_user(user, st, err);
+    while (r->begin[i] < r->end[i] && r->skip[r->begin[i]] < end) r->begin[i]++;
     return DG_OK;
+}
+
+static int64_t block_end(const dg_tile_ranker *r, int64_t begin)
+{
+    const int64_t end = begin + dg_score_block(begin);
+    return end < r->scorer->n_items ? end : r->scorer->n_items;
+}
+
+/* Block after block of items, all users of the tile at a time. */
+static dg_status rank_blocks(dg_tile_ranker *r, const int64_t *user, int n, dg_err *err)
+{
+    dg_status st = DG_OK;
+    for (int64_t begin = 0, end; st == DG_OK && begin < r->scorer->n_items; begin = end) {
+        end = block_end(r, begin);
+        const size_t length = (size_t)(end - begin);
+        score_block(r, n, begin, end);
+        for (int i = 0; i < n && st == DG_OK; i++)
+            st = offer(r, user[i], i, r->score + (size_t)i * length,
+                       r->mark + (size_t)i * dg_mark_words(length), begin, end, err);
+    }
+    return st;
+}
+
+/* User after user, all items at a time; marked in blocks, so that thresholds rise meanwhile. */
+static dg_status rank_rows(dg_tile_ranker *r, const int64_t *user, int n, dg_err *err)
+{
+    dg_status st = DG_OK;
+    for (int i = 0; i < n && st == DG_OK; i++) {
+        r->scorer->score_row(r->scorer->self, i, r->score);
+        for (int64_t begin = 0, end; st == DG_OK && begin < r->scorer->n_items; begin = end) {
+            end = block_end(r, begin);
+            const float *score = r->score + begin;
+            r->kernels->mark((int)(end - begin), score, r->best[i].threshold, r->mark);
+            st = offer(r, user[i], i, score, r->mark, begin, end, err);
+        }
+    }
+    return st;
 }
 
 dg_status dg_tile_ranker_rank(dg_tile_ranker *r, const int64_t *user, int n,
                               const dg_csr *const *seen, int n_seen, dg_err *err)
 {
-    const dg_scorer *s = r->scorer;
     dg_status st = start_tile(r, user, n, seen, n_seen, err);
-    for (int64_t begin = 0, end; st == DG_OK && begin < s->n_items; begin = end) {
-        end = begin + dg_score_block(begin);
-        if (end > s->n_items) end = s->n_items;
-        score_block(r, n, begin, end);
-        st = offer_block(r, user, n, (int32_t)begin, (int32_t)end, err);
-    }
+    if (st == DG_OK)
+        st = r->scorer->score_row != NULL ? rank_rows(r, user, n, err)
+                                          : rank_blocks(r, user, n, err);
     for (int i = 0; st == DG_OK && i < n; i++) dg_topk_finish(&r->best[i]);
     return st;
 }

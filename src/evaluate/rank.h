@@ -11,7 +11,8 @@ enum { DG_TILE_SEEN = 4 }; /* most parts of a dataset that say what was seen */
 typedef struct dg_tile_ranker dg_tile_ranker;
 
 /** Room to rank tiles for lists of k. The scorer is kept until destroy. LOCAL.
- *  Cost 8 min(k, n_items) DG_SCORER_TILE bytes and 512 kB. Errors DG_ERR_NOMEM, *out NULL. */
+ *  Cost 8 min(k, n_items) DG_SCORER_TILE bytes and 512 kB, or 4 n_items bytes where the scorer
+ *  gives whole rows. Errors DG_ERR_NOMEM, *out NULL. */
 dg_status dg_tile_ranker_create(const dg_scorer *scorer, int k, dg_tile_ranker **out, dg_err *err);
 
 /** LOCAL, NULL-safe. */

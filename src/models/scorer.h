@@ -32,6 +32,12 @@ typedef struct dg_scorer {
     void (*score_marked)(void *self, int64_t begin, int64_t end, const float *threshold, float *out,
                          uint16_t *mark);
 
+    /** All scores of the loaded user number i: out (n_items,), the same bits as from `score`.
+     * LOCAL. NULL where scores of many users at a time are cheaper; where a score is a sum over
+     * sparse rows, blocks of items would search each row anew, and evaluation asks for whole rows.
+     */
+    void (*score_row)(void *self, int i, float *out);
+
     /** Score of the loaded user number i (0 … n-1) for one item, not clipped, the same bits as from
      *  `score`. LOCAL, O(d). */
     float (*score_one)(void *self, int i, int64_t item);

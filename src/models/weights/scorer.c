@@ -22,18 +22,21 @@ static dg_status load_users(void *self, const int64_t *user, int n, dg_err *err)
 static void score_user(const state *s, dg_row user, int64_t begin, int64_t end, float *out)
 {
     memset(out, 0, (size_t)(end - begin) * sizeof *out);
-    for (int64_t k = 0; k < user.n; k++) {
-        const dg_node_row row = dg_node_csr_row(&s->weights->all, user.index[k]);
-        const float value = dg_weights_value(s->weights, user.value[k]);
-        for (int64_t e = dg_node_row_find(row, begin); e < row.n && row.entry[e].index < end; e++)
-            out[row.entry[e].index - begin] += value * row.entry[e].value;
-    }
+    for (int64_t k = 0; k < user.n; k++)
+        dg_node_row_add(dg_node_csr_row(&s->weights->all, user.index[k]),
+                        dg_weights_value(s->weights, user.value[k]), begin, end, out);
 }
 
 static void score(void *self, int64_t begin, int64_t end, float *out)
 {
     const state *s = self;
     for (int i = 0; i < s->n; i++) score_user(s, s->user[i], begin, end, out + i * (end - begin));
+}
+
+static void score_row(void *self, int i, float *out)
+{
+    const state *s = self;
+    score_user(s, s->user[i], 0, s->weights->all.n_rows, out);
 }
 
 static float score_one(void *self, int i, int64_t item)
@@ -58,6 +61,7 @@ dg_status dg_weights_scorer(dg_weights *w, dg_scorer *out, dg_err *err)
                        .n_items = items->begin[items->n],
                        .load = load_users,
                        .score = score,
+                       .score_row = score_row,
                        .score_one = score_one,
                        .destroy = destroy};
     dg_status st = s == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for scoring") : DG_OK;

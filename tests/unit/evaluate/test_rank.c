@@ -98,19 +98,30 @@ static int reference(const dg_toy *t, int64_t u, bool exclude, dg_hit *out)
     return n;
 }
 
-static dg_scorer scorer_of(dg_toy *t, bool marks)
+static void score_row(void *self, int i, float *out)
+{
+    const dg_toy *t = self;
+    for (int64_t k = 0; k < t->n_items; k++)
+        out[k] = t->kernels->score_one(t->d, t->loaded + i * t->d, t->item + k * t->d, 0);
+}
+
+/* Ways to get scores: blocks of many users, those with marks, all items of one user. */
+typedef enum dg_way { BLOCKS, MARKED, ROWS, WAYS } dg_way;
+
+static dg_scorer scorer_of(dg_toy *t, dg_way way)
 {
     return (dg_scorer){.self = t,
                        .n_items = t->n_items,
                        .load = load,
                        .score = score,
-                       .score_marked = marks ? score_marked : NULL};
+                       .score_marked = way == MARKED ? score_marked : NULL,
+                       .score_row = way == ROWS ? score_row : NULL};
 }
 
 /* All users in tiles of `tile`, lists of k. */
-static void check(dg_toy *t, int tile, int k, bool marks, bool exclude)
+static void check_way(dg_toy *t, int tile, int k, dg_way way, bool exclude)
 {
-    const dg_scorer s = scorer_of(t, marks);
+    const dg_scorer s = scorer_of(t, way);
     const dg_csr *const seen[] = {&t->seen};
     dg_tile_ranker *r;
     dg_hit *want = dg_alloc((size_t)t->n_items, sizeof *want);
@@ -133,6 +144,11 @@ static void check(dg_toy *t, int tile, int k, bool marks, bool exclude)
     dg_free(want);
 }
 
+static void check(dg_toy *t, int tile, int k, bool exclude)
+{
+    for (dg_way way = 0; way < WAYS; way++) check_way(t, tile, k, way, exclude);
+}
+
 START_TEST(lists_are_the_sorted_scores)
 {
     const int columns[] = {1, 7, 64, 100, 513}, items[] = {1, 95, 500, 300, 130};
@@ -141,11 +157,11 @@ START_TEST(lists_are_the_sorted_scores)
             dg_rng rng = dg_rng_at(41, DG_RNG_TEST, (uint64_t)c);
             dg_toy t = make(*v, 66, items[c], columns[c], &rng);
             see(&t, &rng);
-            check(&t, 64, 10, true, true);
-            check(&t, 1, 10, true, true);
-            check(&t, 7, 400, true, false); /* more than there are */
-            check(&t, 64, 1, false, true);
-            check(&t, 64, 0, true, true);
+            check(&t, 64, 10, true);
+            check(&t, 1, 10, true);
+            check(&t, 7, 400, false); /* more than there are */
+            check(&t, 64, 1, true);
+            check(&t, 64, 0, true);
             drop(&t);
         }
 }
@@ -156,9 +172,9 @@ START_TEST(many_blocks_are_ranked_as_one)
     dg_rng rng = dg_rng_at(43, DG_RNG_TEST, 0);
     dg_toy t = make(dg_panel(), 3, 7000, 5, &rng);
     see(&t, &rng);
-    check(&t, 3, 100, true, true);
-    check(&t, 1, 100, true, false);
-    check(&t, 2, 100, false, true);
+    check(&t, 3, 100, true);
+    check(&t, 1, 100, false);
+    check(&t, 2, 100, true);
     drop(&t);
 }
 END_TEST
@@ -170,18 +186,18 @@ START_TEST(equal_scores_are_listed_by_item)
         dg_toy t = make(*v, 9, 2500, 3, &rng);
         see(&t, &rng);
         for (int64_t k = 0; k < 2500 * 3; k++) t.item[k] = k / 3 < 1250 ? 1 : -0.0f;
-        check(&t, 9, 20, true, true);
-        check(&t, 9, 2000, true, false);
-        check(&t, 1, 20, true, true);
+        check(&t, 9, 20, true);
+        check(&t, 9, 2000, false);
+        check(&t, 1, 20, true);
         drop(&t);
     }
 }
 END_TEST
 
 /* Rank user 0 of a tile of `n`, item `bad` having this value in a column. */
-static dg_status rank_spoiled(dg_toy *t, int n, int64_t bad, float value, bool marks, bool exclude)
+static dg_status rank_spoiled(dg_toy *t, int n, int64_t bad, float value, dg_way way, bool exclude)
 {
-    const dg_scorer s = scorer_of(t, marks);
+    const dg_scorer s = scorer_of(t, way);
     const dg_csr *const seen[] = {&t->seen};
     const int64_t user[2] = {0, 1};
     const float before = t->item[bad * t->d];
@@ -205,13 +221,14 @@ START_TEST(what_is_not_finite_is_an_error_unless_it_was_seen)
                 ck_assert(dg_csr_create(0, 2, 2, &t.seen, &err) == DG_OK);
                 t.seen.index[0] = t.seen.index[1] = (int32_t)i;
                 t.seen.ptr[1] = 1, t.seen.ptr[2] = 2;
-                for (int form = 0; form < 4; form++) {
+                for (int form = 0; form < 2 * WAYS; form++) {
                     const int n = 1 + form % 2;
                     char text[64];
-                    ck_assert(rank_spoiled(&t, n, i, bad[b], form / 2, false) == DG_ERR_NUMERIC);
+                    ck_assert(rank_spoiled(&t, n, i, bad[b], (dg_way)(form / 2), false) ==
+                              DG_ERR_NUMERIC);
                     snprintf(text, sizeof text, "user row 0: the score of item %d is", (int)i);
                     ck_assert(strncmp(err.text, text, strlen(text)) == 0);
-                    ck_assert(rank_spoiled(&t, n, i, bad[b], form / 2, true) == DG_OK);
+                    ck_assert(rank_spoiled(&t, n, i, bad[b], (dg_way)(form / 2), true) == DG_OK);
                 }
                 drop(&t);
             }
