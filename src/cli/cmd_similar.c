@@ -4,7 +4,7 @@
 #include "cli/command.h"
 #include "cli/job_input.h"
 #include "job/tables.h"
-#include "serve/node.h"
+#include "serve/answers.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -114,8 +114,7 @@ static void print_reasons(const json_t *answer)
     if (others != 0) printf("%+10.6g  because of others\n", others);
 }
 
-static dg_status print_answer(const dg_cli *cli, const dg_request *request, const dg_reply *reply,
-                              dg_err *err)
+static dg_status print_answer(const dg_cli *cli, const dg_reply *reply, dg_err *err)
 {
     json_t *answer = json_loadb(reply->body, reply->n, 0, NULL);
     dg_status st = DG_OK;
@@ -125,7 +124,7 @@ static dg_status print_answer(const dg_cli *cli, const dg_request *request, cons
         st = refused(answer, err);
     else if (cli->json)
         st = dg_cli_print_json(json_incref(answer), err);
-    else if (request->route == DG_ROUTE_EXPLAIN)
+    else if (json_object_get(answer, "reasons") != NULL)
         print_reasons(answer);
     else
         print_similar(answer);
@@ -133,7 +132,7 @@ static dg_status print_answer(const dg_cli *cli, const dg_request *request, cons
     return st;
 }
 
-static dg_status ask(const dg_cli *cli, const dg_request *request, dg_err *err)
+static dg_status ask(const dg_cli *cli, dg_asker *answer, const dg_request *request, dg_err *err)
 {
     char path[4096];
     dg_node *node = NULL;
@@ -142,8 +141,8 @@ static dg_status ask(const dg_cli *cli, const dg_request *request, dg_err *err)
     st = dg_node_open(path, &node, err);
     if (st == DG_ERR_NOINPUT) dg_err_hint(err, st, "run `daogou export` with this job first");
     if (st != DG_OK) return st;
-    const dg_reply reply = dg_node_answer(node, request);
-    st = print_answer(cli, request, &reply, err);
+    const dg_reply reply = answer(node, request);
+    st = print_answer(cli, &reply, err);
     dg_free(reply.owned);
     dg_node_close(&node);
     return st;
@@ -153,23 +152,23 @@ static dg_status similar(const dg_cli *cli, dg_err *err)
 {
     const flags *f = cli->fields;
     const bool users = f->user[0] != '\0';
-    dg_request request = {.route = users ? DG_ROUTE_SIMILAR_USERS : DG_ROUTE_SIMILAR,
-                          .k = (int)f->k};
+    dg_request request = {.k = (int)f->k};
     if (users == (f->item[0] != '\0'))
         return DG_FAIL(err, DG_ERR_USAGE, "give --item ID or --user ID, one of them");
     const dg_status st = copy_id(users ? f->user : f->item, request.id, &request.n_id, err);
-    return st == DG_OK ? ask(cli, &request, err) : st;
+    dg_asker *answer = users ? dg_answer_similar_users : dg_answer_similar;
+    return st == DG_OK ? ask(cli, answer, &request, err) : st;
 }
 
 static dg_status explain(const dg_cli *cli, dg_err *err)
 {
     const flags *f = cli->fields;
-    dg_request request = {.route = DG_ROUTE_EXPLAIN, .k = (int)f->k};
+    dg_request request = {.k = (int)f->k};
     if (f->item[0] == '\0' || f->user[0] == '\0')
         return DG_FAIL(err, DG_ERR_USAGE, "give both --user ID and --item ID");
     dg_status st = copy_id(f->user, request.id, &request.n_id, err);
     if (st == DG_OK) st = copy_id(f->item, request.item, &request.n_item, err);
-    return st == DG_OK ? ask(cli, &request, err) : st;
+    return st == DG_OK ? ask(cli, dg_answer_explain, &request, err) : st;
 }
 
 const dg_command dg_cmd_similar = {

@@ -2,20 +2,7 @@
 
 #include "base/text.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
-
-bool dg_refuse(dg_refusal *no, int http, const char *code, const char *fmt, ...)
-{
-    va_list ap;
-    no->http = http;
-    no->code = code;
-    va_start(ap, fmt);
-    vsnprintf(no->message, sizeof no->message, fmt, ap);
-    va_end(ap);
-    return false;
-}
 
 static int hex_digit(char c)
 {
@@ -63,47 +50,29 @@ static bool take_id(const char *raw, size_t n, const char *what, char id[DG_MAX_
     return true;
 }
 
-/* The ids a route ends with: {user}, {item}, or {user}/{item}. */
-static bool take_ids(dg_request *r, const char *raw, const char *what, dg_refusal *no)
+/* The ids a path ends with, one segment each. */
+static bool take_ids(dg_request *r, const char *raw, dg_refusal *no)
 {
-    const char *slash = r->route == DG_ROUTE_EXPLAIN ? strchr(raw, '/') : NULL;
+    const char *const *what = r->route->id;
+    const char *slash = what[1] != NULL ? strchr(raw, '/') : NULL;
     const size_t n = slash != NULL ? (size_t)(slash - raw) : strlen(raw);
-    if (!take_id(raw, n, what, r->id, &r->n_id, no)) return false;
-    if (r->route != DG_ROUTE_EXPLAIN) return true;
-    const char *item = slash != NULL ? slash + 1 : "";
-    return take_id(item, strlen(item), "item", r->item, &r->n_item, no);
+    if (what[0] == NULL) return true;
+    if (!take_id(raw, n, what[0], r->id, &r->n_id, no)) return false;
+    if (what[1] == NULL) return true;
+    const char *second = slash != NULL ? slash + 1 : "";
+    return take_id(second, strlen(second), what[1], r->item, &r->n_item, no);
 }
-
-static const struct {
-    const char *path;
-    dg_route route;
-    const char *id; /* what the last segment names; NULL where there is none */
-} routes[] = {{"/v1/recommend/", DG_ROUTE_RECOMMEND, "user"},
-              {"/v1/similar/", DG_ROUTE_SIMILAR, "item"},
-              {"/v1/similar-users/", DG_ROUTE_SIMILAR_USERS, "user"},
-              {"/v1/explain/", DG_ROUTE_EXPLAIN, "user"},
-              {"/v1/model", DG_ROUTE_MODEL, NULL},
-              {"/healthz", DG_ROUTE_HEALTH, NULL},
-              {"/readyz", DG_ROUTE_READY, NULL}};
 
 bool dg_request_start(dg_request *out, const char *method, const char *path, dg_refusal *no)
 {
-    for (size_t k = 0; k < sizeof routes / sizeof *routes; k++) {
-        const size_t n = strlen(routes[k].path);
-        const bool hit = routes[k].id != NULL ? strncmp(path, routes[k].path, n) == 0
-                                              : strcmp(path, routes[k].path) == 0;
-        if (!hit) continue;
-        if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-            return dg_refuse(no, 405, "method_not_allowed", "%s answers GET and HEAD only",
-                             routes[k].path);
-        out->route = routes[k].route;
-        out->n_id = out->n_item = 0;
-        out->k = DG_DEFAULT_K;
-        out->exclude_seen = true;
-        out->has_k = out->has_exclude_seen = false;
-        return routes[k].id == NULL || take_ids(out, path + n, routes[k].id, no);
-    }
-    return dg_refuse(no, 404, "not_found", "no such path");
+    const dg_route *route = dg_route_find(method, path, no);
+    if (route == NULL) return false;
+    out->route = route;
+    out->n_id = out->n_item = 0;
+    out->k = DG_DEFAULT_K;
+    out->exclude_seen = true;
+    out->given = 0;
+    return take_ids(out, path + strlen(route->path), no);
 }
 
 static bool is(const char *s, size_t n, const char *word)
@@ -114,23 +83,27 @@ static bool is(const char *s, size_t n, const char *word)
 static bool take_k(dg_request *r, const char *value, size_t n, dg_refusal *no)
 {
     int64_t k;
-    if (r->has_k) return dg_refuse(no, 400, "repeated_parameter", "k is given twice");
     if (!dg_parse_int64(value, n, &k) || k < 1 || k > DG_MAX_K)
         return dg_refuse(no, 400, "bad_parameter", "k must be a whole number from 1 to %d",
                          DG_MAX_K);
     r->k = (int)k;
-    return r->has_k = true;
+    return true;
 }
 
 static bool take_exclude_seen(dg_request *r, const char *value, size_t n, dg_refusal *no)
 {
-    if (r->has_exclude_seen)
-        return dg_refuse(no, 400, "repeated_parameter", "exclude_seen is given twice");
     if (!is(value, n, "true") && !is(value, n, "false"))
         return dg_refuse(no, 400, "bad_parameter", "exclude_seen must be true or false");
     r->exclude_seen = is(value, n, "true");
-    return r->has_exclude_seen = true;
+    return true;
 }
+
+static const struct {
+    const char *key;
+    unsigned takes;
+    bool (*take)(dg_request *r, const char *value, size_t n, dg_refusal *no);
+} parameters[] = {{"k", DG_TAKES_K, take_k},
+                  {"exclude_seen", DG_TAKES_EXCLUDE_SEEN, take_exclude_seen}};
 
 bool dg_request_option(dg_request *r, const char *key, size_t n_key, const char *value,
                        size_t n_value, dg_refusal *no)
@@ -140,12 +113,15 @@ bool dg_request_option(dg_request *r, const char *key, size_t n_key, const char 
     if (value == NULL) n_value = 0;
     const ptrdiff_t nk = n_key <= ROOM ? dg_percent_decode(key, n_key, k) : -1;
     const ptrdiff_t nv = n_value <= ROOM ? dg_percent_decode(value, n_value, v) : -1;
-    const bool lists = r->route <= DG_ROUTE_EXPLAIN;
-
-    if (nk >= 0 && lists && is(k, (size_t)nk, "k"))
-        return take_k(r, v, nv < 0 ? 0 : (size_t)nv, no);
-    if (nk >= 0 && r->route == DG_ROUTE_RECOMMEND && is(k, (size_t)nk, "exclude_seen"))
-        return take_exclude_seen(r, v, nv < 0 ? 0 : (size_t)nv, no);
+    const unsigned takes = r->route->body > 0 ? 0 : r->route->takes; /* else they are in the body */
+    for (size_t p = 0; p < sizeof parameters / sizeof *parameters; p++) {
+        if (nk < 0 || (takes & parameters[p].takes) == 0 || !is(k, (size_t)nk, parameters[p].key))
+            continue;
+        if ((r->given & parameters[p].takes) != 0)
+            return dg_refuse(no, 400, "repeated_parameter", "%s is given twice", parameters[p].key);
+        r->given |= parameters[p].takes;
+        return parameters[p].take(r, v, nv < 0 ? 0 : (size_t)nv, no);
+    }
     return dg_refuse(no, 400, "unknown_parameter", "this path has no parameter \"%.*s\"",
                      (int)(n_key < ROOM ? n_key : ROOM), key);
 }

@@ -1,58 +1,64 @@
-/* request.h - what a client asks for: method, path and query turned into a checked request.
+/* request.h - what a client asks for: method, path, query and body turned into a checked request.
  *
  * Pure functions on raw text, so that they can be fuzzed without a socket. Paths and values arrive
- * as sent, with their %XX escapes; ids are decoded here, and only here. */
+ * as sent, with their %XX escapes; ids are decoded here, and only here. A new path is a row in
+ * routes.c and the function that answers it. */
 #ifndef DG_SERVE_REQUEST_H
 #define DG_SERVE_REQUEST_H
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "serve/reply.h"
 
 enum {
     DG_MAX_ID = 1024, /* bytes of a decoded id */
     DG_MAX_K = 1000,
     DG_DEFAULT_K = 10,
+    DG_MAX_IDS = 1000, /* of one list in a body */
 };
 
-typedef enum dg_route {
-    DG_ROUTE_RECOMMEND,     /* /v1/recommend/{user} */
-    DG_ROUTE_SIMILAR,       /* /v1/similar/{item} */
-    DG_ROUTE_SIMILAR_USERS, /* /v1/similar-users/{user} */
-    DG_ROUTE_EXPLAIN,       /* /v1/explain/{user}/{item} */
-    DG_ROUTE_MODEL,         /* /v1/model */
-    DG_ROUTE_HEALTH,        /* /healthz: the process answers */
-    DG_ROUTE_READY,         /* /readyz: it also wants more requests */
+/* What a path takes beside the ids in it: parameters of its query, keys of its body. */
+enum dg_takes {
+    DG_TAKES_K = 1 << 0,
+    DG_TAKES_EXCLUDE_SEEN = 1 << 1,
+    DG_TAKES_USER = 1 << 2, /* in the body */
+};
+
+struct dg_node;
+struct dg_request;
+
+/** What answers a path. LOCAL, thread-safe. */
+typedef dg_reply dg_asker(const struct dg_node *node, const struct dg_request *request);
+
+typedef struct dg_route {
+    const char *path;    /* ends in / where ids follow, one segment each */
+    const char *id[2];   /* what those ids name; NULL: no more */
+    unsigned takes;      /* DG_TAKES_… */
+    size_t body;         /* bytes a body may have: a POST. 0: a GET, which also answers HEAD */
+    bool while_stopping; /* has a use while the node takes leave of its clients; all but /readyz */
+    dg_asker *answer;
 } dg_route;
 
 typedef struct dg_request {
-    dg_route route;
-    char id[DG_MAX_ID]; /* (n_id,) valid UTF-8, not NUL-terminated, may hold NULs */
+    const dg_route *route;
+    char id[DG_MAX_ID]; /* (n_id,) valid UTF-8, not NUL-terminated, may hold NULs: the first id of
+                           the path, or the user of the body; n_id == 0: none */
     size_t n_id;
-    char item[DG_MAX_ID]; /* (n_item,) the second id of DG_ROUTE_EXPLAIN */
+    char item[DG_MAX_ID]; /* (n_item,) the second id of the path */
     size_t n_item;
     int k;             /* list length wanted, 1 to DG_MAX_K */
     bool exclude_seen; /* leave out goods the user has seen */
-    bool has_k, has_exclude_seen;
+    unsigned given;    /* DG_TAKES_… of what the client gave */
 } dg_request;
 
-/* Why a request is refused, as {"error": {"code", "message"}} tells the client. */
-typedef struct dg_refusal {
-    int http;          /* status, e.g. 404 */
-    const char *code;  /* "unknown_item"; static text */
-    char message[256]; /* one sentence; may quote the client, so it may be invalid UTF-8 */
-} dg_refusal;
-
-/** Record a refusal and yield false, so that a parser can return it. LOCAL. */
-bool dg_refuse(dg_refusal *no, int http, const char *code, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
+/** The row of a path for a method. LOCAL.
+ *  Errors NULL and `no`: 404 not_found; 405 method_not_allowed. */
+const dg_route *dg_route_find(const char *method, const char *path, dg_refusal *no);
 
 /**
- * Start a request from the method and the raw path, options at their defaults. LOCAL.
+ * Start a request from the method and the raw path, all else at its defaults. LOCAL.
  *
  * @param[in]  path  NUL-terminated, begins at the first '/', without the query
  * @param[out] out   filled only on success
- * Errors  false and `no`: 404 not_found; 405 method_not_allowed for anything but GET and HEAD;
- *         400 bad_escape, bad_utf8 or missing_id; 414 id_too_long.
+ * Errors  false and `no`: as dg_route_find; 400 bad_escape, bad_utf8 or missing_id;
+ *         414 id_too_long.
  */
 bool dg_request_start(dg_request *out, const char *method, const char *path, dg_refusal *no);
 
@@ -65,6 +71,17 @@ bool dg_request_start(dg_request *out, const char *method, const char *path, dg_
  */
 bool dg_request_option(dg_request *r, const char *key, size_t n_key, const char *value,
                        size_t n_value, dg_refusal *no);
+
+/**
+ * Add the body of a POST: one JSON object whose keys are those that the route takes. LOCAL.
+ *
+ * Errors  false and `no`: 400 bad_json (with the place), unknown_parameter, bad_parameter;
+ *         414 id_too_long; 500 out_of_memory.
+ */
+bool dg_request_body(dg_request *r, const char *bytes, size_t n, dg_refusal *no);
+
+/** Give back what a request holds; only one that was started. LOCAL. */
+void dg_request_close(dg_request *r);
 
 /** Turn %XX into bytes; `out` has room for n. Yields the length, or -1 on a broken escape. LOCAL.
  */

@@ -14,8 +14,20 @@
 #include <time.h>
 #include <unistd.h>
 
+/* How far a request has come. What the library keeps for us of a request begins with it: nothing
+ * else, or an upload, or the shift that answers it. */
+typedef enum dg_stage { DG_RECEIVING, DG_UPLOADING, DG_ANSWERING } dg_stage;
+
+/* A body that is wanted, while it comes in. */
+typedef struct dg_upload {
+    dg_stage stage; /* DG_UPLOADING */
+    size_t n, room;
+    char at[]; /* (room,) as the client said it would send */
+} dg_upload;
+
 /* A node while it is answered from: by the server, and by each answer on its way. */
 typedef struct dg_shift {
+    dg_stage stage; /* DG_ANSWERING */
     const dg_node *node;
     dg_node *owned; /* the same where the server closes it; NULL for the node of the start */
     int users;      /* guarded by the server's lock */
@@ -61,8 +73,7 @@ static enum MHD_Result send_reply(dg_server *s, struct MHD_Connection *connectio
         return MHD_NO;
     }
     MHD_add_response_header(response, "Content-Type", "application/json; charset=utf-8");
-    if (reply.http == MHD_HTTP_METHOD_NOT_ALLOWED)
-        MHD_add_response_header(response, "Allow", "GET, HEAD");
+    if (reply.allow != NULL) MHD_add_response_header(response, "Allow", reply.allow);
     if (atomic_load(&s->stopping)) MHD_add_response_header(response, "Connection", "close");
     const enum MHD_Result queued = MHD_queue_response(connection, (unsigned)reply.http, response);
     MHD_destroy_response(response);
@@ -86,32 +97,59 @@ static enum MHD_Result gather(void *context, enum MHD_ValueKind kind, const char
 }
 
 static dg_reply answer(dg_server *s, const dg_node *node, struct MHD_Connection *connection,
-                       const char *method, const char *path)
+                       const char *method, const char *path, const dg_upload *upload)
 {
     dg_request request;
     dg_refusal no;
     gathering g = {&request, &no, dg_request_start(&request, method, path, &no)};
-    if (g.good) MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, gather, &g);
-    if (g.good && request.route == DG_ROUTE_READY && atomic_load(&s->stopping))
+    if (!g.good) return dg_reply_refusal(&no);
+    MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, gather, &g);
+    if (g.good && request.route->body > 0)
+        g.good = dg_request_body(&request, upload != NULL ? upload->at : "",
+                                 upload != NULL ? upload->n : 0, &no);
+    if (g.good && !request.route->while_stopping && atomic_load(&s->stopping))
         g.good = dg_refuse(&no, 503, "stopping", "this node is stopping");
-    return g.good ? dg_node_answer(node, &request) : dg_reply_refusal(&no);
+    const dg_reply reply = g.good ? dg_node_answer(node, &request) : dg_reply_refusal(&no);
+    dg_request_close(&request);
+    return reply;
 }
 
-/* A body nobody asked for: small ones are skipped, others refused before they are read. */
-static bool body_fits(struct MHD_Connection *connection, dg_refusal *no)
+/* How much body is to come; refused before it is read where that is too much or not said. */
+static bool body_fits(struct MHD_Connection *connection, size_t most, int64_t *n, dg_refusal *no)
 {
     const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
-    int64_t n = 0;
+    *n = 0;
     if (MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Transfer-Encoding") == NULL &&
-        (length == NULL || (dg_parse_int64(length, strlen(length), &n) && n <= DG_BODY_BYTES)))
+        (length == NULL ||
+         (dg_parse_int64(length, strlen(length), n) && *n >= 0 && *n <= (int64_t)most)))
         return true;
     return dg_refuse(no, 413, "body_too_large",
-                     "a request body must state its length, of at most %d bytes", DG_BODY_BYTES);
+                     "a request body must state its length, of at most %zu bytes", most);
 }
 
-/* How far a request has come, as the library keeps it for us: NULL, then this, then the shift that
- * answers it. */
-static char receiving;
+/* The headers are in: make room for a body that is wanted, any other is skipped. */
+static bool expect(struct MHD_Connection *connection, const char *method, const char *path,
+                   void **request, dg_refusal *no)
+{
+    static dg_stage receiving = DG_RECEIVING;
+    dg_refusal later; /* told when the request is all in */
+    int64_t n;
+    const dg_route *route = dg_route_find(method, path, &later);
+    const size_t wanted = route != NULL ? route->body : 0;
+    *request = &receiving;
+    if (!body_fits(connection, wanted > 0 ? wanted : DG_BODY_BYTES, &n, no)) return false;
+    if (wanted == 0 || n == 0) return true;
+    dg_upload *upload = dg_alloc(1, sizeof *upload + (size_t)n);
+    if (upload == NULL) return dg_refuse(no, 500, "out_of_memory", "out of memory");
+    *upload = (dg_upload){.stage = DG_UPLOADING, .room = (size_t)n};
+    *request = upload;
+    return true;
+}
+
+static dg_upload *upload_of(void *request)
+{
+    return *(const dg_stage *)request == DG_UPLOADING ? request : NULL;
+}
 
 static dg_shift *take_shift(dg_server *s)
 {
@@ -133,28 +171,41 @@ static void leave_shift(dg_server *s, dg_shift *shift)
     dg_free(shift);
 }
 
+/* The next piece of a body. */
+static void receive(void *request, const char *piece, size_t n)
+{
+    dg_upload *upload = upload_of(request);
+    if (upload == NULL) return;
+    if (n > upload->room - upload->n) n = upload->room - upload->n; /* the library never says so */
+    memcpy(upload->at + upload->n, piece, n);
+    upload->n += n;
+}
+
 /* Called with the headers, then with each piece of the body, then once more at its end. */
 static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *path,
-                              const char *method, const char *version, const char *upload,
-                              size_t *n_upload, void **request)
+                              const char *method, const char *version, const char *piece,
+                              size_t *n_piece, void **request)
 {
     dg_server *s = context;
-    (void)version, (void)upload;
+    (void)version;
     if (*request == NULL) {
         dg_refusal no;
-        *request = &receiving;
-        if (body_fits(connection, &no)) return MHD_YES;
+        if (expect(connection, method, path, request, &no)) return MHD_YES;
         return send_reply(s, connection, dg_reply_refusal(&no));
     }
-    if (*n_upload > 0) {
-        *n_upload = 0;
+    if (*n_piece > 0) {
+        receive(*request, piece, *n_piece);
+        *n_piece = 0;
         return MHD_YES;
     }
+    dg_upload *upload = upload_of(*request);
     dg_shift *shift = take_shift(s);
     *request = shift;
     atomic_fetch_add(&s->answering, 1);
     dg_watch_touch(watched(connection));
-    return send_reply(s, connection, answer(s, shift->node, connection, method, path));
+    const dg_reply reply = answer(s, shift->node, connection, method, path, upload);
+    dg_free(upload);
+    return send_reply(s, connection, reply);
 }
 
 static void request_done(void *context, struct MHD_Connection *connection, void **request,
@@ -163,9 +214,11 @@ static void request_done(void *context, struct MHD_Connection *connection, void 
     dg_server *s = context;
     (void)why;
     dg_watch_touch(watched(connection));
-    if (*request != NULL && *request != &receiving) {
+    if (*request != NULL && *(const dg_stage *)*request == DG_ANSWERING) {
         leave_shift(s, *request);
         atomic_fetch_sub(&s->answering, 1);
+    } else if (*request != NULL) {
+        dg_free(upload_of(*request));
     }
     *request = NULL;
 }
@@ -224,7 +277,7 @@ dg_status dg_server_start(const dg_node *node, const dg_server_options *options,
         dg_free(s);
         return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for the server");
     }
-    *s->shift = (dg_shift){.node = node, .users = 1};
+    *s->shift = (dg_shift){.stage = DG_ANSWERING, .node = node, .users = 1};
     pthread_mutex_init(&s->lock, NULL);
     dg_status st = dg_watch_create(DG_CONNECTIONS, options->phase_seconds, &s->watch, err);
     if (st == DG_OK) st = dg_listen(options->listen, &fd, s->address, err);
@@ -246,7 +299,7 @@ dg_status dg_server_swap(dg_server *s, dg_node **node, dg_err *err)
 {
     dg_shift *fresh = dg_alloc(1, sizeof *fresh);
     if (fresh == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for another model");
-    *fresh = (dg_shift){.node = *node, .owned = *node, .users = 1};
+    *fresh = (dg_shift){.stage = DG_ANSWERING, .node = *node, .owned = *node, .users = 1};
     *node = NULL;
     pthread_mutex_lock(&s->lock);
     dg_shift *before = s->shift;

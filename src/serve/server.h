@@ -16,7 +16,7 @@ enum {
     DG_MAX_THREADS = 256,
     DG_CONNECTIONS = 768,        /* at once; more wait in the listen queue */
     DG_HEADER_BYTES = 32 * 1024, /* buffer of a connection: request line and headers */
-    DG_BODY_BYTES = 64 * 1024    /* of a request; read and ignored, as GET has no use for one */
+    DG_BODY_BYTES = 64 * 1024    /* of a request whose path has no use for a body: it is skipped */
 };
 
 /** Defaults: loopback, a thread per processor this process may use, 15 seconds. LOCAL. */

@@ -1,7 +1,7 @@
 /* Paths and queries: what is understood, what is refused and how, and what a fuzzer can send. */
 #include "base/rng.h"
 #include "base/text.h"
-#include "serve/request.h"
+#include "serve/answers.h"
 #include "unit_main.h"
 
 #include <stdio.h>
@@ -11,6 +11,8 @@ static dg_request request;
 static dg_refusal no;
 
 static bool start(const char *path) { return dg_request_start(&request, "GET", path, &no); }
+
+static bool answered_by(dg_asker *answer) { return request.route->answer == answer; }
 
 static bool option(const char *key, const char *value)
 {
@@ -34,36 +36,28 @@ static void has_id(const char *id, size_t n)
 
 START_TEST(each_path_has_its_route_and_defaults)
 {
-    ck_assert(start("/v1/recommend/196") && request.route == DG_ROUTE_RECOMMEND);
+    ck_assert(start("/v1/recommend/196") && answered_by(dg_answer_recommend));
     has_id("196", 3);
     ck_assert(request.k == 10 && request.exclude_seen);
-    ck_assert(start("/v1/similar/a.b-c~d") && request.route == DG_ROUTE_SIMILAR);
+    ck_assert(start("/v1/similar/a.b-c~d") && answered_by(dg_answer_similar));
     has_id("a.b-c~d", 7);
-    ck_assert(start("/v1/similar-users/7") && request.route == DG_ROUTE_SIMILAR_USERS);
+    ck_assert(start("/v1/similar-users/7") && answered_by(dg_answer_similar_users));
     has_id("7", 1);
-    ck_assert(start("/v1/explain/a%2Fb/c") && request.route == DG_ROUTE_EXPLAIN);
+    ck_assert(start("/v1/explain/a%2Fb/c") && answered_by(dg_answer_explain));
     has_id("a/b", 3);
     ck_assert(request.n_item == 1 && request.item[0] == 'c');
-    ck_assert(start("/v1/model") && request.route == DG_ROUTE_MODEL);
-    ck_assert(start("/healthz") && request.route == DG_ROUTE_HEALTH);
-    ck_assert(start("/readyz") && request.route == DG_ROUTE_READY);
+    ck_assert(start("/v1/model") && answered_by(dg_answer_model));
+    ck_assert(start("/healthz") && answered_by(dg_answer_health));
+    ck_assert(start("/readyz") && answered_by(dg_answer_ready));
     ck_assert(dg_request_start(&request, "HEAD", "/readyz", &no));
 }
 END_TEST
 
 START_TEST(other_paths_and_methods_are_refused)
 {
-    static const char *const paths[] = {"",
-                                        "/",
-                                        "/v1",
-                                        "/v1/recommend",
-                                        "/v1/models",
-                                        "/healthz/",
-                                        "/V1/model",
-                                        "//v1/model",
-                                        "/readyz%20",
-                                        "*",
-                                        "/v1/recommend/a/b"};
+    static const char *const paths[] = {
+        "",          "/",          "/v1",        "/v1/models", "/healthz/",
+        "/V1/model", "//v1/model", "/readyz%20", "*",          "/v1/recommend/a/b"};
     for (size_t k = 0; k < sizeof paths / sizeof *paths; k++)
         refused(start(paths[k]), 404, "not_found");
     static const char *const methods[] = {"POST", "PUT", "DELETE", "OPTIONS", "get", "GETX", ""};
@@ -72,6 +66,7 @@ START_TEST(other_paths_and_methods_are_refused)
                 "method_not_allowed");
         refused(dg_request_start(&request, methods[k], "/nothing", &no), 404, "not_found");
     }
+    refused(start("/v1/recommend"), 405, "method_not_allowed"); /* a POST */
     refused(start("/v1/similar/"), 400, "missing_id");
     refused(start("/v1/explain/1"), 400, "missing_id");
     refused(start("/v1/explain/1/"), 400, "missing_id");

@@ -1,6 +1,7 @@
 /* Real requests over loopback: right ones, wrong ones, and clients that misbehave while others are
  * served. A read that never ends is caught by the test's time-out. */
 #include "artifact_file.h"
+#include "base/memory.h"
 #include "base/rng.h"
 #include "scratch.h"
 #include "serve/server.h"
@@ -153,7 +154,7 @@ START_TEST(requests_get_their_status)
                  {"/v1/recommend/%zz", 400},
                  {"/v1/recommend/%ff", 400},
                  {"/v1/recommend/", 400},
-                 {"/v1/recommend", 404},
+                 {"/v1/recommend", 405},
                  {"/v1/recommend/a/b", 404},
                  {"/", 404},
                  {"/..%2f..%2fetc%2fpasswd", 404}};
@@ -178,6 +179,8 @@ START_TEST(methods_are_told_apart)
         ck_assert_ptr_nonnull(strstr(answer, "Allow: GET, HEAD\r\n"));
         ck_assert_ptr_nonnull(strstr(body, "method_not_allowed"));
     }
+    ck_assert_int_eq(ask_with("GET", "/v1/recommend", "", &body), 405);
+    ck_assert_ptr_nonnull(strstr(answer, "Allow: POST\r\n"));
     ck_assert_int_eq(ask_with("POST", "/none", "", &body), 404);
     still_well();
     stop_server();
@@ -196,6 +199,41 @@ START_TEST(a_connection_is_kept_for_many_requests)
     for (int k = 0; k < N; k++) ck_assert_int_eq(hear(fd, false, &body), k % 2 ? 200 : 404);
     close(fd);
     stop_server();
+}
+END_TEST
+
+START_TEST(a_posted_body_is_answered_in_whatever_pieces_it_comes)
+{
+    const char *body, text[] = "{\"user\":\"u3\",\"k\":7}";
+    char head[128];
+    start_server(1, 15);
+    snprintf(head, sizeof head,
+             "POST /v1/recommend HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", strlen(text));
+    const int fd = dial();
+    for (size_t cut = 0; cut <= strlen(text); cut += 5) {
+        const struct timespec moment = {.tv_nsec = 2000000};
+        say_text(fd, head);
+        say(fd, text, cut);
+        nanosleep(&moment, NULL);
+        say_text(fd, text + cut);
+        ck_assert_int_eq(hear(fd, false, &body), 200);
+        json_t *document = json_loads(body, 0, NULL);
+        ck_assert_uint_eq(json_array_size(json_object_get(document, "items")), 7);
+        json_decref(document);
+    }
+    close(fd);
+    ck_assert_int_eq(ask_with("POST", "/v1/recommend", "Content-Length: 0\r\n", &body), 400);
+    ck_assert_ptr_nonnull(strstr(body, "bad_json"));
+    ck_assert_int_eq(ask_with("POST", "/v1/recommend", "Content-Length: 65537\r\n", &body), 413);
+    for (int k = 0; k < 5; k++) { /* left in the middle of it */
+        const int gone = dial();
+        say_text(gone, head);
+        say(gone, text, 3);
+        close(gone);
+    }
+    still_well();
+    stop_server();
+    ck_assert_uint_eq(dg_alloc_live(), 0);
 }
 END_TEST
 
@@ -513,7 +551,8 @@ START_TEST(an_address_in_use_is_named)
 END_TEST
 
 UNIT_MAIN("server", requests_get_their_status, methods_are_told_apart,
-          a_connection_is_kept_for_many_requests, bodies_are_bounded,
+          a_connection_is_kept_for_many_requests,
+          a_posted_body_is_answered_in_whatever_pieces_it_comes, bodies_are_bounded,
           garbage_is_refused_and_others_are_served, oversized_requests_are_refused,
           half_closed_and_vanished_clients_harm_nobody,
           slow_clients_are_cut_off_while_others_are_served,

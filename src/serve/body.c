@@ -1,0 +1,83 @@
+#include "base/text.h"
+#include "serve/request.h"
+
+#include <jansson.h>
+#include <string.h>
+
+static bool take_k(dg_request *r, const json_t *value, dg_refusal *no)
+{
+    const json_int_t k = json_integer_value(value); /* 0 where it is something else */
+    if (k < 1 || k > DG_MAX_K)
+        return dg_refuse(no, 400, "bad_parameter", "k must be a whole number from 1 to %d",
+                         DG_MAX_K);
+    r->k = (int)k;
+    return true;
+}
+
+static bool take_exclude_seen(dg_request *r, const json_t *value, dg_refusal *no)
+{
+    if (!json_is_boolean(value))
+        return dg_refuse(no, 400, "bad_parameter", "exclude_seen must be true or false");
+    r->exclude_seen = json_is_true(value);
+    return true;
+}
+
+static bool take_user(dg_request *r, const json_t *value, dg_refusal *no)
+{
+    const size_t n = json_string_length(value);
+    if (n == 0) return dg_refuse(no, 400, "bad_parameter", "user must be an id, as a string");
+    if (n > DG_MAX_ID)
+        return dg_refuse(no, 414, "id_too_long", "an id has at most %d bytes", DG_MAX_ID);
+    memcpy(r->id, json_string_value(value), n);
+    r->n_id = n;
+    return true;
+}
+
+static const struct {
+    const char *key;
+    unsigned takes;
+    bool (*take)(dg_request *r, const json_t *value, dg_refusal *no);
+} keys[] = {{"k", DG_TAKES_K, take_k},
+            {"exclude_seen", DG_TAKES_EXCLUDE_SEEN, take_exclude_seen},
+            {"user", DG_TAKES_USER, take_user}};
+
+static bool take_key(dg_request *r, const char *key, const json_t *value, dg_refusal *no)
+{
+    char shown[80];
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+        if ((r->route->takes & keys[k].takes) == 0 || strcmp(key, keys[k].key) != 0) continue;
+        r->given |= keys[k].takes;
+        return keys[k].take(r, value, no);
+    }
+    return dg_refuse(no, 400, "unknown_parameter", "the body of this path has no key %s",
+                     dg_show_quoted(key, strlen(key), shown, sizeof shown));
+}
+
+static bool take_keys(dg_request *r, json_t *body, dg_refusal *no)
+{
+    const char *key;
+    json_t *value;
+    if (!json_is_object(body))
+        return dg_refuse(no, 400, "bad_json", "the body must be one JSON object");
+    json_object_foreach(body, key, value)
+    {
+        if (!take_key(r, key, value, no)) return false;
+    }
+    return true;
+}
+
+bool dg_request_body(dg_request *r, const char *bytes, size_t n, dg_refusal *no)
+{
+    json_error_t where;
+    json_t *body = json_loadb(bytes, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &where);
+    if (body == NULL && json_error_code(&where) == json_error_out_of_memory)
+        return dg_refuse(no, 500, "out_of_memory", "out of memory");
+    if (body == NULL)
+        return dg_refuse(no, 400, "bad_json", "the body is not JSON: line %d, column %d: %s",
+                         where.line, where.column, where.text);
+    const bool good = take_keys(r, body, no);
+    json_decref(body);
+    return good;
+}
+
+void dg_request_close(dg_request *r) { (void)r; }

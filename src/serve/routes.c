@@ -1,0 +1,66 @@
+#include "serve/answers.h"
+
+#include <string.h>
+
+enum { BODY = 64 * 1024 }; /* bytes of a body where nothing asks for more */
+
+static const dg_route routes[] = {
+    {.path = "/v1/recommend/",
+     .id = {"user"},
+     .takes = DG_TAKES_K | DG_TAKES_EXCLUDE_SEEN,
+     .while_stopping = true,
+     .answer = dg_answer_recommend},
+    {.path = "/v1/recommend",
+     .takes = DG_TAKES_K | DG_TAKES_EXCLUDE_SEEN | DG_TAKES_USER,
+     .body = BODY,
+     .while_stopping = true,
+     .answer = dg_answer_recommend},
+    {.path = "/v1/similar/",
+     .id = {"item"},
+     .takes = DG_TAKES_K,
+     .while_stopping = true,
+     .answer = dg_answer_similar},
+    {.path = "/v1/similar-users/",
+     .id = {"user"},
+     .takes = DG_TAKES_K,
+     .while_stopping = true,
+     .answer = dg_answer_similar_users},
+    {.path = "/v1/explain/",
+     .id = {"user", "item"},
+     .takes = DG_TAKES_K,
+     .while_stopping = true,
+     .answer = dg_answer_explain},
+    {.path = "/v1/model", .while_stopping = true, .answer = dg_answer_model},
+    {.path = "/healthz", .while_stopping = true, .answer = dg_answer_health},
+    {.path = "/readyz", .answer = dg_answer_ready},
+};
+
+static bool leads(const dg_route *route, const char *path)
+{
+    return route->id[0] != NULL ? strncmp(path, route->path, strlen(route->path)) == 0
+                                : strcmp(path, route->path) == 0;
+}
+
+static bool takes_method(const dg_route *route, const char *method)
+{
+    if (route->body > 0) return strcmp(method, "POST") == 0;
+    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
+const dg_route *dg_route_find(const char *method, const char *path, dg_refusal *no)
+{
+    const dg_route *other = NULL;
+    for (size_t k = 0; k < sizeof routes / sizeof *routes; k++) {
+        if (!leads(&routes[k], path)) continue;
+        if (takes_method(&routes[k], method)) return &routes[k];
+        other = &routes[k];
+    }
+    if (other == NULL) {
+        dg_refuse(no, 404, "not_found", "no such path");
+        return NULL;
+    }
+    const char *allow = other->body > 0 ? "POST" : "GET, HEAD";
+    dg_refuse(no, 405, "method_not_allowed", "%s answers %s only", other->path, allow);
+    no->allow = allow;
+    return NULL;
+}

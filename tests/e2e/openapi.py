@@ -1,0 +1,171 @@
+"""What daogou-serve answers is what docs/openapi.yaml says, and that page knows every path.
+
+usage: openapi.py DAOGOU_SERVE MAKE_ARTIFACT SOURCE
+"""
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+import urllib.error
+import urllib.request
+
+SKIPPED = 77
+try:
+    import jsonschema
+    import yaml
+except ImportError as missing:
+    print(f"skipped: {missing}")
+    sys.exit(SKIPPED)
+
+serve, make_artifact, source = sys.argv[1:4]
+page = yaml.safe_load((pathlib.Path(source) / "docs/openapi.yaml").read_text())
+
+
+def resolve(node):
+    while "$ref" in node:
+        where = node["$ref"].removeprefix("#/").split("/")
+        node = page
+        for name in where:
+            node = node[name]
+    return node
+
+
+def checker(schema):
+    """The schema with the page's own schemas in reach."""
+    whole = {**schema, "components": page["components"]}
+    return jsonschema.Draft202012Validator(whole)
+
+
+def everything(node):
+    if isinstance(node, dict):
+        yield node
+        for child in node.values():
+            yield from everything(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from everything(child)
+
+
+def operations():
+    for path, item in page["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+class Page(unittest.TestCase):
+    def test_it_is_openapi(self):
+        self.assertRegex(page["openapi"], r"^3\.1\.")
+        self.assertTrue(page["info"]["title"] and page["info"]["version"])
+        names = [o["operationId"] for _, _, o in operations()]
+        self.assertEqual(len(names), len(set(names)))
+        for path, method, operation in operations():
+            self.assertIn(method, ("get", "post"))
+            self.assertEqual(method == "post", "requestBody" in operation, path)
+            given = [resolve(p) for p in operation.get("parameters", [])]
+            self.assertEqual(re.findall(r"{(\w+)}", path),
+                             [p["name"] for p in given if p["in"] == "path"])
+            for code, answer in operation["responses"].items():
+                self.assertRegex(code, r"^[2345]\d\d$")
+                self.assertIn("description", resolve(answer), path)
+        for node in everything(page):
+            if "$ref" in node:
+                resolve(node)
+        for schema in page["components"]["schemas"].values():
+            jsonschema.Draft202012Validator.check_schema(schema)
+
+    def test_it_knows_every_path_of_the_node(self):
+        text = (pathlib.Path(source) / "src/serve/routes.c").read_text()
+        rows = re.findall(r'\.path = "(.+?)"(?:,\s*\.id = {(.+?)})?', text)
+        coded = [path + "/".join("{%s}" % i for i in re.findall(r'"(\w+)"', ids))
+                 for path, ids in rows]
+        self.assertEqual(sorted(coded), sorted(page["paths"]))
+
+
+class Node(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.asked = set()
+        cls.start("factors")
+
+    @classmethod
+    def start(cls, kind):
+        file = f"{cls.folder.name}/{kind}.h5"
+        subprocess.run([make_artifact, file, kind], check=True)
+        cls.node = subprocess.Popen([serve, "--artifact", file, "--listen", "127.0.0.1:0"],
+                                    stderr=subprocess.PIPE, text=True)
+        for line in cls.node.stderr:
+            if " on http://" in line:
+                cls.url = line.split()[-1]
+                return
+        raise AssertionError("did not start")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.stop()
+        cls.folder.cleanup()
+
+    @classmethod
+    def stop(cls):
+        cls.node.terminate()
+        cls.node.wait()
+        cls.node.stderr.close()
+
+    def ask(self, operation, status, names=(), query="", body=None):
+        """Ask an operation of the page; its answer must be as the page says."""
+        path, method, what = next(o for o in operations() if o[2]["operationId"] == operation)
+        for name in names:
+            path = re.sub(r"{\w+}", name, path, count=1)
+        text = body if body is None or isinstance(body, str) else json.dumps(body)
+        if status < 400 and body is not None:
+            wanted = what["requestBody"]["content"]["application/json"]["schema"]
+            checker(wanted).validate(body)
+        request = urllib.request.Request(self.url + path + query, method=method.upper(),
+                                         data=None if text is None else text.encode())
+        try:
+            with urllib.request.urlopen(request, timeout=20) as r:
+                found, answer = r.status, r.read()
+        except urllib.error.HTTPError as e:
+            found, answer = e.code, e.read()
+        self.assertEqual(found, status, answer)
+        self.assertIn(str(found), what["responses"], operation)
+        schema = resolve(what["responses"][str(found)])["content"]["application/json"]["schema"]
+        checker(schema).validate(json.loads(answer))
+        self.asked.add(operation)
+        return json.loads(answer)
+
+    def test_answers_are_as_the_page_says(self):
+        self.ask("recommend", 200, ["u2"], "?k=30&exclude_seen=false")
+        self.ask("recommend", 200, ["nobody"])
+        self.ask("recommend", 200, ["u1"])
+        self.ask("recommend", 400, ["u2"], "?k=0")
+        self.ask("recommend", 414, ["x" * 2000])
+        self.ask("recommendFor", 200, body={"user": "u2", "k": 5, "exclude_seen": True})
+        self.ask("recommendFor", 200, body={})
+        self.ask("recommendFor", 400, body={"kk": 5})
+        self.ask("recommendFor", 400, body="{")
+        self.ask("recommendFor", 413, body=" " * 70000)
+        self.ask("recommendFor", 414, body={"user": "x" * 2000})
+        self.ask("similar", 200, ["item%207"], "?k=3")
+        self.ask("similar", 404, ["none"])
+        self.ask("similarUsers", 200, ["u2"])
+        self.ask("similarUsers", 404, ["none"])
+        self.ask("explain", 409, ["u2", "item%207"])
+        self.ask("explain", 404, ["u2", "none"])
+        self.ask("model", 200)
+        self.ask("health", 200)
+        self.ask("ready", 200)
+        self.assertEqual(self.asked, {o["operationId"] for _, _, o in operations()})
+
+    def test_answers_of_weights_are_as_the_page_says(self):
+        self.stop()
+        self.start("weights")
+        self.ask("recommend", 200, ["u2"])
+        self.ask("recommend", 200, ["u0"])
+        self.ask("explain", 200, ["u2", "item%207"])
+
+
+unittest.main(argv=sys.argv[:1])
