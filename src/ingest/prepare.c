@@ -289,7 +289,8 @@ static dg_status build_rows(dg_preparation *w, dg_dataset *out, dg_prepare_repor
     out->fold_in = parts.part[DG_PART_FOLD_IN];
     report->duplicates = parts.merged;
     if (w->o->split.method == DG_SPLIT_FILES) {
-        st = build_targets(w, DG_INPUT_VALID, out, &out->valid, report, err);
+        if (w->o->split.valid_files.paths.n > 0)
+            st = build_targets(w, DG_INPUT_VALID, out, &out->valid, report, err);
         if (st == DG_OK) st = build_targets(w, DG_INPUT_TEST, out, &out->test, report, err);
     }
     dg_sum_int64(w->c, &report->duplicates, 1);

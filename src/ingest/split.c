@@ -57,6 +57,11 @@ static void by_ratio(const dg_split_rule *rule, double draw, const dg_pick *pick
     give(pick, test, both, DG_PART_VALID, part);
 }
 
+static void by_share(double valid, double draw, const dg_pick *pick, int64_t n, uint8_t *part)
+{
+    give(pick, 0, at_most((int64_t)floor((double)n * valid + draw), n - 1), DG_PART_VALID, part);
+}
+
 static void by_place(const dg_split_rule *rule, const dg_pick *pick, int64_t n, uint8_t *part)
 {
     const int64_t test = at_most(rule->n, n - 1);
@@ -125,6 +130,10 @@ void dg_split_row(const dg_split_rule *rule, uint64_t user_hash, const dg_event 
         by_fold(rule, draw, scratch, n, part);
         break;
     case DG_SPLIT_FILES:
-    case DG_SPLIT_NONE: break;
+    case DG_SPLIT_NONE:
+        if (!(rule->valid > 0)) break;
+        shuffle(rule, row, n, scratch);
+        by_share(rule->valid, draw, scratch, n, part);
+        break;
     }
 }

@@ -46,7 +46,7 @@ int64_t dg_split_draw(uint64_t seed, uint64_t user_hash);
  *               valid; other users train
  * kfold         a user's ratings are dealt at random over k folds: `fold` is test, with valid > 0
  *               the next fold valid
- * files, none   train
+ * files, none  with valid > 0 a random `valid` share is valid; one rating stays in train
  *
  * @param[in]  user_hash  dg_id_hash of the user's id
  * @param[in]  row        (n,) merged ratings of one user

@@ -232,7 +232,7 @@ static const dg_option prepare_rows[] = {
      .type = DG_OPT_REAL,
      .offset = offsetof(dg_job, prepare.split.valid),
      .fallback = "0",
-     .help = "as test, for the validation rows that tuning and early stopping look at",
+     .help = "as test, for the validation rows that tuning looks at; files, none: a share as well",
      .min = 0,
      .max = 1},
 };

@@ -119,7 +119,10 @@ static dg_part part_of(const dg_split_rule *rule, uint64_t user_hash, const dg_e
         return rule->valid > 0 && fold == rule->fold % rule->k + 1 ? DG_PART_VALID : DG_PART_TRAIN;
     }
     case DG_SPLIT_FILES:
-    case DG_SPLIT_NONE: break;
+    case DG_SPLIT_NONE:
+        if (random < least(floor(n * rule->valid + draw), n - 1) && rule->valid > 0)
+            return DG_PART_VALID;
+        break;
     }
     return DG_PART_TRAIN;
 }

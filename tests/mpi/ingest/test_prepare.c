@@ -204,12 +204,14 @@ START_TEST(every_split_gives_the_dataset_of_the_reference)
         {.method = DG_SPLIT_KFOLD, .k = 5, .fold = 5, .valid = .2},
         {.method = DG_SPLIT_KFOLD, .k = 3, .fold = 1},
         {.method = DG_SPLIT_FILES},
-        {.method = DG_SPLIT_NONE}};
+        {.method = DG_SPLIT_NONE},
+        {.method = DG_SPLIT_NONE, .valid = .15}};
     dg_prepare_options o = shop_options(&town);
     for (size_t k = 0; k < sizeof splits / sizeof *splits; k++) {
         o.split = split_of(&o, splits[k]);
         compare(&o);
         ck_assert_all((report.test > 0) == (o.split.method != DG_SPLIT_NONE));
+        ck_assert_all(o.split.method != DG_SPLIT_NONE || (report.valid > 0) == (o.split.valid > 0));
         const bool holds_out = o.split.method == DG_SPLIT_USER_HOLDOUT;
         ck_assert_all((report.fold_in > 0) == holds_out);
     }
