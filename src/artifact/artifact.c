@@ -206,8 +206,8 @@ static dg_status map_factors(dg_artifact *a, dg_err *err)
     dg_status st = map_array(a, "factors/user", DG_F32, a->n_users, a->n_cols, &user, err);
     if (st == DG_OK) st = map_array(a, "factors/item", DG_F32, a->n_items, a->n_cols, &item, err);
     if (st != DG_OK) return st;
-    a->user_factor = user;
-    a->item_factor = item;
+    a->user_factor = (dg_factors){.n_cols = a->n_cols, .at = user};
+    a->item_factor = (dg_factors){.n_cols = a->n_cols, .at = item};
     return DG_OK;
 }
 

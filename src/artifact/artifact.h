@@ -9,6 +9,7 @@
  * where `rule` may divide the sum, and user_base[u] + item_base[i] is added. */
 #ifndef DG_ARTIFACT_ARTIFACT_H
 #define DG_ARTIFACT_ARTIFACT_H
+#include "artifact/factors.h"
 #include "base/status.h"
 #include "ranking/tally.h"
 
@@ -49,9 +50,9 @@ typedef struct dg_artifact {
     double clip_min, clip_max;
 
     dg_names user_id, item_id, item_title;
-    const float *user_factor;    /* (n_users, n_cols) as trained: not checked to be finite; NULL
-                                    for a model of weights */
-    const float *item_factor;    /* (n_items, n_cols) likewise */
+    dg_factors user_factor;      /* (n_users, n_cols) as trained: not checked to be finite; at is
+                                    NULL for a model of weights */
+    dg_factors item_factor;      /* (n_items, n_cols) likewise */
     dg_links profile;            /* (n_users, n_items) of models of weights: what they read */
     dg_links item_weights;       /* (n_items, n_items) one of these two, if so */
     dg_links user_weights;       /* (n_users, n_users) */

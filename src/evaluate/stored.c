@@ -45,6 +45,12 @@ static dg_status find_users(dg_stored *s, dg_err *err)
     return DG_OK;
 }
 
+static void copy_row(const dg_factors *f, int64_t from, float *row)
+{
+    const float *at = dg_factors_row(f, from, row);
+    if (at != row) memcpy(row, at, (size_t)f->n_cols * sizeof *row);
+}
+
 /* Own items' rows, in place. LOCAL. */
 static void fill_items(dg_stored *s)
 {
@@ -56,7 +62,7 @@ static void fill_items(dg_stored *s)
         float *row = dg_matrix_row(&s->items, r), *more = row + a->n_cols;
         more[UNKNOWN] = from < 0;
         if (from < 0) continue;
-        memcpy(row, a->item_factor + from * a->n_cols, (size_t)a->n_cols * sizeof *row);
+        copy_row(&a->item_factor, from, row);
         more[POPULARITY] = (float)a->popularity[from];
     }
 }
@@ -71,8 +77,7 @@ static dg_status load(void *self, const int64_t *user, int n, dg_err *err)
         const int64_t from = s->user[user[i] - s->data->train.begin];
         float *row = s->loaded + (size_t)i * (size_t)s->items.n_cols, *more = row + a->n_cols;
         memset(row, 0, (size_t)s->items.n_cols * sizeof *row);
-        if (from >= 0)
-            memcpy(row, a->user_factor + from * a->n_cols, (size_t)a->n_cols * sizeof *row);
+        if (from >= 0) copy_row(&a->user_factor, from, row);
         s->knows[i] = !is_blank(row, a->n_cols);
         const bool popular = !a->clipped && !s->knows[i];
         more[POPULARITY] = popular;

@@ -149,7 +149,7 @@ dg_reply dg_answer_explain(const dg_node *node, const dg_request *request)
         return dg_reply_refuse(409, "no_reasons",
                                "the model \"%s\" (%s) knows no neighbours to explain a score by",
                                a->name, a->algorithm);
-    const dg_taste taste = dg_taste_of(a, user);
+    const dg_taste taste = dg_taste_of(a, user, NULL);
     const dg_status st = dg_links_explain(a, &taste, item, &why, &err);
     if (st != DG_OK) return refuse_ranking(node, st, &err);
     const int64_t shown = why.n < request->k ? why.n : request->k;

@@ -163,8 +163,8 @@ static void read_all(const dg_artifact *a)
     read_names(&a->item_id);
     read_names(&a->item_title);
     if (a->n_cols > 0) {
-        read_bytes(a->user_factor, a->n_users * a->n_cols * (int64_t)sizeof(float));
-        read_bytes(a->item_factor, a->n_items * a->n_cols * (int64_t)sizeof(float));
+        read_bytes(a->user_factor.at, a->n_users * a->n_cols * (int64_t)sizeof(float));
+        read_bytes(a->item_factor.at, a->n_items * a->n_cols * (int64_t)sizeof(float));
     }
     read_links(&a->profile, a->n_users, a->n_items);
     read_links(&a->item_weights, a->n_items, a->n_items);

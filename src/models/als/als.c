@@ -282,18 +282,19 @@ static dg_status check_warm(const dg_model *m, const dg_artifact *a, dg_err *err
 
 /* Known rows out of an artifact, where a bias and a 1 stand behind the factors (see widen). A row
  * that is not finite, or lacks the 1, counts as new. */
-static void take_rows(const dg_model *m, const dg_artifact *a, const float *factor, int bias_at,
-                      int one_at, int64_t *from, dg_matrix *x)
+static void take_rows(const dg_model *m, const dg_factors *factor, int bias_at, int one_at,
+                      int64_t *from, dg_matrix *x)
 {
     const size_t n_factors = (size_t)m->options->n_factors;
     const bool biases = (size_t)m->d > n_factors;
+    float room[DG_FACTORS_ROOM];
     for (int64_t r = x->own.begin; r < x->own.end; r++) {
         int64_t *row = &from[r - x->own.begin];
         if (*row < 0) continue;
-        const float *source = factor + *row * a->n_cols;
+        const float *source = dg_factors_row(factor, *row, room);
         float *to = dg_matrix_row(x, r);
-        bool good = !biases || source[one_at] == 1;
-        for (int k = 0; k < a->n_cols; k++) good = good && isfinite(source[k]);
+        bool good = !biases || fabsf(source[one_at] - 1) < 0.05f; /* rounded, perhaps */
+        for (int k = 0; k < factor->n_cols; k++) good = good && isfinite(source[k]);
         if (!good) {
             *row = -1;
             continue;
@@ -334,8 +335,8 @@ static dg_status warm(dg_model *m, const dg_warm *w, dg_err *err)
 {
     const dg_status st = dg_agree(m->comm, check_warm(m, w->from, err), err);
     if (st != DG_OK) return st;
-    take_rows(m, w->from, w->from->user_factor, m->d, m->d - 1, w->user, &m->users);
-    take_rows(m, w->from, w->from->item_factor, m->d - 1, m->d, w->item, &m->items);
+    take_rows(m, &w->from->user_factor, m->d, m->d - 1, w->user, &m->users);
+    take_rows(m, &w->from->item_factor, m->d - 1, m->d, w->item, &m->items);
     return m->blocks != NULL ? DG_OK : fold_items(m, w->item, err);
 }
 

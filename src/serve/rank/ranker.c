@@ -15,11 +15,13 @@ struct dg_ranker {
 
 static bool has_factors(const dg_artifact *a) { return a->n_cols > 0; }
 
+static const float *item_rows(const dg_artifact *a) { return a->item_factor.at; }
+
 static dg_status measure_items(dg_ranker *r, dg_err *err)
 {
     const dg_artifact *a = r->a;
     for (int64_t i = 0; i < a->n_items; i++) {
-        const float *row = a->item_factor + i * a->n_cols;
+        const float *row = item_rows(a) + i * a->n_cols;
         double squares = 0;
         float spoiled = 0; /* x * 0 is 0 for finite x only */
         for (int32_t c = 0; c < a->similar_cols; c++) squares += (double)row[c] * row[c];
@@ -94,7 +96,7 @@ static dg_status rank_by_factors(const dg_ranker *r, const float *taste, const d
     uint16_t mark[DG_SCORE_BLOCK / DG_MARKS];
     for (int64_t first = 0; first < a->n_items; first += block_at(a, first)) {
         const int32_t n = block_at(a, first);
-        r->kernels->scores(&q, n, a->item_factor + first * a->n_cols, width, &best.threshold, score,
+        r->kernels->scores(&q, n, item_rows(a) + first * a->n_cols, width, &best.threshold, score,
                            mark);
         dg_allowed_mask(allowed, first, n, mark);
         while (left.n_skip > 0 && left.skip[0] < first) left.skip++, left.n_skip--;
@@ -189,7 +191,7 @@ dg_status dg_ranker_score(const dg_ranker *r, const dg_taste *t, const int32_t *
         else if (t->factor != NULL)
             score[j] =
                 r->kernels->score_one(a->n_cols, t->factor,
-                                      a->item_factor + (int64_t)item[j] * a->n_cols, score[j]) +
+                                      item_rows(a) + (int64_t)item[j] * a->n_cols, score[j]) +
                 0.0f;
     }
     dg_free(all);
@@ -204,7 +206,8 @@ dg_status dg_ranker_recommend(const dg_ranker *r, int64_t user, int k, bool excl
                               dg_list *list, dg_err *err)
 {
     const dg_allowed all = {0}, some = exclude_seen ? dg_allowed_unseen(r->a, user) : all;
-    const dg_taste taste = dg_taste_of(r->a, user);
+    float room[DG_FACTORS_ROOM];
+    const dg_taste taste = dg_taste_of(r->a, user, room);
     list->excludes_seen = exclude_seen;
     const dg_status st = dg_ranker_top(r, &taste, &some, k, list, err);
     if (st != DG_OK) return st;
@@ -225,12 +228,12 @@ static dg_status similar_by_cosine(const dg_ranker *r, int32_t item, const dg_al
     const size_t width = (size_t)a->n_cols;
     const float own = r->inverse_norm[item], nothing = 0;
     const dg_queries q = {
-        1, a->similar_cols, width, a->item_factor + (int64_t)item * a->n_cols, &nothing, NULL};
+        1, a->similar_cols, width, item_rows(a) + (int64_t)item * a->n_cols, &nothing, NULL};
     dg_topk best = dg_topk_start(list->hit, own > 0 ? k : 0);
     float cosine[DG_SCORE_BLOCK];
     for (int64_t first = 0; own > 0 && first < a->n_items; first += block_at(a, first)) {
         const int32_t n = block_at(a, first);
-        r->kernels->scores(&q, n, a->item_factor + first * a->n_cols, width, NULL, cosine, NULL);
+        r->kernels->scores(&q, n, item_rows(a) + first * a->n_cols, width, NULL, cosine, NULL);
         for (int32_t j = 0; j < n; j++) {
             const float other = r->inverse_norm[first + j];
             cosine[j] = other > 0 ? cosine[j] * own * other : no_neighbour;
@@ -289,10 +292,11 @@ dg_status dg_ranker_similar_users(const dg_ranker *r, int64_t user, int k, dg_li
     if (a->user_weights.ptr != NULL)
         return dg_links_best(&a->user_weights, user, user, &all, k, list->hit, &list->n, err);
     if (!has_factors(a)) return DG_OK;
+    float own_room[DG_FACTORS_ROOM], other_room[DG_FACTORS_ROOM];
+    const float *own = dg_factors_row(&a->user_factor, user, own_room);
     dg_topk best = dg_topk_start(list->hit, k);
     for (int64_t u = 0; u < a->n_users; u++) {
-        const float cosine =
-            user_cosine(a, a->user_factor + user * a->n_cols, a->user_factor + u * a->n_cols);
+        const float cosine = user_cosine(a, own, dg_factors_row(&a->user_factor, u, other_room));
         if (u == user || cosine < -1.5f) continue;
         const dg_status st = dg_topk_push(&best, &cosine, (int32_t)u, 1, NULL, 0, err);
         if (st != DG_OK) return st;

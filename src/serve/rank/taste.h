@@ -14,8 +14,12 @@ typedef struct dg_taste {
     double base; /* added to every score where the model has user_base */
 } dg_taste;
 
-/** What the artifact knows of a user; of row -1 nothing. A row of factors whose taste columns are
- *  all 0 counts as nothing learned; without taste columns any column counts. LOCAL. */
-dg_taste dg_taste_of(const dg_artifact *a, int64_t user);
+/**
+ * What the artifact knows of a user; of row -1 nothing. A row of factors whose taste columns are
+ * all 0 counts as nothing learned; without taste columns any column counts. LOCAL, O(n_cols).
+ * @param[in]  room  (n_cols,), DG_FACTORS_ROOM is always enough: where the factors are made if the
+ *                   file does not hold them as floats; outlives the taste
+ */
+dg_taste dg_taste_of(const dg_artifact *a, int64_t user, float *room);
 
 #endif

@@ -8,15 +8,16 @@
 /* Goods are scored as docs/formats.md says; nothing is left out. */
 static dg_status print_best(const dg_artifact *a, const char *user, dg_err *err)
 {
+    float user_room[DG_FACTORS_ROOM], item_room[DG_FACTORS_ROOM];
     dg_hit room[5];
     dg_topk best = dg_topk_start(room, 5);
     const int64_t row = dg_names_find(&a->user_id, user, strlen(user));
     if (row < 0) return DG_FAIL(err, DG_ERR_NOINPUT, "%s: no user \"%s\"", a->path, user);
+    const float *taste = dg_factors_row(&a->user_factor, row, user_room);
     for (int32_t item = 0; item < (int32_t)a->n_items; item++) {
+        const float *goods = dg_factors_row(&a->item_factor, item, item_room);
         double score = a->offset;
-        for (int32_t c = 0; c < a->n_cols; c++)
-            score +=
-                a->user_factor[row * a->n_cols + c] * a->item_factor[(int64_t)item * a->n_cols + c];
+        for (int32_t c = 0; c < a->n_cols; c++) score += taste[c] * goods[c];
         const float rounded = (float)score;
         const dg_status st = dg_topk_push(&best, &rounded, item, 1, NULL, 0, err);
         if (st != DG_OK) return st;

@@ -101,8 +101,8 @@ static void fill_artifact(memory *m)
     qsort(m->popular, A_ITEMS, sizeof *m->popular, by_count);
     m->a.popularity = m->popularity;
     m->a.popular = m->popular;
-    m->a.user_factor = &m->user_factor[0][0];
-    m->a.item_factor = &m->item_factor[0][0];
+    m->a.user_factor = (dg_factors){.n_cols = COLS, .at = m->user_factor};
+    m->a.item_factor = (dg_factors){.n_cols = COLS, .at = m->item_factor};
 }
 
 static void free_artifact(memory *m)

@@ -110,8 +110,8 @@ static void train(const dg_model_class *class, const char *text, old_model *o, i
     o->a.item_id = fill_side(&o->item, 'i', ITEMS, n_new_items, n_cols, o->exported.items);
     o->a.n_users = o->a.user_id.n;
     o->a.n_items = o->a.item_id.n;
-    o->a.user_factor = o->user.factor;
-    o->a.item_factor = o->item.factor;
+    o->a.user_factor = (dg_factors){.n_cols = n_cols, .at = o->user.factor};
+    o->a.item_factor = (dg_factors){.n_cols = n_cols, .at = o->item.factor};
     class->destroy(&m);
     dg_free(options);
     dg_dataset_free(&d);

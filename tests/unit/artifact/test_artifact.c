@@ -48,8 +48,8 @@ START_TEST(a_whole_file_shows_what_was_written)
     ck_assert_uint_eq(strlen(a->content), DG_HEX_SIZE - 1);
     ck_assert(a->n_users == 7 && a->n_items == 11 && a->n_cols == 6 && a->similar_cols == 4);
     ck_assert(a->offset == 0.5 && a->clipped && a->clip_min == 1 && a->clip_max == 5);
-    ck_assert_mem_eq(a->user_factor, made_array(m, "factors/user")->at, 7 * 6 * sizeof(float));
-    ck_assert_mem_eq(a->item_factor, made_array(m, "factors/item")->at, 11 * 6 * sizeof(float));
+    ck_assert_mem_eq(a->user_factor.at, made_array(m, "factors/user")->at, 7 * 6 * sizeof(float));
+    ck_assert_mem_eq(a->item_factor.at, made_array(m, "factors/item")->at, 11 * 6 * sizeof(float));
     ck_assert_mem_eq(a->history_ptr, made_array(m, "history/ptr")->at, 8 * sizeof(int64_t));
     ck_assert_mem_eq(a->history_item, made_array(m, "history/index")->at,
                      (size_t)a->history_ptr[7] * sizeof(int32_t));
@@ -86,7 +86,7 @@ START_TEST(a_file_of_weights_shows_what_was_written)
         const dg_links *w = users ? &a->user_weights : &a->item_weights;
         const int64_t n = users ? 7 : 11;
         const made_part *value = made_array(m, users ? "weights/user/value" : "weights/item/value");
-        ck_assert(a->n_cols == 0 && a->user_factor == NULL && a->item_factor == NULL);
+        ck_assert(a->n_cols == 0 && a->user_factor.at == NULL && a->item_factor.at == NULL);
         ck_assert_ptr_null((users ? &a->item_weights : &a->user_weights)->ptr);
         ck_assert(w->ptr[n] == value->n_rows && value->n_rows > 0);
         ck_assert_mem_eq(w->value, value->at, (size_t)value->n_rows * sizeof(float));
@@ -375,6 +375,15 @@ START_TEST(inconsistent_weights_are_refused_by_place)
 }
 END_TEST
 
+static double use_factors(const dg_factors *f, int64_t n_rows)
+{
+    float room[DG_FACTORS_ROOM];
+    double sum = 0;
+    for (int64_t r = 0; r < n_rows; r++)
+        for (int32_t c = 0; c < f->n_cols; c++) sum += (double)dg_factors_row(f, r, room)[c];
+    return sum;
+}
+
 static double use_links(const dg_links *links, int64_t n_rows, int64_t n_cols)
 {
     double sum = 0;
@@ -403,8 +412,10 @@ static double use(const dg_artifact *a)
     sum += use_links(&a->profile, a->n_users, a->n_items);
     sum += use_links(&a->item_weights, a->n_items, a->n_items);
     sum += use_links(&a->user_weights, a->n_users, a->n_users);
-    for (int64_t k = 0; k < a->n_users * a->n_cols; k++) sum += (double)a->user_factor[k];
-    for (int64_t k = 0; k < a->n_items * a->n_cols; k++) sum += (double)a->item_factor[k];
+    if (a->n_cols > 0) {
+        sum += use_factors(&a->user_factor, a->n_users);
+        sum += use_factors(&a->item_factor, a->n_items);
+    }
     return sum;
 }
 

@@ -124,7 +124,7 @@ START_TEST(scores_are_the_formula_and_reasons_add_up_to_them)
             const bool of_users = which % 2 == 1;
             dg_artifact a = make(of_users, rules[k], which / 2 == 1);
             for (int u = 0; u < USERS; u++) {
-                const dg_taste t = dg_taste_of(&a, u);
+                const dg_taste t = dg_taste_of(&a, u, NULL);
                 float *score;
                 bool linked;
                 ck_assert_int_eq(dg_links_scores(&a, &t, &score, &linked, &err), DG_OK);
@@ -156,7 +156,7 @@ START_TEST(without_memory_there_is_an_error_and_nothing_is_left)
     for (int which = 0; which < 4; which++) {
         dg_artifact a = make(which % 2 == 1, rules[which / 2 == 0 ? 2 : 3], true);
         const size_t alive = dg_alloc_live();
-        const dg_taste t = dg_taste_of(&a, 2);
+        const dg_taste t = dg_taste_of(&a, 2, NULL);
         for (int nth = 1; nth < 9; nth++) {
             char fault[32];
             float *score;

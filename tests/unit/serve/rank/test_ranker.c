@@ -23,6 +23,12 @@ static int best_first(const void *x, const void *y)
     return (p->item > q->item) - (p->item < q->item);
 }
 
+static float at(const dg_factors *f, int64_t row, int32_t column)
+{
+    float room[DG_FACTORS_ROOM];
+    return dg_factors_row(f, row, room)[column];
+}
+
 static bool has_seen(const dg_artifact *a, int64_t user, int32_t item)
 {
     if (user < 0) return false;
@@ -39,8 +45,7 @@ static int reference_recommend(const dg_artifact *a, int64_t user, bool exclude,
         if (exclude && has_seen(a, user, i)) continue;
         double score = a->offset;
         for (int32_t c = 0; c < a->n_cols; c++)
-            score += (double)a->user_factor[user * a->n_cols + c] *
-                     (double)a->item_factor[(int64_t)i * a->n_cols + c];
+            score += (double)at(&a->user_factor, user, c) * (double)at(&a->item_factor, i, c);
         out[n++] = (scored){score, i};
     }
     qsort(out, (size_t)n, sizeof *out, best_first);
@@ -60,8 +65,8 @@ static double cosine(const dg_artifact *a, int32_t i, int32_t j)
 {
     double dot = 0, ii = 0, jj = 0;
     for (int32_t c = 0; c < a->similar_cols; c++) {
-        const double x = (double)a->item_factor[(int64_t)i * a->n_cols + c];
-        const double y = (double)a->item_factor[(int64_t)j * a->n_cols + c];
+        const double x = (double)at(&a->item_factor, i, c);
+        const double y = (double)at(&a->item_factor, j, c);
         dot += x * y, ii += x * x, jj += y * y;
     }
     return ii > 0 && jj > 0 ? dot / sqrt(ii * jj) : -INFINITY;
@@ -75,6 +80,7 @@ static dg_hit hit[1000];
 static dg_list list = {.hit = hit};
 static dg_err err;
 static const dg_allowed all;
+static float taste_room[DG_FACTORS_ROOM];
 
 static void open_fixture(made_artifact *m)
 {
@@ -404,7 +410,7 @@ START_TEST(only_allowed_goods_are_listed)
                                 : make_weights_artifact(12, 300, model == 1 ? "item" : "user", 22));
         for (int64_t u = 2; u < 12; u++)
             for (int which = 0; which < 4; which++) {
-                const dg_taste taste = dg_taste_of(a, u);
+                const dg_taste taste = dg_taste_of(a, u, taste_room);
                 const dg_allowed some = some_allowed(which, (int)u);
                 int n = model == 0 ? reference_recommend(a, u, false, want)
                                    : reference_by_weights(u, false, want);
@@ -456,7 +462,7 @@ START_TEST(where_nothing_is_allowed_the_list_is_empty_without_a_reason)
     static const uint64_t none[MANY / 64 + 1];
     open_fixture(make_artifact(4, MANY, 7, 25));
     const dg_allowed nothing = {.bits = none};
-    const dg_taste taste = dg_taste_of(a, 2), unknown = dg_taste_of(a, -1);
+    const dg_taste taste = dg_taste_of(a, 2, taste_room), unknown = dg_taste_of(a, -1, taste_room);
     ck_assert_int_eq(dg_ranker_top(ranker, &taste, &nothing, 5, &list, &err), DG_OK);
     ck_assert(list.n == 0 && list.reason == NULL);
     ck_assert_int_eq(dg_ranker_top(ranker, &unknown, &nothing, 5, &list, &err), DG_OK);
@@ -476,14 +482,14 @@ START_TEST(scores_of_given_goods_are_those_of_the_list)
         open_fixture(model == 0 ? make_artifact(9, MANY, 7, 26)
                                 : make_weights_artifact(9, 300, model == 1 ? "item" : "user", 27));
         for (int64_t u = 2; u < 9; u++) {
-            const dg_taste taste = dg_taste_of(a, u);
+            const dg_taste taste = dg_taste_of(a, u, taste_room);
             ck_assert_int_eq(dg_ranker_top(ranker, &taste, &all, MANY, &list, &err), DG_OK);
             for (int p = 0; p < list.n; p++) item[p] = hit[list.n - 1 - p].index;
             ck_assert_int_eq(dg_ranker_score(ranker, &taste, item, list.n, score, &err), DG_OK);
             for (int p = 0; p < list.n; p++) /* bits, and so the sign of a zero too */
                 ck_assert_mem_eq(score + p, &hit[list.n - 1 - p].score, sizeof *score);
         }
-        const dg_taste unknown = dg_taste_of(a, -1);
+        const dg_taste unknown = dg_taste_of(a, -1, taste_room);
         ck_assert_int_eq(dg_ranker_score(ranker, &unknown, item, 3, score, &err), DG_OK);
         ck_assert(score[0] == (float)a->offset);
         close_fixture();
@@ -498,7 +504,7 @@ START_TEST(a_taste_of_no_stored_user_is_ranked_like_one)
     for (int model = 0; model < 2; model++) {
         open_fixture(model == 0 ? make_artifact(4, 300, 7, 28)
                                 : make_weights_artifact(4, 300, "item", 29));
-        dg_taste taste = dg_taste_of(a, 3);
+        dg_taste taste = dg_taste_of(a, 3, taste_room);
         ck_assert_int_eq(dg_ranker_top(ranker, &taste, &all, 40, &each, &err), DG_OK);
         taste.user = -1;
         ck_assert_int_eq(dg_ranker_top(ranker, &taste, &all, 40, &list, &err), DG_OK);
