@@ -34,7 +34,7 @@ struct dg_model {
     dg_als_blocks *blocks; /* of solver ialspp, else NULL */
 };
 
-static bool has_base(const dg_model *m) { return m->options->loss != DG_ALS_RATINGS; }
+static bool has_base(const dg_model *m) { return m->options->law.loss != DG_ALS_RATINGS; }
 
 static bool has_basis(const dg_model *m) { return m->basis.k > 0; }
 
@@ -121,7 +121,7 @@ static dg_als_side side_of(const dg_model *m, bool users)
                          .observes = !users, /* once a sweep, after its last half */
                          .reg = users ? o->reg_user : o->reg_item,
                          .mean = m->mean,
-                         .biases = o->loss == DG_ALS_RATINGS && o->biases};
+                         .biases = o->law.loss == DG_ALS_RATINGS && o->biases};
 }
 
 static dg_status create_blocks(dg_model *m, dg_err *err)
@@ -180,14 +180,14 @@ static dg_status create(const dg_comm *c, const dg_dataset *data, const void *op
     dg_status st = m == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a model") : DG_OK;
     if (st == DG_OK) {
         *m = (dg_model){.comm = c, .data = data, .options = o};
-        m->d = (int)o->n_factors + (o->loss == DG_ALS_RATINGS && o->biases);
+        m->d = (int)o->n_factors + (o->law.loss == DG_ALS_RATINGS && o->biases);
         st = allocate(m, err);
     }
     st = dg_agree(c, st, err);
     if (st == DG_OK) st = dg_nodes_open(c, &m->nodes, err);
     if (st == DG_OK) st = open_side(m, true, err);
     if (st == DG_OK) st = open_side(m, false, err);
-    if (st == DG_OK && o->loss == DG_ALS_RATINGS) st = find_mean(m, err);
+    if (st == DG_OK && o->law.loss == DG_ALS_RATINGS) st = find_mean(m, err);
     if (st == DG_OK && o->solver == DG_ALS_IALSPP) st = create_blocks(m, err);
     if (st == DG_OK)
         start_items(m, seed);
@@ -210,7 +210,7 @@ static dg_status refresh_base(dg_model *m, bool users, dg_als_side *out, dg_err 
     dg_spent_lap(DG_PHASE_SHARED, n_own, n_own * m->d * (m->d + 1), 0);
     if (st != DG_OK) return st;
     for (size_t k = 0; k < (size_t)m->d * (size_t)m->d; k++)
-        m->base[k] = (float)(m->options->unobserved_weight * m->gram[k]);
+        m->base[k] = (float)(m->options->law.unobserved_weight * m->gram[k]);
     out->base = m->base;
     return DG_OK;
 }
@@ -240,7 +240,7 @@ static dg_status prepare_in_basis(dg_model *m, bool users, dg_als_side *out, dg_
     for (int k = 0; k < m->d; k++) {
         const bool factor = k < m->basis.k; /* a bias is a feature of 1 for everybody */
         const double value = factor ? m->basis.value[k] : 0;
-        m->diagonal[k] = (float)(m->options->unobserved_weight * fmax(value, 0));
+        m->diagonal[k] = (float)(m->options->law.unobserved_weight * fmax(value, 0));
         m->average[k] = factor ? m->basis.average[k] : 1;
     }
     *out = side_of(m, users);
@@ -267,7 +267,7 @@ static dg_status half_sweep(dg_model *m, bool users, dg_als_row_loss *loss, dg_e
 /* Is it a model whose rows mean the same as ours would? */
 static dg_status check_warm(const dg_model *m, const dg_artifact *a, dg_err *err)
 {
-    const bool rates = m->options->loss == DG_ALS_RATINGS;
+    const bool rates = m->options->law.loss == DG_ALS_RATINGS;
     const int biases = rates && m->options->biases;
     const char *name = rates ? "als" : "ials";
     if (strcmp(a->algorithm, name) != 0)
@@ -370,9 +370,10 @@ static dg_status sweep(dg_model *m, dg_loss *loss, dg_err *err)
         if (st == DG_OK && has_base(m)) st = sum_squares(m, &squares, err);
     }
     if (st != DG_OK) return st;
-    *loss = (dg_loss){.observed = of[1].observed,
-                      .unobserved = m->options->unobserved_weight * squares - of[1].counted_unseen,
-                      .regularization = of[0].regularization + of[1].regularization};
+    *loss =
+        (dg_loss){.observed = of[1].observed,
+                  .unobserved = m->options->law.unobserved_weight * squares - of[1].counted_unseen,
+                  .regularization = of[0].regularization + of[1].regularization};
     dg_spent_flush();
     return st;
 }
@@ -551,7 +552,7 @@ static dg_status publish_items(dg_als_scorer *s, dg_model *m, dg_err *err)
 static dg_status scorer(dg_model *m, dg_scorer *out, dg_err *err)
 {
     *out = (dg_scorer){.n_items = m->items.n_rows,
-                       .rates = m->options->loss == DG_ALS_RATINGS,
+                       .rates = m->options->law.loss == DG_ALS_RATINGS,
                        .clip_min = m->data->value_min,
                        .clip_max = m->data->value_max,
                        .load = load_users,
@@ -617,7 +618,7 @@ static dg_status widen(const dg_model *m, const float *own, int64_t rows, int bi
 static void export_side(const dg_model *m, dg_writer *w, const char *array, const dg_matrix *x,
                         const dg_shards *s, const float *own, int bias_at, int one_at)
 {
-    const bool biases = m->options->loss == DG_ALS_RATINGS && m->options->biases;
+    const bool biases = m->options->law.loss == DG_ALS_RATINGS && m->options->biases;
     float *wide = NULL;
     dg_err err = {.text = ""};
     dg_status st = DG_OK;
@@ -632,7 +633,7 @@ static void export_side(const dg_model *m, dg_writer *w, const char *array, cons
 
 static void export(dg_model *m, dg_writer *w)
 {
-    const bool biases = m->options->loss == DG_ALS_RATINGS && m->options->biases;
+    const bool biases = m->options->law.loss == DG_ALS_RATINGS && m->options->biases;
     float *folded = NULL;
     dg_err err = {.text = ""};
     const dg_status st = m->data->n_fold_in > 0 ? fold_users(m, &folded, &err) : DG_OK;

@@ -1,8 +1,8 @@
 #include "models/als/block_rows.h"
 
+#include "als/law.h"
 #include "base/memory.h"
 #include "base/spent.h"
-#include "models/als/weights.h"
 
 #include <math.h>
 #include <string.h>
@@ -11,7 +11,7 @@ enum { AHEAD = 8 };
 
 static bool is_rating(const dg_als_block_half *h)
 {
-    return h->given.side.options->loss == DG_ALS_RATINGS;
+    return h->given.side.options->law.loss == DG_ALS_RATINGS;
 }
 
 static float *columns_of(const dg_als_block_half *h, const dg_als_block *block, int64_t row)
@@ -111,7 +111,7 @@ static void weigh(const dg_als_block_half *h, const float *value, const float *s
         if (is_rating(h))
             p.pull = (float)(value[k] - s->mean);
         else if (k == 0 || value[k] != value[k - 1]) /* values repeat */
-            p = dg_als_pair_of(s->options, value[k]);
+            p = dg_als_pair_of(&s->options->law, value[k]);
         w->weight[k] = p.weight;
         w->pull[k] = p.pull - p.weight * score[k];
         w->plain = w->plain && p.weight == 1;
@@ -200,14 +200,15 @@ void dg_als__block_loss(dg_als_block_half *h, int64_t row)
     const dg_als_side *s = &h->given.side;
     const dg_row entries = dg_csr_row(h->given.ratings, row);
     const float *x = dg_matrix_row(h->given.rows, row), *y = scores_of(h, row);
-    const double unseen = s->options->loss == DG_ALS_HKV ? s->options->unobserved_weight : 0;
+    const double unseen =
+        s->options->law.loss == DG_ALS_HKV ? s->options->law.unobserved_weight : 0;
     const double reg = entries.n == 0 ? 0 : dg_als_lambda(s, entries);
     dg_als_row_loss loss = {0};
     dg_als_pair p = {.weight = 1};
     for (int64_t k = 0; s->observes && k < entries.n; k++) {
         const float value = entries.value[k];
         if (!is_rating(h) && (k == 0 || value != entries.value[k - 1]))
-            p = dg_als_pair_of(s->options, value);
+            p = dg_als_pair_of(&s->options->law, value);
         const double target = is_rating(h) ? value - s->mean : p.pull != 0;
         loss.observed += (unseen + p.weight) * (y[k] - target) * (y[k] - target);
         loss.counted_unseen += unseen * y[k] * y[k];

@@ -103,7 +103,7 @@ dg_status dg_als_blocks_create(const dg_comm *c, const dg_als_blocks_half half[2
     if (st == DG_OK) {
         *b = (dg_als_blocks){
             .comm = c, .d = half[USERS].rows->n_cols, .n_threads = omp_get_max_threads()};
-        b->has_gram = half[USERS].side.options->loss != DG_ALS_RATINGS;
+        b->has_gram = half[USERS].side.options->law.loss != DG_ALS_RATINGS;
         for (int side = 0; side < 2; side++)
             b->half[side] = (dg_als_block_half){.given = half[side]};
         st = allocate(b, err);
@@ -168,7 +168,7 @@ static void sum_gram(dg_als_blocks *b, int side, const dg_als_block *block)
     }
     dg_tree_sum(b->tree[side], b->sum);
     for (size_t k = 0; k < (size_t)block->n * (size_t)b->d; k++)
-        b->gram[k] = (float)(h->side.options->unobserved_weight * b->sum[k]);
+        b->gram[k] = (float)(h->side.options->law.unobserved_weight * b->sum[k]);
     dg_spent_lap(DG_PHASE_SHARED, own, 2 * own * block->n * b->d, 0);
 }
 

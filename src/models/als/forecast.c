@@ -12,7 +12,7 @@
 
 static int columns(const dg_als_options *o)
 {
-    return (int)o->n_factors + (o->loss == DG_ALS_RATINGS && o->biases);
+    return (int)o->n_factors + (o->law.loss == DG_ALS_RATINGS && o->biases);
 }
 
 static int nodes_of(const dg_als_machines *m)
@@ -81,7 +81,7 @@ static double bytes_of_sums(const dg_als_options *o, int ranks, int rank, int n_
     const double sum = (double)dg_tree_sum_bytes(n_shards, ranks, 1);
     double bytes =
         number * gram * dg_als__gram_numbers(d) + cg * (x + CG_SUMS * sum * dg_als__cg_numbers(d));
-    const double measured = gram + (o->loss == DG_ALS_HKV ? cg : 0);
+    const double measured = gram + (o->law.loss == DG_ALS_HKV ? cg : 0);
     if (observes) bytes += number * measured * LOSS_NUMBERS + measured * x;
     return bytes;
 }
@@ -215,7 +215,7 @@ static double fixed_sums(const dg_als_options *o, const dg_als_machines *m, int 
     double numbers = 3;
     if (dg_als_wants_basis(o))
         return sum * (numbers + k * k + k) + (m->ranks - 1) * 8 * (k * k + k);
-    if (o->loss != DG_ALS_RATINGS) numbers += d * d;
+    if (o->law.loss != DG_ALS_RATINGS) numbers += d * d;
     return sum * numbers;
 }
 
@@ -341,7 +341,7 @@ void dg_als_forecast_make(const dg_als_options *o, const dg_als_machines *m, con
 {
     *out = (dg_als_forecast){0};
     for (int side = 0; side < 2; side++) weigh_ways(o, m, d, side, out);
-    if (o->loss != DG_ALS_RATINGS)
+    if (o->law.loss != DG_ALS_RATINGS)
         out->end_bytes =
             (double)dg_tree_sum_bytes(d->n_shards, m->ranks, 1) * columns(o) * columns(o);
     weigh_memory(o, m, d, out);

@@ -1,9 +1,9 @@
 #include "models/als/long.h"
 
+#include "als/law.h"
 #include "base/memory.h"
 #include "base/spent.h"
 #include "models/als/long_rows.h"
-#include "models/als/weights.h"
 
 #include <math.h>
 #include <omp.h>
@@ -16,7 +16,8 @@ static int rows_of_block(int stat) { return stat < BLOCK_NUMBERS ? BLOCK_NUMBERS
 double dg_als__long_reg(const dg_als_lockstep *b, int k)
 {
     const dg_als_side *s = b->side;
-    return dg_als_row_reg(s->options, s->reg, b->l->row[b->pick[k]].counted, s->features->n_rows);
+    return dg_als_row_reg(&s->options->law, s->reg, b->l->row[b->pick[k]].counted,
+                          s->features->n_rows);
 }
 
 /* The part of long row k in shard run.begin + s. */

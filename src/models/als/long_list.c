@@ -1,7 +1,7 @@
+#include "als/law.h"
 #include "base/memory.h"
 #include "models/als/long_rows.h"
 #include "models/als/routes.h"
-#include "models/als/weights.h"
 
 #include <string.h>
 
@@ -17,7 +17,7 @@ int64_t dg_als_long_from(int n_shards_of_other, int d)
 static int64_t count_for_reg(const dg_als_options *o, dg_row row)
 {
     int64_t n = 0;
-    if (o->compat != DG_ALS_SPARK) return row.n;
+    if (o->law.compat != DG_ALS_SPARK) return row.n;
     for (int64_t k = 0; k < row.n; k++) n += dg_als_is_positive(row.value[k]);
     return n;
 }
@@ -239,7 +239,7 @@ int64_t dg_als_long_bytes(const dg_als_long *l, bool observes)
     for (int r = 0; r < size; r++) {
         const int64_t gram = count_routed(l, r, false), cg = count_routed(l, r, true);
         bytes += dg_tree_deliver_bytes(n_shards, size, r, gram * dg_als__gram_numbers(d));
-        const int64_t measured = gram + (h->options->loss == DG_ALS_HKV ? cg : 0);
+        const int64_t measured = gram + (h->options->law.loss == DG_ALS_HKV ? cg : 0);
         n_cg += cg;
         if (observes)
             bytes +=

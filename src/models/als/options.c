@@ -1,8 +1,6 @@
 #include "models/als/options.h"
 
-static const char *const losses[] = {"ials", "hkv", NULL};
-static const char *const confidences[] = {"none", "linear", "log", NULL};
-static const char *const compats[] = {"none", "implicit", "spark", "onedal", "hkv", NULL};
+static const char *const losses[] = {"ials", "hkv", NULL}; /* those of behaviour */
 static const char *const gathers[] = {"auto", "f32", "f16", NULL};
 static const char *const solvers[] = {"auto", "cholesky", "dual", "cg", "ialspp", NULL};
 
@@ -68,7 +66,7 @@ static const char *const as_init[] = {"stddev", NULL};
          .help = "lambda of items; -1: regularization"},                                           \
         {.key = "model.reg_exponent",                                                              \
          .type = DG_OPT_REAL,                                                                      \
-         .offset = FIELD(reg_exponent),                                                            \
+         .offset = FIELD(law.reg_exponent),                                                        \
          .fallback = "1",                                                                          \
          .min = 0,                                                                                 \
          .max = 2,                                                                                 \
@@ -129,7 +127,7 @@ const dg_option dg_als__ials_options[DG_ALS_N_IALS] = {
     SHARED_ROWS("16", "0.003"),
     {.key = "model.unobserved_weight",
      .type = DG_OPT_REAL,
-     .offset = FIELD(unobserved_weight),
+     .offset = FIELD(law.unobserved_weight),
      .fallback = "0.1",
      .min = 0,
      .max = 1e6,
@@ -137,20 +135,20 @@ const dg_option dg_als__ials_options[DG_ALS_N_IALS] = {
      .help = "alpha0: weight of every pair, seen or not, towards 0"},
     {.key = "model.loss",
      .type = DG_OPT_CHOICE,
-     .offset = FIELD(loss),
+     .offset = FIELD(law.loss),
      .fallback = "ials",
      .choices = losses,
      .help = "ials: target 1 on the observed part; hkv: on the whole confidence"},
     {.key = "model.confidence",
      .type = DG_OPT_CHOICE,
-     .offset = FIELD(confidence),
+     .offset = FIELD(law.confidence),
      .fallback = "none",
-     .choices = confidences,
+     .choices = dg_als_confidences,
      .aliases = as_confidence,
      .help = "weight of an observed value r: 1, alpha*r, or alpha*log(1 + r/epsilon)"},
     {.key = "model.alpha",
      .type = DG_OPT_REAL,
-     .offset = FIELD(alpha),
+     .offset = FIELD(law.alpha),
      .fallback = "1",
      .min = 0,
      .max = 1e9,
@@ -158,16 +156,16 @@ const dg_option dg_als__ials_options[DG_ALS_N_IALS] = {
      .help = "alpha of linear and log confidence"},
     {.key = "model.epsilon",
      .type = DG_OPT_REAL,
-     .offset = FIELD(epsilon),
+     .offset = FIELD(law.epsilon),
      .fallback = "1",
      .min = 1e-9,
      .max = 1e9,
      .help = "epsilon of log confidence"},
     {.key = "model.compat",
      .type = DG_OPT_CHOICE,
-     .offset = FIELD(compat),
+     .offset = FIELD(law.compat),
      .fallback = "none",
-     .choices = compats,
+     .choices = dg_als_compats,
      .help = "read alpha and lambda as that library does"},
 };
 
@@ -189,26 +187,27 @@ static void settle_sides(dg_als_options *o)
 /* Something must hold a row with fewer entries than factors in place, on either side. */
 static dg_status check_solvable(const dg_als_options *o, dg_err *err)
 {
-    if (o->unobserved_weight > 0 || (o->reg_user > 0 && o->reg_item > 0)) return DG_OK;
+    if (o->law.unobserved_weight > 0 || (o->reg_user > 0 && o->reg_item > 0)) return DG_OK;
     const char *key = o->reg_user > 0   ? "reg_item"
                       : o->reg_item > 0 ? "reg_user"
                                         : "regularization";
-    return DG_FAIL(err, DG_ERR_CONFIG,
-                   "model.%s is 0%s: rows with fewer entries than factors have no single solution",
-                   key,
-                   o->loss == DG_ALS_RATINGS ? "" : ", and model.unobserved_weight is 0 as well");
+    return DG_FAIL(
+        err, DG_ERR_CONFIG,
+        "model.%s is 0%s: rows with fewer entries than factors have no single solution", key,
+        o->law.loss == DG_ALS_RATINGS ? "" : ", and model.unobserved_weight is 0 as well");
 }
 
 dg_status dg_als__settle_ials(void *options, dg_err *err)
 {
     dg_als_options *o = options;
     settle_sides(o);
-    if (o->compat != DG_ALS_OURS) {
+    if (o->law.compat != DG_ALS_OURS) {
         /* All four weigh the unseen 1 and aim the whole confidence at 1. */
-        o->loss = DG_ALS_HKV;
-        o->confidence = DG_ALS_LINEAR;
-        o->unobserved_weight = 1;
-        o->reg_exponent = o->compat == DG_ALS_SPARK || o->compat == DG_ALS_ONEDAL ? 1 : 0;
+        o->law.loss = DG_ALS_HKV;
+        o->law.confidence = DG_ALS_LINEAR;
+        o->law.unobserved_weight = 1;
+        o->law.reg_exponent =
+            o->law.compat == DG_ALS_SPARK || o->law.compat == DG_ALS_ONEDAL ? 1 : 0;
     }
     return check_solvable(o, err);
 }
@@ -217,7 +216,7 @@ dg_status dg_als__settle_ratings(void *options, dg_err *err)
 {
     dg_als_options *o = options;
     settle_sides(o);
-    o->loss = DG_ALS_RATINGS;
-    o->unobserved_weight = 0;
+    o->law.loss = DG_ALS_RATINGS;
+    o->law.unobserved_weight = 0;
     return check_solvable(o, err);
 }

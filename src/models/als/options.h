@@ -1,21 +1,8 @@
 /* options.h - hyper-parameters of alternating least squares, both losses. */
 #ifndef DG_MODELS_ALS_OPTIONS_H
 #define DG_MODELS_ALS_OPTIONS_H
+#include "als/law.h"
 #include "base/option.h"
-
-/* Whose loss the sweeps minimise. `ratings`: Zhou et al. 2008. `ials`: Rendle et al. 2022, target 1
- * on the observed part only. `hkv`: Hu, Koren, Volinsky 2008, confidence unobserved + observed. */
-typedef enum dg_als_loss { DG_ALS_IALS, DG_ALS_HKV, DG_ALS_RATINGS } dg_als_loss;
-
-typedef enum dg_als_confidence { DG_ALS_NONE, DG_ALS_LINEAR, DG_ALS_LOG } dg_als_confidence;
-
-typedef enum dg_als_compat {
-    DG_ALS_OURS,
-    DG_ALS_IMPLICIT,
-    DG_ALS_SPARK,
-    DG_ALS_ONEDAL,
-    DG_ALS_COMPAT_HKV
-} dg_als_compat;
 
 typedef enum dg_als_solver {
     DG_ALS_AUTO,
@@ -41,20 +28,15 @@ typedef enum dg_als_sums { DG_ALS_SUMS_AUTO, DG_ALS_SUMS_SEND, DG_ALS_SUMS_GATHE
 typedef struct dg_als_options {
     int64_t n_factors, iterations;
     double reg, reg_user, reg_item; /* lambda; the sides' own are -1 where `reg` holds */
-    double reg_exponent;            /* nu: lambda times (weight of the row)^nu */
-    double unobserved_weight;       /* alpha0 */
-    double alpha, epsilon;          /* confidence alpha*r, or log(1 + r/epsilon) */
-    double init_std;                /* sigma*: entries start as N(0, sigma*^2 / d) */
-    int loss;                       /* dg_als_loss */
-    int confidence;                 /* dg_als_confidence */
-    int compat;                     /* dg_als_compat */
-    bool biases;                    /* user and item biases (ratings only) */
-    int solver;                     /* dg_als_solver */
-    double cg_tolerance;            /* of a row's loss at x = 0 */
-    int gather;                     /* dg_als_precision */
-    int64_t block_size;             /* columns of a block of ialspp, before the cut is made even */
-    int exchange;                   /* dg_als_strategy */
-    int partial_sums;               /* dg_als_sums */
+    dg_als_law law;
+    double init_std;     /* sigma*: entries start as N(0, sigma*^2 / d) */
+    bool biases;         /* user and item biases (ratings only) */
+    int solver;          /* dg_als_solver */
+    double cg_tolerance; /* of a row's loss at x = 0 */
+    int gather;          /* dg_als_precision */
+    int64_t block_size;  /* columns of a block of ialspp, before the cut is made even */
+    int exchange;        /* dg_als_strategy */
+    int partial_sums;    /* dg_als_sums */
 } dg_als_options;
 
 enum { DG_ALS_N_IALS = 19, DG_ALS_N_RATINGS = 14 };

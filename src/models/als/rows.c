@@ -1,5 +1,6 @@
 #include "models/als/rows.h"
 
+#include "als/law.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/spent.h"
@@ -9,7 +10,6 @@
 #include "models/als/long.h"
 #include "models/als/routes.h"
 #include "models/als/system.h"
-#include "models/als/weights.h"
 
 #include <math.h>
 #include <omp.h>
@@ -18,21 +18,21 @@
 double dg_als_lambda(const dg_als_side *s, dg_row row)
 {
     int64_t counted = row.n;
-    if (s->options->compat == DG_ALS_SPARK) {
+    if (s->options->law.compat == DG_ALS_SPARK) {
         counted = 0;
         for (int64_t k = 0; k < row.n; k++) counted += dg_als_is_positive(row.value[k]);
     }
-    return dg_als_row_reg(s->options, s->reg, counted, s->features->n_rows);
+    return dg_als_row_reg(&s->options->law, s->reg, counted, s->features->n_rows);
 }
 
 void dg_als__tally(const dg_als_side *s, int slot, int n, const dg_als_workspace *w,
                    dg_als_row_loss *loss)
 {
     const dg_als_options *o = s->options;
-    const double unseen = o->loss == DG_ALS_HKV ? o->unobserved_weight : 0;
+    const double unseen = o->law.loss == DG_ALS_HKV ? o->law.unobserved_weight : 0;
     for (int k = 0; k < n; k++) {
         const double score = w->score[k], pull = w->pull[slot + k];
-        const double target = o->loss == DG_ALS_RATINGS ? pull : pull != 0;
+        const double target = o->law.loss == DG_ALS_RATINGS ? pull : pull != 0;
         loss->observed += (unseen + w->weight[slot + k]) * (score - target) * (score - target);
         loss->counted_unseen += unseen * score * score;
     }

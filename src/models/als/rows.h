@@ -1,7 +1,7 @@
 /* rows.h - one row's least-squares problem, and all rows of one side.
  *
  * Row solve  (alpha0 G + sum c f f' + lambda I) x = sum t f,  f the other side's rows, G their Gram
- * matrix, c and t from the row's values (weights.h). Exactly, or by a few steps of conjugate
+ * matrix, c and t from the row's values (als/law.h). Exactly, or by a few steps of conjugate
  * gradients (system.h). One thread solves a row, entries in stored order: no bit depends on ranks
  * or threads. */
 #ifndef DG_MODELS_ALS_ROWS_H

@@ -1,9 +1,9 @@
 #include "models/als/system.h"
 
+#include "als/law.h"
 #include "base/memory.h"
 #include "base/spent.h"
 #include "dense/blas.h"
-#include "models/als/weights.h"
 
 #include <math.h>
 #include <string.h>
@@ -83,7 +83,7 @@ static void weigh_ratings(const dg_als_side *s, const float *value, int slot, in
 static void weigh_evenly(const dg_als_side *s, const float *value, int slot, int n,
                          dg_als_workspace *w)
 {
-    const dg_als_pair liked = dg_als_pair_of(s->options, 1);
+    const dg_als_pair liked = dg_als_pair_of(&s->options->law, 1);
     int n_liked = 0;
     for (int k = 0; k < n; k++) {
         const bool likes = dg_als_is_positive(value[k]);
@@ -102,7 +102,7 @@ static void weigh_by_value(const dg_als_side *s, const float *value, int slot, i
     float total = 0, at_zero = 0;
     dg_als_pair p = {0};
     for (int k = 0; k < n; k++) {
-        if (k == 0 || value[k] != value[k - 1]) p = dg_als_pair_of(s->options, value[k]);
+        if (k == 0 || value[k] != value[k - 1]) p = dg_als_pair_of(&s->options->law, value[k]);
         w->weight[slot + k] = p.weight;
         w->pull[slot + k] = p.pull;
         total += p.weight;
@@ -123,9 +123,9 @@ void dg_als__gather(const dg_als_side *s, dg_row row, int64_t first, int slot, i
         w->plain = true;
         w->total = w->at_zero = 0;
     }
-    if (s->options->loss == DG_ALS_RATINGS)
+    if (s->options->law.loss == DG_ALS_RATINGS)
         weigh_ratings(s, row.value + first, slot, n, w);
-    else if (s->options->confidence == DG_ALS_NONE)
+    else if (s->options->law.confidence == DG_ALS_NONE)
         weigh_evenly(s, row.value + first, slot, n, w);
     else
         weigh_by_value(s, row.value + first, slot, n, w);
@@ -135,7 +135,7 @@ void dg_als__gather(const dg_als_side *s, dg_row row, int64_t first, int slot, i
 
 void dg_als__set_shared(const dg_als_side *s, double reg, dg_als_workspace *w)
 {
-    const bool ratings = s->options->loss == DG_ALS_RATINGS;
+    const bool ratings = s->options->law.loss == DG_ALS_RATINGS;
     for (int k = 0; k < w->width; k++)
         w->shared[k] = (float)reg + (!ratings && k < w->d ? s->diagonal[k] : 0);
 }
@@ -162,7 +162,7 @@ void dg_als__start_matrix(const dg_als_side *s, double reg, dg_als_workspace *w)
     for (size_t i = 0; i < d; i++) {
         float *row = w->matrix + i * width;
         if (s->base != NULL) memcpy(row, s->base + i * d, (i + 1) * sizeof(float));
-        if (s->diagonal != NULL && s->options->loss != DG_ALS_RATINGS) row[i] = s->diagonal[i];
+        if (s->diagonal != NULL && s->options->law.loss != DG_ALS_RATINGS) row[i] = s->diagonal[i];
         row[i] += (float)reg;
     }
 }

@@ -88,7 +88,7 @@ bool dg_als__cg(const dg_als_side *s, dg_row row, double reg, dg_als_workspace *
  */
 static inline bool dg_als__cg_observes(const dg_als_side *s)
 {
-    return s->observes && s->options->loss != DG_ALS_HKV;
+    return s->observes && s->options->law.loss != DG_ALS_HKV;
 }
 
 /**

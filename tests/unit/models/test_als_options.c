@@ -36,11 +36,12 @@ static dg_status set(int family, dg_als_options *o, const char *key, const char 
 START_TEST(defaults_are_as_documented)
 {
     const dg_als_options i = defaults(IALS), r = defaults(RATINGS);
-    ck_assert(i.n_factors == 64 && i.iterations == 16 && i.reg == 0.003 && i.reg_exponent == 1);
+    ck_assert(i.n_factors == 64 && i.iterations == 16 && i.reg == 0.003 && i.law.reg_exponent == 1);
     ck_assert(i.reg_user == -1 && i.reg_item == -1 && i.init_std == 0.1 && i.solver == 0);
-    ck_assert(i.unobserved_weight == 0.1 && i.alpha == 1 && i.epsilon == 1);
-    ck_assert(i.loss == DG_ALS_IALS && i.confidence == DG_ALS_NONE && i.compat == DG_ALS_OURS);
-    ck_assert(r.n_factors == 64 && r.iterations == 15 && r.reg == 0.1 && r.reg_exponent == 1);
+    ck_assert(i.law.unobserved_weight == 0.1 && i.law.alpha == 1 && i.law.epsilon == 1);
+    ck_assert(i.law.loss == DG_ALS_IALS && i.law.confidence == DG_ALS_NONE &&
+              i.law.compat == DG_ALS_OURS);
+    ck_assert(r.n_factors == 64 && r.iterations == 15 && r.reg == 0.1 && r.law.reg_exponent == 1);
     ck_assert(r.biases && i.block_size == 128 && r.block_size == 128);
 }
 END_TEST
@@ -149,13 +150,14 @@ START_TEST(compat_becomes_what_it_stands_for)
         dg_als_options o = defaults(IALS);
         ck_assert(set(IALS, &o, "model.compat", libraries[k].name) == DG_OK);
         ck_assert(dg_als__settle_ials(&o, &err) == DG_OK);
-        ck_assert(o.loss == DG_ALS_HKV && o.confidence == DG_ALS_LINEAR);
-        ck_assert(o.unobserved_weight == 1 && o.reg_exponent == libraries[k].reg_exponent);
+        ck_assert(o.law.loss == DG_ALS_HKV && o.law.confidence == DG_ALS_LINEAR);
+        ck_assert(o.law.unobserved_weight == 1 && o.law.reg_exponent == libraries[k].reg_exponent);
         ck_assert(o.reg_user == o.reg && o.reg_item == o.reg);
     }
     dg_als_options o = defaults(IALS);
     ck_assert(dg_als__settle_ials(&o, &err) == DG_OK);
-    ck_assert(o.loss == DG_ALS_IALS && o.unobserved_weight == 0.1 && o.reg_exponent == 1);
+    ck_assert(o.law.loss == DG_ALS_IALS && o.law.unobserved_weight == 0.1 &&
+              o.law.reg_exponent == 1);
 }
 END_TEST
 
@@ -173,7 +175,7 @@ START_TEST(rows_without_a_single_solution_are_refused)
     for (int f = 0; f < 2; f++)
         for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
             dg_als_options o = defaults(f);
-            o.unobserved_weight = cases[k].unobserved;
+            o.law.unobserved_weight = cases[k].unobserved;
             o.reg_user = cases[k].user;
             o.reg_item = cases[k].item;
             const char *named = cases[k].named;

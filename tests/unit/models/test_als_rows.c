@@ -31,16 +31,16 @@ static dg_als_options options_of(ref_law law, bool biases)
     dg_als_options o = {.reg = 0.05,
                         .reg_user = -1,
                         .reg_item = 0.08,
-                        .reg_exponent = 0.5,
-                        .unobserved_weight = 0.3,
-                        .alpha = 0.4,
-                        .epsilon = 0.5,
+                        .law.reg_exponent = 0.5,
+                        .law.unobserved_weight = 0.3,
+                        .law.alpha = 0.4,
+                        .law.epsilon = 0.5,
                         .cg_tolerance = 1e-9,
-                        .loss = law == REF_HKV ? DG_ALS_HKV : DG_ALS_IALS,
-                        .confidence = law == REF_IALS       ? DG_ALS_NONE
-                                      : law == REF_IALS_LOG ? DG_ALS_LOG
-                                                            : DG_ALS_LINEAR,
-                        .compat = compat[law],
+                        .law.loss = law == REF_HKV ? DG_ALS_HKV : DG_ALS_IALS,
+                        .law.confidence = law == REF_IALS       ? DG_ALS_NONE
+                                          : law == REF_IALS_LOG ? DG_ALS_LOG
+                                                                : DG_ALS_LINEAR,
+                        .law.compat = compat[law],
                         .biases = biases};
     if (law == REF_RATINGS)
         ck_assert(dg_als__settle_ratings(&o, &err) == DG_OK);
@@ -111,8 +111,8 @@ static problem start(ref_law law, bool biases, int d, int64_t n_users, int64_t n
     p.features[0] = draw_features(n_users, d, 1, p.ref.users);
     p.features[1] = draw_features(n_items, d, 2, p.ref.items);
     if (law != REF_RATINGS) {
-        p.base[0] = base_of(p.features[0], n_users, d, p.o.unobserved_weight);
-        p.base[1] = base_of(p.features[1], n_items, d, p.o.unobserved_weight);
+        p.base[0] = base_of(p.features[0], n_users, d, p.o.law.unobserved_weight);
+        p.base[1] = base_of(p.features[1], n_items, d, p.o.law.unobserved_weight);
     }
     p.index = dg_alloc((size_t)(n_users + n_items), sizeof *p.index);
     p.value = dg_alloc((size_t)(n_users + n_items), sizeof *p.value);
@@ -366,7 +366,8 @@ static void enter_basis(problem *p)
         }
     }
     for (int k = 0; k < d; k++) {
-        p->diagonal[k] = (float)(p->ref.law == REF_RATINGS ? 0 : p->o.unobserved_weight * value[k]);
+        p->diagonal[k] =
+            (float)(p->ref.law == REF_RATINGS ? 0 : p->o.law.unobserved_weight * value[k]);
         p->average[k] = (float)(value[k] / (double)n);
     }
     dg_free(gram);

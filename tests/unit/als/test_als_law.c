@@ -1,26 +1,26 @@
 /* What one value weighs and pulls, law by law; expected numbers by hand from the formulas of
  * docs/algorithms/als.md with alpha = 2, alpha0 = 0.25, epsilon = 4 unless said otherwise. */
-#include "models/als/weights.h"
+#include "als/law.h"
 
 #include "unit_main.h"
 
 #include <math.h>
 
-static dg_als_options with(int loss, int confidence, int compat)
+static dg_als_law with(int loss, int confidence, int compat)
 {
-    return (dg_als_options){.loss = loss,
-                            .confidence = confidence,
-                            .compat = compat,
-                            .alpha = 2,
-                            .epsilon = 4,
-                            .unobserved_weight = 0.25,
-                            .reg_exponent = 1};
+    return (dg_als_law){.loss = loss,
+                        .confidence = confidence,
+                        .compat = compat,
+                        .alpha = 2,
+                        .epsilon = 4,
+                        .unobserved_weight = 0.25,
+                        .reg_exponent = 1};
 }
 
 /* The four libraries, after settle: the unseen 1, linear confidence, hkv. */
-static dg_als_options as(int compat)
+static dg_als_law as(int compat)
 {
-    dg_als_options o = with(DG_ALS_HKV, DG_ALS_LINEAR, compat);
+    dg_als_law o = with(DG_ALS_HKV, DG_ALS_LINEAR, compat);
     o.unobserved_weight = 1;
     o.reg_exponent = compat == DG_ALS_SPARK || compat == DG_ALS_ONEDAL ? 1 : 0;
     return o;
@@ -28,7 +28,7 @@ static dg_als_options as(int compat)
 
 #define ck_pair(o, value, weight_, pull_)                                                          \
     do {                                                                                           \
-        const dg_als_options o_ = (o);                                                             \
+        const dg_als_law o_ = (o);                                                                 \
         const dg_als_pair p_ = dg_als_pair_of(&o_, value);                                         \
         ck_assert_msg(p_.weight == (float)(weight_) && p_.pull == (float)(pull_),                  \
                       "%s of %g: weight %g, pull %g", #o, (double)(value), (double)p_.weight,      \
@@ -90,7 +90,7 @@ END_TEST
 
 START_TEST(lambda_grows_with_the_weight_of_the_row)
 {
-    dg_als_options o = with(DG_ALS_IALS, DG_ALS_NONE, DG_ALS_OURS);
+    dg_als_law o = with(DG_ALS_IALS, DG_ALS_NONE, DG_ALS_OURS);
     ck_assert_double_eq(dg_als_row_reg(&o, 0.5, 12, 400), 0.5 * (12 + 0.25 * 400));
     o.loss = DG_ALS_HKV;
     ck_assert_double_eq(dg_als_row_reg(&o, 0.5, 12, 400), 0.5 * (12 + 0.25 * 400));
@@ -110,7 +110,7 @@ START_TEST(libraries_scale_lambda_as_they_publish)
                                [DG_ALS_ONEDAL] = 0.5 * 12,
                                [DG_ALS_COMPAT_HKV] = 0.5};
     for (int c = DG_ALS_IMPLICIT; c <= DG_ALS_COMPAT_HKV; c++) {
-        const dg_als_options o = as(c);
+        const dg_als_law o = as(c);
         ck_assert_double_eq(dg_als_row_reg(&o, 0.5, 12, 400), expected[c]);
     }
 }
