@@ -2,14 +2,28 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/saved.h"
+#include "serve/guard/audit.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
+/* The chain of a serving node's audit log, with what to keep of it elsewhere. */
+static dg_status verify_audit(const char *path, json_t *facts, dg_err *err)
+{
+    dg_audit_seen seen;
+    const dg_status st = dg_audit_verify(path, &seen, err);
+    if (st != DG_OK) return st;
+    json_object_set_new(facts, "format", json_string("daogou-audit"));
+    json_object_set_new(facts, "lines", json_integer(seen.lines));
+    json_object_set_new(facts, "last_hash", json_string(seen.last));
+    return DG_OK;
+}
+
 static dg_status verify(const char *path, json_t *facts, dg_err *err)
 {
     dg_container *c = NULL;
+    if (dg_audit_is(path)) return verify_audit(path, facts, err);
     dg_status st = dg_container_open(path, NULL, INT_MAX, &c, err);
     if (st == DG_OK) st = dg_container_verify(c, err);
     if (st == DG_OK) {
@@ -105,7 +119,8 @@ static dg_status run(const dg_cli *cli, dg_err *err)
 const dg_command dg_cmd_verify = {
     .name = "verify",
     .arguments = "FILE|FOLDER…",
-    .summary = "check every digest of Daogou files, or of all in a work folder",
+    .summary =
+        "check every digest of Daogou files, of all in a work folder, or the chain of an audit log",
     .min_args = 1,
     .max_args = INT_MAX,
     .run = run,

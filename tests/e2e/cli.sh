@@ -93,4 +93,14 @@ expect 66 "$daogou" inspect nowhere.h5
 says "daogou inspect: nowhere.h5: cannot open: No such file or directory"
 expect 65 "$daogou" inspect shop.yaml
 expect 65 "$daogou" verify shop.yaml
+
+# tokens of a serving node: printed once, kept as a hash
+expect 0 "$daogou" token web --roles read,events --file tokens
+prints "dgt_"
+is "the file has no token" test -z "$(grep dgt_ tokens)"
+expect 0 "$daogou" token ops --roles admin --expires never --file tokens
+is "a line for each" test "$(wc -l <tokens)" = 2
+expect 64 "$daogou" token web --roles write
+says 'daogou token: roles are read, events and admin, not "write"'
+expect 64 "$daogou" token web --expires soon
 finish
