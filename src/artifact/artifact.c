@@ -354,6 +354,10 @@ static dg_status map_all(dg_artifact *a, dg_err *err)
     if (st == DG_OK && dg_container_has(a->file, "titles/item/offsets"))
         st = map_names(a, a->n_items, "titles/item/offsets", "titles/item/bytes", &a->item_title,
                        err);
+    if (st == DG_OK)
+        st = dg_attributes_map(a->file, "attributes/item", a->n_items, &a->item_attributes, err);
+    if (st == DG_OK)
+        st = dg_attributes_map(a->file, "attributes/user", a->n_users, &a->user_attributes, err);
     if (st == DG_OK) st = a->n_cols > 0 ? map_factors(a, err) : map_weights(a, err);
     if (st == DG_OK) st = map_history(a, err);
     return st == DG_OK ? map_popularity(a, err) : st;

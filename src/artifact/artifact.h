@@ -9,6 +9,7 @@
  * where `rule` may divide the sum, and user_base[u] + item_base[i] is added. */
 #ifndef DG_ARTIFACT_ARTIFACT_H
 #define DG_ARTIFACT_ARTIFACT_H
+#include "artifact/attributes.h"
 #include "artifact/factors.h"
 #include "base/status.h"
 #include "ranking/tally.h"
@@ -50,6 +51,7 @@ typedef struct dg_artifact {
     double clip_min, clip_max;
 
     dg_names user_id, item_id, item_title;
+    dg_attributes item_attributes, user_attributes; /* n == 0 where the artifact has none */
     dg_factors user_factor;      /* (n_users, n_cols) as trained: not checked to be finite; at is
                                     NULL for a model of weights */
     dg_factors item_factor;      /* (n_items, n_cols) likewise */

@@ -11,7 +11,8 @@ typedef enum dg_input_kind { /* in this order everywhere, also in messages */
                              DG_INPUT_TRAIN,
                              DG_INPUT_VALID,
                              DG_INPUT_TEST,
-                             DG_INPUT_ITEMS,
+                             DG_INPUT_ITEMS, /* catalogues from here on */
+                             DG_INPUT_USERS,
                              DG_INPUT_KINDS
 } dg_input_kind;
 

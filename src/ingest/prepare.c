@@ -8,7 +8,6 @@
 #include "ingest/reading.h"
 #include "ingest/rule.h"
 #include "ingest/summary.h"
-#include "ingest/titles.h"
 #include "ingest/transpose.h"
 
 #include <string.h>
@@ -36,8 +35,9 @@ typedef struct dg_preparation { /* one run of prepare */
 
 const dg_prepare_source *dg_prepare_source_of(const dg_prepare_options *o, dg_input_kind kind)
 {
-    const dg_prepare_source *const source[DG_INPUT_KINDS] = {
-        &o->ratings, &o->split.valid_files, &o->split.test_files, &o->items.source};
+    const dg_prepare_source *const source[DG_INPUT_KINDS] = {&o->ratings, &o->split.valid_files,
+                                                             &o->split.test_files, &o->items.source,
+                                                             &o->users.source};
     return source[kind];
 }
 
@@ -64,7 +64,7 @@ static dg_status cut_inputs(dg_preparation *w, dg_err *err)
     if (whole == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a list of files");
     for (int64_t f = 0; f < files->n; f++)
         whole[f] =
-            files->at[f].codec != DG_CODEC_PLAIN || dg_inputs_kind(&w->inputs, f) == DG_INPUT_ITEMS;
+            files->at[f].codec != DG_CODEC_PLAIN || dg_inputs_kind(&w->inputs, f) >= DG_INPUT_ITEMS;
     const dg_status st = dg_stretches_cut(files, whole, w->o->stretch > 0 ? w->o->stretch : STRETCH,
                                           &w->stretches, err);
     dg_free(whole);
@@ -168,7 +168,7 @@ static dg_status count_ratings(dg_preparation *w, dg_prepare_report *report, dg_
     return DG_OK;
 }
 
-/* Codes that have a row even without a rating: catalogue items, and targets where any will do. */
+/* Codes that have a row even without a rating: catalogue rows, and targets where any will do. */
 static void mention(const dg_preparation *w, bool users, int64_t *mentioned)
 {
     const dg_reading *r = &w->reading;
@@ -178,7 +178,8 @@ static void mention(const dg_preparation *w, bool users, int64_t *mentioned)
                 const dg_rating rating = dg_events_at(&r->events[part], k);
                 mentioned[users ? rating.user : rating.item] = 1;
             }
-    for (int64_t k = 0; k < r->n_listed && !users; k++) mentioned[r->title_item[k]] = 1;
+    const dg_listing *l = &r->listing[users];
+    for (int64_t k = 0; k < l->n; k++) mentioned[l->code[k]] = 1;
 }
 
 /* Turn counts without a reason for a row into DG_NO_ROW. */
@@ -298,6 +299,29 @@ static dg_status build_rows(dg_preparation *w, dg_dataset *out, dg_prepare_repor
     return st;
 }
 
+/* Titles and attributes of the own rows of one side. */
+static dg_status build_catalogue(dg_preparation *w, bool users, dg_dataset *out, dg_err *err)
+{
+    const dg_prepare_catalogue *from = users ? &w->o->users : &w->o->items;
+    const int titled = from->title != NULL;
+    dg_listing *l = &w->reading.listing[users];
+    dg_strings text[DG_ATTRIBUTES_MAX + 1] = {{0}};
+    if (l->n_columns == 0) return DG_OK;
+    dg_status st = dg_listing_deliver(w->c, l, users ? w->user.row : w->item.row,
+                                      users ? &out->users : &out->items, text, err);
+    dg_listing_free(l);
+    if (st == DG_OK && from->attributes.n > 0)
+        st = dg_attribute_columns_make(w->c, users ? "data.users" : "data.items", &from->attributes,
+                                       text + titled,
+                                       users ? &out->user_attributes : &out->item_attributes, err);
+    if (st == DG_OK && titled) {
+        out->item_title = text[0];
+        text[0] = (dg_strings){0};
+    }
+    for (int32_t k = 0; k < titled + from->attributes.n; k++) dg_strings_free(&text[k]);
+    return st;
+}
+
 static dg_status prepare(dg_preparation *w, dg_dataset *out, dg_prepare_report *report, dg_err *err)
 {
     dg_status st = read_all(w, report, err);
@@ -310,9 +334,8 @@ static dg_status prepare(dg_preparation *w, dg_dataset *out, dg_prepare_report *
                      (long long)w->o->min_item);
     if (st == DG_OK) st = number_all(w, out, err);
     if (st == DG_OK) st = build_rows(w, out, report, err);
-    if (st == DG_OK && w->o->items.title != NULL)
-        st = dg_titles_deliver(w->c, &w->reading.title, w->reading.title_item, w->item.row,
-                               &out->items, &out->item_title, err);
+    if (st == DG_OK) st = build_catalogue(w, false, out, err);
+    if (st == DG_OK) st = build_catalogue(w, true, out, err);
     if (st == DG_OK)
         st = dg_transpose(w->c, &out->train, &out->items, w->o->batch, &out->train_by_item, err);
     if (st == DG_OK) st = dg_summary_fill(w->c, out, report, err);
@@ -361,6 +384,12 @@ dg_status dg_prepare(const dg_comm *c, const dg_prepare_options *o, dg_dataset *
     free_work(&w);
     if (st != DG_OK) dg_dataset_free(out);
     return st;
+}
+
+void dg_prepare_options_free(dg_prepare_options *o)
+{
+    dg_attribute_plans_free(&o->items.attributes);
+    dg_attribute_plans_free(&o->users.attributes);
 }
 
 static dg_status add_strings(const dg_strings *from, dg_strings *to, dg_err *err)

@@ -6,6 +6,7 @@
 #ifndef DG_INGEST_PREPARE_H
 #define DG_INGEST_PREPARE_H
 #include "base/option.h"
+#include "ingest/attributes.h"
 #include "ingest/duplicates.h"
 #include "ingest/inputs.h"
 #include "ingest/split.h"
@@ -22,9 +23,10 @@ typedef struct dg_prepare_source {
     double max_rejects;              /* share of records that may be bad, 0 .. 1 */
 } dg_prepare_source;
 
-typedef struct dg_prepare_catalogue { /* goods, with or without ratings */
-    dg_prepare_source source; /* columns[DG_ROLE_ITEM] is needed, others are not looked at */
-    const char *title;        /* column, or NULL */
+typedef struct dg_prepare_catalogue { /* goods or users, with or without ratings */
+    dg_prepare_source source; /* of columns the one of their ids is needed, others not looked at */
+    const char *title;        /* column, or NULL; of goods only */
+    dg_attribute_plans attributes; /* owned: dg_prepare_options_free */
 } dg_prepare_catalogue;
 
 typedef struct dg_split_options {
@@ -42,7 +44,7 @@ typedef struct dg_split_options {
 /* The same on every rank; what it points to is borrowed for the call. */
 typedef struct dg_prepare_options {
     dg_prepare_source ratings;
-    dg_prepare_catalogue items;
+    dg_prepare_catalogue items, users;
     dg_map event_weights; /* empty: every kind weighs 1; else a kind it lacks is a bad record */
     double half_life;     /* seconds after which an event counts half; 0: never */
     dg_duplicates duplicates;
@@ -61,7 +63,7 @@ enum { DG_PREPARE_QUOTES = 10, DG_PREPARE_PASSES = 16 };
 /* Over all ranks, the same on every rank. */
 typedef struct dg_prepare_report {
     int64_t files, bytes;             /* as on disk */
-    int64_t records, listed;          /* good ones: ratings of all parts, rows of the catalogue */
+    int64_t records, listed;          /* good ones: ratings of all parts, rows of catalogues */
     int64_t rejected;                 /* bad ones, of all files */
     int64_t filtered[DG_FILTERS_MAX]; /* rows of ratings that each filter passed over */
     int64_t outside;                  /* events before `since` or from `until` on */
@@ -85,9 +87,9 @@ typedef struct dg_prepare_report {
 /**
  * Prepare a dataset. COLLECTIVE.
  *
- * Rows: every id with a training rating, every item of the catalogue, and, unless a minimum above 1
- * is asked for, every id of the valid and test files. Of a catalogue item listed twice the first
- * title counts. Values: the value column (else 1) times the event's weight, halved for every
+ * Rows: every id with a training rating, every id of the catalogues, and, unless a minimum above 1
+ * is asked for, every id of the valid and test files. Of an id that a catalogue lists twice the
+ * first row counts. Values: the value column (else 1) times the event's weight, halved for every
  * half_life between the event and the newest one to train on (a `time` split trains on those before
  * its time).
  *
@@ -102,6 +104,9 @@ typedef struct dg_prepare_report {
  */
 dg_status dg_prepare(const dg_comm *c, const dg_prepare_options *o, dg_dataset *out,
                      dg_prepare_report *report, dg_err *err);
+
+/** What the options own. LOCAL, twice-safe. */
+void dg_prepare_options_free(dg_prepare_options *o);
 
 /** The source of a kind of input. LOCAL. */
 const dg_prepare_source *dg_prepare_source_of(const dg_prepare_options *o, dg_input_kind kind);

@@ -74,8 +74,8 @@ static void show(const dg_strings *text, dg_prepare_report *report)
 
 static const char *key_of(dg_input_kind kind)
 {
-    static const char *const key[DG_INPUT_KINDS] = {"data.ratings", "prepare.split.valid",
-                                                    "prepare.split.test", "data.items"};
+    static const char *const key[DG_INPUT_KINDS] = {
+        "data.ratings", "prepare.split.valid", "prepare.split.test", "data.items", "data.users"};
     return key[kind];
 }
 
@@ -140,7 +140,7 @@ dg_status dg_quotes_judge(const dg_comm *c, const dg_prepare_options *o, const d
     }
     dg_sum_int64(c, count[0], 2 * DG_INPUT_KINDS);
     for (int k = 0; k < DG_INPUT_KINDS; k++) {
-        *(k == DG_INPUT_ITEMS ? &report->listed : &report->records) += count[k][0];
+        *(k >= DG_INPUT_ITEMS ? &report->listed : &report->records) += count[k][0];
         report->rejected += count[k][1];
     }
     dg_status st = dg_agree(c, write_quotes(c, in, s, r, before, &mine, err), err);

@@ -148,60 +148,119 @@ static dg_status read_stretch(dg_reader *r, const dg_stretch *at, int64_t stretc
     return st;
 }
 
+typedef struct dg_list_reader { /* of one catalogue file */
+    const dg_prepare_catalogue *from;
+    bool users;
+    dg_listing *listing;
+    dg_ids *ids;
+    dg_reading_tally *tally;
+    const char **wanted; /* (n_wanted,) id, title where there is one, columns of attributes */
+    int32_t n_wanted;
+    dg_text text;
+} dg_list_reader;
+
 /* Catalogue ids obey the same bounds as those of ratings, or they would never meet. */
-static bool good_id(dg_slice id, int64_t line, dg_reject *reject)
+static bool good_id(dg_slice id, bool user, dg_reject *reject)
 {
-    *reject = (dg_reject){.line = line};
     if (id.n > 0 && id.n <= DG_ID_MAX) return true;
-    reject->cause = id.n == 0 ? DG_REJECT_NO_ITEM : DG_REJECT_LONG_ID;
-    snprintf(reject->reason, sizeof reject->reason, "the item has %s",
+    const dg_reject_cause none = user ? DG_REJECT_NO_USER : DG_REJECT_NO_ITEM;
+    reject->cause = id.n == 0 ? none : DG_REJECT_LONG_ID;
+    snprintf(reject->reason, sizeof reject->reason, "the %s has %s", user ? "user" : "item",
              id.n == 0 ? "no id" : "too long an id");
     return false;
 }
 
-static dg_status list_item(dg_reading *out, const dg_slice *field, bool titled, dg_err *err)
+/* The texts of a row's attributes, behind its title; false and the reject for a bad one. */
+static dg_status list_attributes(dg_list_reader *r, const dg_slice *field, bool store, bool *good,
+                                 dg_reject *reject, dg_err *err)
 {
-    int32_t code;
-    const size_t n = (size_t)out->n_listed;
-    dg_status st = dg_ids_code(&out->item, field[0].at, field[0].n, &code, err);
-    if (st == DG_OK && titled) st = dg_strings_add(&out->title, field[1].at, field[1].n, err);
-    if (st != DG_OK) return st;
-    int32_t *grown = dg_grow(out->title_item, n, n + 1, &out->listed_capacity, sizeof *grown);
-    if (grown == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory after %zu items", n);
-    out->title_item = grown;
-    out->title_item[out->n_listed++] = code;
-    return DG_OK;
+    const dg_attribute_plans *plans = &r->from->attributes;
+    int32_t at = r->from->title == NULL ? 1 : 2;
+    dg_status st = DG_OK;
+    for (int32_t k = 0; k < plans->n && st == DG_OK; k++) {
+        const dg_attribute_plan *p = &plans->at[k];
+        *good = dg_attribute_take(p, field + at, &r->text, reject) < 0;
+        if (!*good) return DG_OK;
+        at += (int32_t)p->column.n;
+        if (r->text.failed) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for attributes");
+        if (store)
+            st = dg_strings_add(&r->listing->column[k + (r->from->title != NULL)], r->text.at,
+                                r->text.n, err);
+    }
+    return st;
 }
 
-static dg_status read_rows(dg_reader *r, dg_rows *rows, int64_t stretch, dg_err *err)
+static dg_status list_row(dg_list_reader *r, const dg_slice *field, dg_err *err)
 {
-    dg_reading_tally *tally = &r->out->tally[DG_INPUT_ITEMS];
+    int32_t code;
+    bool good = true;
+    dg_reject none;
+    dg_status st = dg_ids_code(r->ids, field[0].at, field[0].n, &code, err);
+    if (st == DG_OK) st = dg_listing_add(r->listing, code, err);
+    if (st == DG_OK && r->from->title != NULL)
+        st = dg_strings_add(&r->listing->column[0], field[1].at, field[1].n, err);
+    return st == DG_OK ? list_attributes(r, field, true, &good, &none, err) : st;
+}
+
+static dg_status read_rows(dg_list_reader *r, dg_rows *rows, int64_t stretch, dg_err *err)
+{
     for (;;) {
         dg_table_row row;
-        dg_reject bad;
+        bool good = true;
         dg_status st = dg_rows_next(rows, &row, err);
         if (st != DG_OK || row.outcome == DG_OUTCOME_END) return st;
         if (row.outcome == DG_OUTCOME_REJECT) {
-            note_bad(tally, stretch, row.reject);
-        } else if (!good_id(row.field[0], row.line, &bad)) {
-            note_bad(tally, stretch, &bad);
-        } else {
-            st = list_item(r->out, row.field, r->options->items.title != NULL, err);
-            if (st != DG_OK) return st;
-            tally->records++;
+            note_bad(r->tally, stretch, row.reject);
+            continue;
         }
+        dg_reject bad = {.line = row.line};
+        good = good_id(row.field[0], r->users, &bad);
+        if (good) st = list_attributes(r, row.field, false, &good, &bad, err);
+        if (st == DG_OK && good) st = list_row(r, row.field, err);
+        if (st != DG_OK) return st;
+        if (good)
+            r->tally->records++;
+        else
+            note_bad(r->tally, stretch, &bad);
     }
+}
+
+/* What to read of a catalogue, by the names or numbers of its columns. */
+static dg_status want(dg_list_reader *r, dg_err *err)
+{
+    const dg_attribute_plans *plans = &r->from->attributes;
+    int64_t n = 2;
+    for (int32_t k = 0; k < plans->n; k++) n += plans->at[k].column.n;
+    r->wanted = dg_alloc((size_t)n, sizeof *r->wanted);
+    if (r->wanted == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a catalogue");
+    r->wanted[r->n_wanted++] = r->from->source.columns[r->users ? DG_ROLE_USER : DG_ROLE_ITEM];
+    if (r->from->title != NULL) r->wanted[r->n_wanted++] = r->from->title;
+    for (int32_t k = 0; k < plans->n; k++)
+        for (int64_t i = 0; i < plans->at[k].column.n; i++) {
+            size_t length;
+            r->wanted[r->n_wanted++] = dg_strings_at(&plans->at[k].column, i, &length);
+        }
+    return DG_OK;
 }
 
 static dg_status read_catalogue(dg_reader *r, const dg_stretch *at, int64_t stretch, dg_err *err)
 {
-    const dg_prepare_catalogue *items = &r->options->items;
-    const char *const wanted[] = {items->source.columns[DG_ROLE_ITEM], items->title};
+    const dg_input_kind kind = dg_inputs_kind(r->inputs, at->file);
+    const bool users = kind == DG_INPUT_USERS;
+    dg_list_reader l = {.from = users ? &r->options->users : &r->options->items,
+                        .users = users,
+                        .listing = &r->out->listing[users],
+                        .ids = users ? &r->out->user : &r->out->item,
+                        .tally = &r->out->tally[kind]};
     dg_rows *rows = NULL;
-    dg_status st = dg_rows_open(&r->inputs->files.at[at->file], &items->source.dialect, wanted,
-                                items->title == NULL ? 1 : 2, &rows, err);
-    if (st == DG_OK) st = read_rows(r, rows, stretch, err);
+    dg_status st = want(&l, err);
+    if (st == DG_OK)
+        st = dg_rows_open(&r->inputs->files.at[at->file], &l.from->source.dialect, l.wanted,
+                          l.n_wanted, &rows, err);
+    if (st == DG_OK) st = read_rows(&l, rows, stretch, err);
     dg_rows_close(&rows);
+    dg_free(l.wanted);
+    dg_text_free(&l.text);
     return st;
 }
 
@@ -232,7 +291,10 @@ static dg_status read_rules(dg_reader *r, dg_err *err)
         r->out->tally[k].oldest = INT64_MAX;
         r->out->tally[k].newest = INT64_MIN;
     }
-    read_window(r->options, r);
+    const dg_prepare_options *o = r->options;
+    r->out->listing[0].n_columns = o->items.attributes.n + (o->items.title != NULL);
+    r->out->listing[1].n_columns = o->users.attributes.n;
+    read_window(o, r);
     return st;
 }
 
@@ -251,7 +313,7 @@ static dg_status read_share(dg_reader *r, const dg_stretches *s, dg_range share,
     int64_t done = 0;
     for (int64_t k = share.begin; k < share.end && st == DG_OK; k++) {
         const dg_stretch *at = &s->at[k];
-        st = dg_inputs_kind(r->inputs, at->file) == DG_INPUT_ITEMS ? read_catalogue(r, at, k, err)
+        st = dg_inputs_kind(r->inputs, at->file) >= DG_INPUT_ITEMS ? read_catalogue(r, at, k, err)
                                                                    : read_stretch(r, at, k, err);
         dg_progress(done += at->end - at->begin, NULL);
     }
@@ -276,8 +338,7 @@ void dg_reading_free(dg_reading *r)
     for (int k = 0; k < DG_INPUT_ITEMS; k++) dg_events_free(&r->events[k]);
     dg_ids_free(&r->user);
     dg_ids_free(&r->item);
-    dg_strings_free(&r->title);
-    dg_free(r->title_item);
+    for (int k = 0; k < 2; k++) dg_listing_free(&r->listing[k]);
     dg_free(r->lines);
     dg_free(r->first);
     dg_free(r->end);

@@ -4,6 +4,7 @@
 #include "ingest/events.h"
 #include "ingest/ids.h"
 #include "ingest/inputs.h"
+#include "ingest/listing.h"
 #include "ingest/prepare.h"
 
 typedef struct dg_bad_record {
@@ -23,10 +24,8 @@ typedef struct dg_reading_tally { /* of one kind of input */
 typedef struct dg_reading {
     dg_events events[DG_INPUT_ITEMS]; /* train, valid, test */
     dg_ids user, item;
-    dg_strings title;    /* titles of catalogue items, in file order */
-    int32_t *title_item; /* (n_listed,) item code of each catalogue row */
-    int64_t n_listed;    /* title.n is the same, or 0 without a title column */
-    size_t listed_capacity;
+    /* Catalogues of items and of users. Columns: the title where the job names one, attributes. */
+    dg_listing listing[2];
     dg_reading_tally tally[DG_INPUT_KINDS];
     /* (stretches,) of each stretch of this rank, 0 elsewhere. */
     int64_t *lines;
@@ -38,8 +37,8 @@ typedef struct dg_reading {
  *
  * @param[in]  start  (stretches,) where the first record of each begins, 0 where that is not known
  *
- * A stretch of a kind other than DG_INPUT_ITEMS is a byte range of ratings, one of DG_INPUT_ITEMS a
- * whole catalogue.
+ * A stretch of a kind below DG_INPUT_ITEMS is a byte range of ratings, one of the others a whole
+ * catalogue.
  *
  * Errors  those of table/record.h and table/rows.h; DG_ERR_CONFIG an event weight that is not a
  *         number; DG_ERR_NOMEM. Bad records are tallied, not errors.

@@ -55,6 +55,7 @@ typedef struct dg_job_source {
         char *user, *item, *value, *time, *event, *scene, *title, *friend;
     } columns;
     dg_map features;   /* column = encoder */
+    dg_map attributes; /* attribute = type, see ingest/attributes.h */
     dg_map drop, keep; /* column = test, see table/filter.h */
 } dg_job_source;
 

@@ -212,6 +212,8 @@ static dg_status write_artifact(dg_work *work, const dg_card *card, const char *
     write_ids(c, w, "ids/user", &d->users, &d->user_id);
     write_ids(c, w, "ids/item", &d->items, &d->item_id);
     if (titles > 0) dg_writer_strings(w, "titles/item", &d->items, &d->item_title);
+    dg_attribute_columns_write(c, w, "attributes/item", &d->items, &d->item_attributes);
+    dg_attribute_columns_write(c, w, "attributes/user", &d->users, &d->user_attributes);
     write_history(c, w, d);
     write_popularity(c, w, d);
     return dg_writer_commit(&w, content, err);

@@ -75,6 +75,13 @@ static dg_status to_split(const dg_job *job, dg_split_options *out, dg_err *err)
     return st;
 }
 
+/* The file of users is of use only where something of it is wanted. */
+static bool describes_users(const dg_job *job)
+{
+    const dg_job_source *u = &job->data.users;
+    return u->path.n > 0 && (u->attributes.key.n > 0 || u->features.key.n > 0);
+}
+
 static dg_status to_options(const dg_job *job, dg_prepare_options *out, dg_err *err)
 {
     static const dg_duplicates duplicates[] = {
@@ -99,6 +106,18 @@ static dg_status to_options(const dg_job *job, dg_prepare_options *out, dg_err *
                            job->file);
         st = to_source(job, "data.items", &job->data.items, &out->items.source, err);
         out->items.title = or_null(job->data.items.columns.title);
+        if (st == DG_OK)
+            st = dg_attribute_plans_read("data.items", &job->data.items.attributes,
+                                         &job->data.items.features, &out->items.attributes, err);
+    }
+    if (st == DG_OK && describes_users(job)) {
+        if (job->data.users.format != DG_JOB_CSV)
+            return DG_FAIL(err, DG_ERR_CONFIG, "%s: data.users.format: a catalogue is csv",
+                           job->file);
+        st = to_source(job, "data.users", &job->data.users, &out->users.source, err);
+        if (st == DG_OK)
+            st = dg_attribute_plans_read("data.users", &job->data.users.attributes,
+                                         &job->data.users.features, &out->users.attributes, err);
     }
     return st == DG_OK ? to_split(job, &out->split, err) : st;
 }
@@ -199,7 +218,7 @@ dg_status dg_stage_prepare(dg_work *w, dg_err *err)
 {
     static const char *const sections[] = {"seed", "data", "prepare", NULL};
     char files[DG_HEX_SIZE], inputs[DG_HEX_SIZE], content[DG_HEX_SIZE], *config = NULL;
-    dg_prepare_options o;
+    dg_prepare_options o = {0};
     dg_pulse_stage("prepare");
     dg_status st = to_options(w->job, &o, err);
     if (st == DG_OK) st = dg_job_show(w->job, sections, &config, err);
@@ -210,6 +229,7 @@ dg_status dg_stage_prepare(dg_work *w, dg_err *err)
         st = dg_work_is_current(w, "dataset.h5", "daogou-dataset", DG_DATASET_VERSION, inputs,
                                 content, err);
     if (st == DG_OK && content[0] == '\0') st = make_dataset(w, &o, inputs, config, err);
+    dg_prepare_options_free(&o);
     dg_free(config);
     return st;
 }

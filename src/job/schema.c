@@ -84,6 +84,11 @@ static const dg_option dialect_rows[] = {
         .key = "features", .type = DG_OPT_MAP, .offset = offsetof(dg_job_source, features),        \
         .help = text                                                                               \
     }
+#define ATTRIBUTES(text)                                                                           \
+    {                                                                                              \
+        .key = "attributes", .type = DG_OPT_MAP, .offset = offsetof(dg_job_source, attributes),    \
+        .help = text, .if_set = true                                                               \
+    }
 #define USER_NAMES NAMES("userCol", "user_col")
 #define ITEM_NAMES NAMES("itemCol", "item_col")
 
@@ -114,10 +119,13 @@ static const dg_option item_rows[] = {
     COLUMN(item, "column of the item's id", ITEM_NAMES),
     COLUMN(title, "column of the name shown to people", NULL),
     FEATURES("column: encoder, as in {category: one_hot, price: standardize}"),
+    ATTRIBUTES("what filters and rules know: name: number, text, list SEPARATOR or flags "
+               "COLUMN=VALUE …, as in {price: number, genres: list |, brand: text from maker}"),
 };
 static const dg_option user_rows[] = {
     COLUMN(user, "column of the user's id", USER_NAMES),
     FEATURES("column: encoder, as in {age: bucket, city: one_hot}"),
+    ATTRIBUTES("as of data.items; users of the file have a row with or without ratings"),
 };
 static const dg_option scene_rows[] = {
     COLUMN(scene, "column of the scene's id", NULL),
