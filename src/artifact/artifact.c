@@ -363,23 +363,47 @@ static dg_status map_all(dg_artifact *a, dg_err *err)
     return st == DG_OK ? map_popularity(a, err) : st;
 }
 
+static dg_status new_artifact(const char *path, dg_artifact **out, dg_err *err)
+{
+    dg_artifact *a = *out = dg_alloc(1, sizeof *a);
+    if (a != NULL && (a->path = dg_strdup(path)) != NULL) return DG_OK;
+    dg_artifact_close(out);
+    return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", path);
+}
+
+/* Ends what opens an artifact: all of it was looked at, or all is undone. */
+static dg_status finish_open(dg_status st, dg_artifact **out, dg_err *err)
+{
+    if (st == DG_OK) st = read_meta(*out, err);
+    if (st == DG_OK) st = map_all(*out, err);
+    if (st != DG_OK) dg_artifact_close(out);
+    return st;
+}
+
+static const char format[] = "daogou-artifact";
+
+dg_status dg_artifact_open_for(const char *path, const dg_access *access, dg_artifact **out,
+                               dg_err *err)
+{
+    dg_status st = new_artifact(path, out, err);
+    if (st == DG_OK)
+        st = dg_container_open_for(path, format, DG_ARTIFACT_VERSION, access, &(*out)->file, err);
+    return finish_open(st, out, err);
+}
+
 dg_status dg_artifact_open(const char *path, dg_artifact **out, dg_err *err)
 {
-    *out = NULL;
-    dg_artifact *a = dg_alloc(1, sizeof *a);
-    if (a == NULL || (a->path = dg_strdup(path)) == NULL) {
-        dg_artifact_close(&a);
-        return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", path);
-    }
-    dg_status st = dg_container_open(path, "daogou-artifact", DG_ARTIFACT_VERSION, &a->file, err);
-    if (st == DG_OK) st = read_meta(a, err);
-    if (st == DG_OK) st = map_all(a, err);
-    if (st != DG_OK) {
-        dg_artifact_close(&a);
-        return st;
-    }
-    *out = a;
-    return DG_OK;
+    return dg_artifact_open_for(path, NULL, out, err);
+}
+
+dg_status dg_artifact_open_bytes(const char *name, const void *at, size_t n, dg_artifact **out,
+                                 dg_err *err)
+{
+    dg_status st = new_artifact(name, out, err);
+    if (st == DG_OK)
+        st = dg_container_open_bytes(name, at, n, format, DG_ARTIFACT_VERSION, NULL, &(*out)->file,
+                                     err);
+    return finish_open(st, out, err);
 }
 
 void dg_artifact_close(dg_artifact **a)

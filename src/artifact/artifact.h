@@ -10,8 +10,8 @@
 #ifndef DG_ARTIFACT_ARTIFACT_H
 #define DG_ARTIFACT_ARTIFACT_H
 #include "artifact/attributes.h"
+#include "artifact/container.h"
 #include "artifact/factors.h"
-#include "base/status.h"
 #include "ranking/tally.h"
 
 #include <stdbool.h>
@@ -67,7 +67,7 @@ typedef struct dg_artifact {
     const int64_t *popularity;   /* (n_items,) times each item was chosen, >= 0 */
     const int32_t *popular;      /* (n_items,) items by popularity descending, then by row */
 
-    struct dg_container *file; /* holds the mapping */
+    dg_container *file; /* holds the mapping */
 } dg_artifact;
 
 /**
@@ -82,6 +82,15 @@ typedef struct dg_artifact {
  *         version, or inconsistent, with the array and the row; DG_ERR_NOMEM; DG_ERR_IO.
  */
 dg_status dg_artifact_open(const char *path, dg_artifact **out, dg_err *err);
+
+/** The same, with more asked of the file (artifact/container.h): a trusted signature, a key to
+ * decrypt it. LOCAL. Errors also DG_ERR_PERM. */
+dg_status dg_artifact_open_for(const char *path, const dg_access *access, dg_artifact **out,
+                               dg_err *err);
+
+/** The same of a file that lies in memory, borrowed until closed; `name` is for messages. LOCAL. */
+dg_status dg_artifact_open_bytes(const char *name, const void *at, size_t n, dg_artifact **out,
+                                 dg_err *err);
 
 /** LOCAL, NULL-safe. Everything borrowed from it ends here. */
 void dg_artifact_close(dg_artifact **a);

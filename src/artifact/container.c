@@ -1,5 +1,7 @@
 #include "artifact/container.h"
 
+#include "artifact/crypt.h"
+#include "artifact/image.h"
 #include "artifact/layout.h"
 #include "artifact/seal.h"
 #include "base/memory.h"
@@ -15,13 +17,25 @@
 struct dg_container {
     char *path, *format, *content;
     hid_t file;
-    char *map; /* whole file, mapped at the first dg_container_map */
+    char *map; /* whole file: there from the start, or mapped at the first dg_container_map */
     size_t map_bytes;
+    bool borrowed;                                                /* the map is somebody else's */
+    char encrypted_by[DG_KEY_ID_SIZE], signed_by[DG_KEY_ID_SIZE]; /* "" for nobody */
 };
 
 const char *dg_container_path(const dg_container *c) { return c->path; }
 const char *dg_container_format(const dg_container *c) { return c->format; }
 const char *dg_container_content(const dg_container *c) { return c->content; }
+
+const char *dg_container_encrypted(const dg_container *c)
+{
+    return c->encrypted_by[0] == '\0' ? NULL : c->encrypted_by;
+}
+
+const char *dg_container_signed(const dg_container *c)
+{
+    return c->signed_by[0] == '\0' ? NULL : c->signed_by;
+}
 
 static dg_status fail_data(const dg_container *c, const char *array, const char *what, dg_err *err)
 {
@@ -117,22 +131,35 @@ static dg_status check_format(dg_container *c, const char *format, int version, 
     return st;
 }
 
-dg_status dg_container__open_checked(const char *path, const char *format, int version,
-                                     dg_container **out, dg_err *err)
+static dg_status new_container(const char *path, dg_container **out, dg_err *err)
 {
     dg_layout_quiet();
     dg_container *c = *out = dg_alloc(1, sizeof *c);
     if (c == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", path);
     c->file = H5I_INVALID_HID;
     c->path = dg_strdup(path);
-    dg_status st = c->path == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", path) : DG_OK;
-    if (st == DG_OK) {
-        c->file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-        st = c->file < 0 ? DG_FAIL(err, DG_ERR_DATA, "%s: not a readable HDF5 file", path)
-                         : check_format(c, format, version, err);
-    }
+    if (c->path != NULL) return DG_OK;
+    dg_container_close(out);
+    return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", path);
+}
+
+/* Ends what opens a container: the file is there, or all is undone. */
+static dg_status finish_open(dg_status st, const char *format, int version, dg_container **out,
+                             dg_err *err)
+{
+    if (st == DG_OK && (*out)->file < 0)
+        st = DG_FAIL(err, DG_ERR_DATA, "%s: not a readable HDF5 file", (*out)->path);
+    if (st == DG_OK) st = check_format(*out, format, version, err);
     if (st != DG_OK) dg_container_close(out);
     return st;
+}
+
+dg_status dg_container__open_checked(const char *path, const char *format, int version,
+                                     dg_container **out, dg_err *err)
+{
+    const dg_status st = new_container(path, out, err);
+    if (st == DG_OK) (*out)->file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    return finish_open(st, format, version, out, err);
 }
 
 dg_status dg_container_open(const char *path, const char *format, int version, dg_container **out,
@@ -143,11 +170,86 @@ dg_status dg_container_open(const char *path, const char *format, int version, d
     return st == DG_OK ? dg_container__open_checked(path, format, version, out, err) : st;
 }
 
+static dg_status map_descriptor(dg_container *c, int fd, dg_err *err)
+{
+    struct stat info;
+    if (fstat(fd, &info) != 0) return dg_err_errno(err, c->path, "cannot look at");
+    if (S_ISDIR(info.st_mode))
+        return DG_FAIL(err, DG_ERR_DATA, "%s: is a folder, not a Daogou file", c->path);
+    if (info.st_size <= DG_SEAL_SIZE)
+        return DG_FAIL(err, DG_ERR_DATA, "%s: not a Daogou file (only %lld bytes)", c->path,
+                       (long long)info.st_size);
+    void *at = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    if (at == MAP_FAILED) return dg_err_errno(err, c->path, "cannot map");
+    c->map = at;
+    c->map_bytes = (size_t)info.st_size;
+    return DG_OK;
+}
+
+/* In place of an encrypted file's mapping: its plain bytes. */
+static dg_status decrypt(dg_container *c, int fd, const dg_key *key, dg_err *err)
+{
+    dg_crypt head;
+    char *plain;
+    const dg_status st = dg_crypt_load(fd, c->path, key, &head, &plain, err);
+    if (st != DG_OK) return st;
+    munmap(c->map, c->map_bytes);
+    c->map = plain;
+    c->map_bytes = (size_t)head.n_bytes;
+    memcpy(c->encrypted_by, head.key_id, sizeof head.key_id);
+    return DG_OK;
+}
+
+/* Check the seal of what is mapped, then let HDF5 see it. A file is digested through its
+ * descriptor: that brings no page into this process. */
+static dg_status open_mapped(dg_container *c, int fd, const dg_access *access, dg_err *err)
+{
+    dg_signature s;
+    const dg_sealed file = {c->path, fd, fd < 0 ? c->map : NULL, (int64_t)c->map_bytes};
+    const dg_status st = dg_seal_check_bytes(&file, access->trusted, err);
+    if (st != DG_OK) return st;
+    if (dg_seal_signature(c->map, &s)) dg_key_id(&s.by, c->signed_by);
+    c->file = dg_image_open(c->map, c->map_bytes);
+    return DG_OK;
+}
+
+dg_status dg_container_open_for(const char *path, const char *format, int version,
+                                const dg_access *access, dg_container **out, dg_err *err)
+{
+    static const dg_access nothing;
+    if (access == NULL) access = &nothing;
+    *out = NULL;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return dg_err_errno(err, path, "cannot open");
+    dg_status st = new_container(path, out, err);
+    if (st == DG_OK) st = map_descriptor(*out, fd, err);
+    const bool encrypted = st == DG_OK && dg_crypt_is((*out)->map);
+    if (encrypted) st = decrypt(*out, fd, access->decrypt, err);
+    if (st == DG_OK) st = open_mapped(*out, encrypted ? -1 : fd, access, err);
+    close(fd);
+    return finish_open(st, format, version, out, err);
+}
+
+dg_status dg_container_open_bytes(const char *name, const void *at, size_t n, const char *format,
+                                  int version, const dg_access *access, dg_container **out,
+                                  dg_err *err)
+{
+    static const dg_access nothing;
+    dg_status st = new_container(name, out, err);
+    if (st == DG_OK) {
+        (*out)->map = (char *)(uintptr_t)at;
+        (*out)->map_bytes = n;
+        (*out)->borrowed = true;
+        st = open_mapped(*out, -1, access == NULL ? &nothing : access, err);
+    }
+    return finish_open(st, format, version, out, err);
+}
+
 void dg_container_close(dg_container **c)
 {
     if (*c == NULL) return;
-    if ((*c)->map != NULL) munmap((*c)->map, (*c)->map_bytes);
     if ((*c)->file >= 0) H5Fclose((*c)->file);
+    if ((*c)->map != NULL && !(*c)->borrowed) munmap((*c)->map, (*c)->map_bytes);
     dg_free((*c)->path);
     dg_free((*c)->format);
     dg_free((*c)->content);
@@ -321,17 +423,11 @@ dg_status dg_container_read_all(const dg_container *c, const char *array, dg_typ
 
 static dg_status map_file(dg_container *c, dg_err *err)
 {
-    struct stat info;
     const int fd = open(c->path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return dg_err_errno(err, c->path, "cannot open");
-    void *at = MAP_FAILED;
-    if (fstat(fd, &info) == 0) at = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_SHARED, fd, 0);
-    const dg_status st = at == MAP_FAILED ? dg_err_errno(err, c->path, "cannot map") : DG_OK;
+    const dg_status st = map_descriptor(c, fd, err);
     close(fd);
-    if (st != DG_OK) return st;
-    c->map = at;
-    c->map_bytes = (size_t)info.st_size;
-    return DG_OK;
+    return st;
 }
 
 dg_status dg_container_map(const dg_container *c, const char *array, dg_type type, const void **at,

@@ -8,7 +8,7 @@
 #ifndef DG_ARTIFACT_CONTAINER_H
 #define DG_ARTIFACT_CONTAINER_H
 #include "base/digest.h"
-#include "base/status.h"
+#include "base/keys.h"
 #include "base/strings.h"
 
 #include <stdbool.h>
@@ -41,6 +41,29 @@ size_t dg_type_size(dg_type type);
 dg_status dg_container_open(const char *path, const char *format, int version, dg_container **out,
                             dg_err *err);
 
+/* What is asked of a file before a byte of it is used. Zero: nothing but that it is whole. */
+typedef struct dg_access {
+    const dg_keyring *trusted; /* one of these keys must have signed it; NULL: nobody has to */
+    const dg_key *decrypt;     /* key of an encrypted file; NULL: of the environment */
+} dg_access;
+
+/**
+ * As dg_container_open for serving: the file is opened once, checked, and read in place, so that
+ * what was checked is what is used, whoever renames what meanwhile. An encrypted file
+ * (artifact/crypt.h) is decrypted into memory first. LOCAL.
+ *
+ * @param[in] access  NULL: zero
+ * Errors  as dg_container_open; DG_ERR_PERM not signed by a trusted key, no key to decrypt it or
+ * the wrong one.
+ */
+dg_status dg_container_open_for(const char *path, const char *format, int version,
+                                const dg_access *access, dg_container **out, dg_err *err);
+
+/** The same of bytes in memory, borrowed until closed; `name` is for messages. LOCAL. */
+dg_status dg_container_open_bytes(const char *name, const void *at, size_t n, const char *format,
+                                  int version, const dg_access *access, dg_container **out,
+                                  dg_err *err);
+
 /** As dg_container_open for a file whose seal (artifact/seal.h) was checked already, by all ranks
  *  together or a moment ago. LOCAL. */
 dg_status dg_container__open_checked(const char *path, const char *format, int version,
@@ -53,6 +76,12 @@ void dg_container_close(dg_container **c);
 const char *dg_container_path(const dg_container *c);
 const char *dg_container_format(const dg_container *c);  /* "daogou-model" */
 const char *dg_container_content(const dg_container *c); /* content digest, 64 hex digits */
+
+/** Id of the encryption key where the file was encrypted, else NULL; of the key that signed it,
+ * which only dg_access.trusted checks, else NULL. Of files opened by dg_container_open_for.
+ * Borrowed. LOCAL. */
+const char *dg_container_encrypted(const dg_container *c);
+const char *dg_container_signed(const dg_container *c);
 
 /** Is there such an array? LOCAL. */
 bool dg_container_has(const dg_container *c, const char *array);

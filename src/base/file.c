@@ -39,9 +39,10 @@ static dg_status close_failed(int fd, const char *path, const char *what, dg_err
     return st;
 }
 
-static dg_status fill(int fd, const char *path, const void *bytes, size_t n, dg_err *err)
+/* Closes it either way. */
+static dg_status finish(int fd, const char *path, dg_err *err)
 {
-    if (!put(fd, bytes, n) || !make_durable(fd)) return close_failed(fd, path, "cannot write", err);
+    if (!make_durable(fd)) return close_failed(fd, path, "cannot write", err);
     return close(fd) == 0 ? DG_OK : dg_err_errno(err, path, "cannot write");
 }
 
@@ -62,13 +63,24 @@ dg_status dg_folder_sync(const char *folder, dg_err *err)
     return DG_OK;
 }
 
-dg_status dg_file_replace(const char *path, const void *bytes, size_t n, dg_err *err)
+dg_status dg_file_put(int fd, const char *path, const void *bytes, size_t n, dg_err *err)
+{
+    return put(fd, bytes, n) ? DG_OK : dg_err_errno(err, path, "cannot write");
+}
+
+dg_status dg_file_make(const char *path, unsigned mode,
+                       dg_status (*fill)(int fd, void *context, dg_err *err), void *context,
+                       dg_err *err)
 {
     char temporary[DG_PATH + 8], folder[DG_PATH];
     snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    const int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    const int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
     if (fd < 0) return dg_err_errno(err, temporary, "cannot create");
-    dg_status st = fill(fd, temporary, bytes, n, err);
+    dg_status st = fill(fd, context, err);
+    if (st == DG_OK)
+        st = finish(fd, temporary, err);
+    else
+        close(fd);
     dg_fault("rename.kill");
     if (st == DG_OK && rename(temporary, path) != 0)
         st = dg_err_errno(err, path, "cannot rename into place");
@@ -78,6 +90,23 @@ dg_status dg_file_replace(const char *path, const void *bytes, size_t n, dg_err 
     }
     folder_of(path, folder);
     return dg_folder_sync(folder, err);
+}
+
+typedef struct dg_bytes {
+    const char *path;
+    const void *at;
+    size_t n;
+} dg_bytes;
+
+static dg_status put_all(int fd, void *context, dg_err *err)
+{
+    const dg_bytes *b = context;
+    return dg_file_put(fd, b->path, b->at, b->n, err);
+}
+
+dg_status dg_file_replace(const char *path, const void *bytes, size_t n, dg_err *err)
+{
+    return dg_file_make(path, 0666, put_all, &(dg_bytes){path, bytes, n}, err);
 }
 
 dg_status dg_file_read(const char *path, size_t most, dg_text *out, dg_err *err)
@@ -134,7 +163,7 @@ dg_status dg_file_copy(const char *from, const char *to, dg_err *err)
     dg_status st = pour(in, out, from, to, err);
     close(in);
     if (st == DG_OK)
-        st = fill(out, to, "", 0, err);
+        st = finish(out, to, err);
     else
         close(out);
     if (st != DG_OK) unlink(to);

@@ -12,6 +12,18 @@ enum { DG_PATH = 4096 }; /* bytes of a path, with its NUL */
  *  sees the old file or the new one. LOCAL. */
 dg_status dg_file_replace(const char *path, const void *bytes, size_t n, dg_err *err);
 
+/**
+ * Make or replace a file of any length, likewise: `fill` writes it. LOCAL.
+ * @param[in] mode  permissions before the umask, as 0666
+ * @param[in] fill  gets a descriptor at the file's beginning; writes with dg_file_put
+ */
+dg_status dg_file_make(const char *path, unsigned mode,
+                       dg_status (*fill)(int fd, void *context, dg_err *err), void *context,
+                       dg_err *err);
+
+/** Write n bytes where the descriptor stands; `path` is for the message. LOCAL. */
+dg_status dg_file_put(int fd, const char *path, const void *bytes, size_t n, dg_err *err);
+
 /** Append the whole of a small file to `out`. LOCAL. Errors also DG_ERR_NOINPUT missing;
  *  DG_ERR_DATA longer than `most` bytes. */
 dg_status dg_file_read(const char *path, size_t most, dg_text *out, dg_err *err);

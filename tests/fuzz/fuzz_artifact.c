@@ -13,7 +13,6 @@
 #include "artifact_file.h"
 #include "base/memory.h"
 
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,27 +37,7 @@ static void must(bool good)
     if (!good) abort();
 }
 
-static char path[64]; /* the one file of this process, written over and over */
-
-static void remove_file(void) { unlink(path); }
-
-static int new_file(void)
-{
-    if (path[0] == '\0') {
-        const bool memory = access("/dev/shm", W_OK) == 0;
-        snprintf(path, sizeof path, "%s/daogou-fuzz-XXXXXX", memory ? "/dev/shm" : "/tmp");
-        const int made = mkstemp(path);
-        must(made >= 0 && atexit(remove_file) == 0);
-        close(made);
-    }
-    const int fd = open(path, O_RDWR | O_TRUNC | O_CLOEXEC);
-    must(fd >= 0);
-    return fd;
-}
-
-static void put(int fd, const void *at, size_t n) { must(pwrite(fd, at, n, 0) == (ssize_t)n); }
-
-static void locate(base *b)
+static void locate(base *b, const char *path)
 {
     dg_container *c;
     dg_strings names = {0};
@@ -83,14 +62,17 @@ static void locate(base *b)
 
 static void make_base(base *b, made_artifact *m)
 {
-    const int fd = new_file();
+    char path[] = "/tmp/daogou-fuzz-XXXXXX";
+    const int fd = mkstemp(path);
+    must(fd >= 0);
     write_artifact(m, path);
+    locate(b, path);
     const off_t n = lseek(fd, 0, SEEK_END);
     b->n = (size_t)n;
     b->bytes = malloc(b->n);
     must(b->bytes != NULL && pread(fd, b->bytes, b->n, 0) == n);
-    locate(b);
     close(fd);
+    unlink(path);
     free_artifact(&m);
 }
 
@@ -119,16 +101,13 @@ static void change(const base *b, uint8_t *bytes, const uint8_t *how)
     memcpy(bytes + at, &wide, w);
 }
 
-static void seal(int fd, int64_t n_bytes)
+static void seal(uint8_t *bytes, size_t n)
 {
     char text[DG_SEAL_SIZE];
-    dg_err err;
-    const int64_t n = dg_seal_blocks(n_bytes);
-    dg_digest *blocks = dg_alloc((size_t)n, sizeof *blocks);
-    must(dg_seal_digest(fd, path, n_bytes, 0, n, blocks, &err) == DG_OK);
-    dg_seal_text(n_bytes, blocks, text);
-    put(fd, text, sizeof text);
-    dg_free(blocks);
+    must(dg_seal_blocks((int64_t)n) == 1);
+    const dg_digest block = dg_digest_of(bytes + DG_SEAL_SIZE, n - DG_SEAL_SIZE);
+    dg_seal_text((int64_t)n, &block, text);
+    memcpy(bytes, text, sizeof text);
 }
 
 static volatile uint64_t read_so_far; /* so that no read is left out */
@@ -175,11 +154,11 @@ static void read_all(const dg_artifact *a)
     for (int64_t k = 0; k < a->n_items; k++) must(a->popularity[a->popular[k]] >= 0);
 }
 
-static void try_open(void)
+static void try_open(const void *at, size_t n)
 {
     dg_artifact *a;
     dg_err err;
-    if (dg_artifact_open(path, &a, &err) != DG_OK) {
+    if (dg_artifact_open_bytes("fuzz", at, n, &a, &err) != DG_OK) {
         must(a == NULL && err.text[0] != '\0');
         return;
     }
@@ -193,20 +172,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (n == 0) return 0;
     const int kind = data[0] % (BASES + 1);
     const base *b = kind == 0 ? NULL : base_at(kind - 1);
-    const int fd = new_file();
-    if (kind == 0) {
-        put(fd, data + 1, n - 1);
-    } else {
-        uint8_t *bytes = malloc(b->n);
-        must(bytes != NULL);
-        memcpy(bytes, b->bytes, b->n);
-        for (size_t k = 1; k + CHANGE <= n; k += CHANGE) change(b, bytes, data + k);
-        put(fd, bytes, b->n);
-        seal(fd, (int64_t)b->n);
-        free(bytes);
-    }
-    try_open();
-    close(fd);
+    const size_t length = b == NULL ? n - 1 : b->n;
+    uint8_t *bytes = malloc(length + (length == 0)); /* exact: a byte too many is seen */
+    must(bytes != NULL);
+    memcpy(bytes, b == NULL ? data + 1 : b->bytes, length);
+    for (size_t k = 1; b != NULL && k + CHANGE <= n; k += CHANGE) change(b, bytes, data + k);
+    if (b != NULL) seal(bytes, length);
+    try_open(bytes, length);
+    free(bytes);
     must(dg_alloc_live() == 0);
     return 0;
 }
