@@ -3,7 +3,7 @@
 #ifndef DG_JOB_LAYERS_H
 #define DG_JOB_LAYERS_H
 #include "job/config.h"
-#include "job/yaml.h"
+#include "table/yaml.h"
 
 /* One source: the variable, the file or the flag its entries came from. */
 typedef struct dg_layer {

@@ -1,6 +1,6 @@
 /* yaml.h - YAML text to ordered entries: one for every key, with its dotted path and line.
  *
- * A job needs maps, lists of plain values and plain values; all else YAML can say (anchors,
+ * Jobs and rules need maps, lists of plain values and plain values; all else YAML can say (anchors,
  * aliases, tags, several documents, lists of lists) is refused by name, so that a hostile or
  * mistaken file costs no more memory than its own size and its depth bound allow. */
 #ifndef DG_JOB_YAML_H

@@ -1,4 +1,4 @@
-#include "job/yaml.h"
+#include "table/yaml.h"
 
 #include "base/fault.h"
 #include "base/memory.h"
@@ -97,13 +97,13 @@ END_TEST
 
 START_TEST(what_a_job_cannot_use_is_refused_by_name)
 {
-    refuse("a: 1\nb: &x [1]\n", "job.yaml:2: a job has no anchors");
-    refuse("a: 1\nb: *x\n", "job.yaml:2: a job has no aliases");
-    refuse("a: !!int 1\n", "job.yaml:1: a job has no tags");
-    refuse("a: !!map {}\n", "job.yaml:1: a job has no tags");
-    refuse("a: 1\n---\nb: 2\n", "job.yaml:2: a second document starts here; a job has one");
-    refuse("- a\n- b\n", "job.yaml:1: a job starts with a key, as in \"name: shop\"");
-    refuse("just text\n", "job.yaml:1: a job starts with a key, as in \"name: shop\"");
+    refuse("a: 1\nb: &x [1]\n", "job.yaml:2: anchors are not allowed");
+    refuse("a: 1\nb: *x\n", "job.yaml:2: aliases are not allowed");
+    refuse("a: !!int 1\n", "job.yaml:1: tags are not allowed");
+    refuse("a: !!map {}\n", "job.yaml:1: tags are not allowed");
+    refuse("a: 1\n---\nb: 2\n", "job.yaml:2: a second document starts here; one is allowed");
+    refuse("- a\n- b\n", "job.yaml:1: the text starts with a key, as in \"name: shop\"");
+    refuse("just text\n", "job.yaml:1: the text starts with a key, as in \"name: shop\"");
     refuse("a: [[1]]\n", "job.yaml:1: a list holds plain values only");
     refuse("a: [{b: 1}]\n", "job.yaml:1: a list holds plain values only");
     refuse("? [x]\n: 1\n", "job.yaml:1: a key is plain text, not a list, map or alias");
@@ -138,7 +138,7 @@ END_TEST
 
 START_TEST(bombs_are_refused_at_their_first_step)
 {
-    refuse("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "job.yaml:1: a job has no anchors");
+    refuse("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "job.yaml:1: anchors are not allowed");
 
     dg_text deep = {0};
     for (int k = 0; k < 100000; k++) dg_text_bytes(&deep, "{a: ", 4);
@@ -146,7 +146,7 @@ START_TEST(bombs_are_refused_at_their_first_step)
     dg_text_free(&deep);
 
     for (int k = 0; k < 100000; k++) dg_text_bytes(&deep, "[", 1);
-    refuse_bytes(deep.at, deep.n, "job.yaml:1: a job starts with a key, as in \"name: shop\"");
+    refuse_bytes(deep.at, deep.n, "job.yaml:1: the text starts with a key, as in \"name: shop\"");
     dg_text_free(&deep);
 
     for (int k = 0; k <= DG_YAML_MAX_KEYS; k++) dg_text_add(&deep, "k%d: 1\n", k);
@@ -154,7 +154,7 @@ START_TEST(bombs_are_refused_at_their_first_step)
     dg_text_free(&deep);
 
     for (int k = 0; k <= DG_YAML_MAX_BYTES; k++) dg_text_bytes(&deep, "#", 1);
-    refuse_bytes(deep.at, deep.n, "job.yaml: more than 1048576 bytes, too long for a job");
+    refuse_bytes(deep.at, deep.n, "job.yaml: more than 1048576 bytes, too long");
     dg_text_free(&deep);
 
     for (int k = 0; k <= DG_YAML_MAX_KEY; k++) dg_text_bytes(&deep, "k", 1);

@@ -1,4 +1,4 @@
-#include "job/yaml.h"
+#include "table/yaml.h"
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -38,7 +38,7 @@ static dg_status check_text(reader *r)
 {
     int64_t line = 1;
     if (r->n > DG_YAML_MAX_BYTES)
-        return DG_FAIL(r->err, DG_ERR_CONFIG, "%s: more than %d bytes, too long for a job", r->file,
+        return DG_FAIL(r->err, DG_ERR_CONFIG, "%s: more than %d bytes, too long", r->file,
                        DG_YAML_MAX_BYTES);
     for (size_t k = 0; k < r->n;) {
         const size_t step = dg_utf8_step(r->text + k, r->n - k);
@@ -83,8 +83,8 @@ static dg_status check_scalar(reader *r, const yaml_event_t *event)
 {
     const int64_t line = line_of(event);
     const size_t n = event->data.scalar.length;
-    if (event->data.scalar.anchor != NULL) return fail_at(r, line, "a job has no anchors");
-    if (event->data.scalar.tag != NULL) return fail_at(r, line, "a job has no tags");
+    if (event->data.scalar.anchor != NULL) return fail_at(r, line, "anchors are not allowed");
+    if (event->data.scalar.tag != NULL) return fail_at(r, line, "tags are not allowed");
     if (memchr(event->data.scalar.value, '\0', n) != NULL)
         return fail_at(r, line, "a value has a NUL byte");
     return DG_OK;
@@ -122,9 +122,9 @@ static dg_status read_list(reader *r, const yaml_event_t *start)
 {
     dg_entry *e = NULL;
     if (start->data.sequence_start.anchor != NULL)
-        return fail_at(r, line_of(start), "a job has no anchors");
+        return fail_at(r, line_of(start), "anchors are not allowed");
     if (start->data.sequence_start.tag != NULL)
-        return fail_at(r, line_of(start), "a job has no tags");
+        return fail_at(r, line_of(start), "tags are not allowed");
     dg_status st = add_entry(r, DG_ENTRY_LIST, &e);
     const size_t entry = r->out->n - 1;
     for (bool more = true; st == DG_OK && more;) {
@@ -185,9 +185,9 @@ static dg_status read_map(reader *r, const yaml_event_t *start)
     dg_entry *e = NULL;
     dg_status st = DG_OK;
     if (start->data.mapping_start.anchor != NULL)
-        return fail_at(r, line_of(start), "a job has no anchors");
+        return fail_at(r, line_of(start), "anchors are not allowed");
     if (start->data.mapping_start.tag != NULL)
-        return fail_at(r, line_of(start), "a job has no tags");
+        return fail_at(r, line_of(start), "tags are not allowed");
     if (r->depth >= DG_YAML_MAX_DEPTH)
         return fail_at(r, line_of(start), "maps are nested too deep");
     if (r->path.n > 0) st = add_entry(r, DG_ENTRY_MAP, &e);
@@ -203,7 +203,7 @@ static dg_status read_value(reader *r, const yaml_event_t *event)
     case YAML_SCALAR_EVENT: return read_scalar(r, event);
     case YAML_SEQUENCE_START_EVENT: return read_list(r, event);
     case YAML_MAPPING_START_EVENT: return read_map(r, event);
-    case YAML_ALIAS_EVENT: return fail_at(r, line_of(event), "a job has no aliases");
+    case YAML_ALIAS_EVENT: return fail_at(r, line_of(event), "aliases are not allowed");
     default: return fail_at(r, line_of(event), "a value is missing");
     }
 }
@@ -218,7 +218,7 @@ static dg_status read_root(reader *r)
     if (!r->whole || event.type == YAML_MAPPING_START_EVENT)
         st = read_value(r, &event);
     else if (!nothing)
-        st = fail_at(r, line_of(&event), "a job starts with a key, as in \"name: shop\"");
+        st = fail_at(r, line_of(&event), "the text starts with a key, as in \"name: shop\"");
     yaml_event_delete(&event);
     return st;
 }
@@ -236,7 +236,7 @@ static dg_status read_stream(reader *r)
         yaml_event_delete(&event);
         if (type == YAML_STREAM_END_EVENT) return DG_OK;
         if (type != YAML_DOCUMENT_START_EVENT) continue;
-        if (had_document) return fail_at(r, line, "a second document starts here; a job has one");
+        if (had_document) return fail_at(r, line, "a second document starts here; one is allowed");
         had_document = true;
         st = read_root(r);
         if (st != DG_OK) return st;
