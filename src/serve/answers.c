@@ -13,11 +13,18 @@ static double shown_score(const dg_artifact *a, const dg_list *list, dg_hit hit)
     return score < a->clip_min ? a->clip_min : score > a->clip_max ? a->clip_max : score;
 }
 
-/* ,"source":…,"items":[…]} */
-static void add_list(dg_text *t, const dg_artifact *a, const dg_list *list)
+const char *dg_source_name(dg_list_source source)
 {
-    static const char *const sources[] = {"user", "item", "popular"};
-    dg_json_member(t, "source", sources[list->source]);
+    static const char *const names[] = {"user", "item", "popular"};
+    return names[source];
+}
+
+/* ,"source":…,"items":[…]} */
+static void add_list(dg_text *t, const dg_artifact *a, const dg_request *request,
+                     const dg_list *list)
+{
+    if (request->hear != NULL) request->hear(request->hearer, request, list);
+    dg_json_member(t, "source", dg_source_name(list->source));
     if (list->reason != NULL) dg_json_member(t, "reason", list->reason);
     dg_text_add(t, ",\"items\":[");
     for (int place = 0; place < list->n; place++) {
@@ -65,9 +72,9 @@ dg_reply dg_answer_recommend(const dg_node *node, const dg_request *request)
     if (st != DG_OK) return refuse_ranking(node, st, &err);
     dg_text_add(&t, "{\"user\":");
     dg_json_string(&t, request->id, request->n_id);
-    dg_json_member(&t, "model", a->name);
+    dg_text_bytes(&t, node->mark.at, node->mark.n);
     dg_text_add(&t, ",\"exclude_seen\":%s", list.excludes_seen ? "true" : "false");
-    add_list(&t, a, &list);
+    add_list(&t, a, request, &list);
     return dg_reply_take(200, &t);
 }
 
@@ -90,8 +97,8 @@ dg_reply dg_answer_similar(const dg_node *node, const dg_request *request)
         dg_text_add(&t, ",\"title\":");
         dg_json_name(&t, &a->item_title, item);
     }
-    dg_json_member(&t, "model", a->name);
-    add_list(&t, a, &list);
+    dg_text_bytes(&t, node->mark.at, node->mark.n);
+    add_list(&t, a, request, &list);
     return dg_reply_take(200, &t);
 }
 
@@ -108,7 +115,7 @@ dg_reply dg_answer_similar_users(const dg_node *node, const dg_request *request)
     if (st != DG_OK) return refuse_ranking(node, st, &err);
     dg_text_add(&t, "{\"user\":");
     dg_json_string(&t, request->id, request->n_id);
-    dg_json_member(&t, "model", a->name);
+    dg_text_bytes(&t, node->mark.at, node->mark.n);
     dg_text_add(&t, ",\"users\":[");
     for (int place = 0; place < list.n; place++) {
         dg_text_add(&t, "%s{\"user\":", place > 0 ? "," : "");
@@ -158,7 +165,7 @@ dg_reply dg_answer_explain(const dg_node *node, const dg_request *request)
     dg_json_string(&t, request->id, request->n_id);
     dg_text_add(&t, ",\"item\":");
     dg_json_string(&t, request->item, request->n_item);
-    dg_json_member(&t, "model", a->name);
+    dg_text_bytes(&t, node->mark.at, node->mark.n);
     dg_text_add(&t, ",\"score\":%.9g,\"base\":%.9g,\"others\":%.9g,\"reasons\":[", why.score,
                 why.base, others);
     for (int64_t k = 0; k < shown; k++) add_reason(&t, a, &why, k);

@@ -11,7 +11,12 @@ struct dg_node { /* written while it is opened, then only read */
     dg_artifact *artifact;
     dg_ranker *ranker;
     dg_text card; /* body of /v1/model */
+    dg_text mark; /* ,"model":…,"version":… as answers say it */
+    char version[64];
 };
+
+/** A step of the ladder as answers name it: "user", "popular". LOCAL. */
+const char *dg_source_name(dg_list_source source);
 
 /** The k best goods for a user. LOCAL. */
 dg_reply dg_answer_recommend(const dg_node *node, const dg_request *request);

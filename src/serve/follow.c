@@ -71,7 +71,7 @@ static void look(dg_follow *f)
     }
     const double started = dg_now();
     dg_status st = dg_follow_open(f->dir, f->model, &seen, &node, &err);
-    if (st == DG_OK) st = dg_server_swap(f->server, &node, &err);
+    if (st == DG_OK) st = dg_server_swap(f->server, DG_ARM_CHAMPION, &node, &err);
     f->seen.event = now.event; /* not tried again before the registry changes */
     if (st != DG_OK) {
         dg_node_close(&node);

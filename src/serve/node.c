@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 const dg_artifact *dg_node_artifact(const dg_node *node) { return node->artifact; }
@@ -12,6 +13,28 @@ const dg_artifact *dg_node_artifact(const dg_node *node) { return node->artifact
 dg_reply dg_node_answer(const dg_node *node, const dg_request *request)
 {
     return request->route->answer(node, request);
+}
+
+const char *dg_node_version(const dg_node *node) { return node->version; }
+
+dg_status dg_node_mark(dg_node *node, const char *version, const char *arm, dg_err *err)
+{
+    dg_text *t = &node->mark;
+    dg_text_free(t);
+    snprintf(node->version, sizeof node->version, "%s", version);
+    dg_json_member(t, "model", node->artifact->name);
+    dg_json_member(t, "version", node->version);
+    if (arm != NULL) dg_json_member(t, "arm", arm);
+    return t->failed ? DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", node->artifact->path)
+                     : DG_OK;
+}
+
+/* By the artifact alone. */
+static dg_status mark(dg_node *node, dg_err *err)
+{
+    char version[17];
+    snprintf(version, sizeof version, "%.16s", node->artifact->content);
+    return dg_node_mark(node, version, NULL, err);
 }
 
 /* Metrics were written as JSON text; hand them on as JSON, checked. */
@@ -58,6 +81,7 @@ dg_status dg_node_open(const char *path, dg_node **out, dg_err *err)
     dg_status st = dg_artifact_open(path, &node->artifact, err);
     if (st == DG_OK) st = dg_ranker_create(node->artifact, &node->ranker, err);
     if (st == DG_OK) st = render_card(node, err);
+    if (st == DG_OK) st = mark(node, err);
     if (st != DG_OK) {
         dg_node_close(&node);
         return st;
@@ -70,6 +94,7 @@ void dg_node_close(dg_node **node)
 {
     if (*node == NULL) return;
     dg_text_free(&(*node)->card);
+    dg_text_free(&(*node)->mark);
     dg_ranker_destroy(&(*node)->ranker);
     dg_artifact_close(&(*node)->artifact);
     dg_free(*node);

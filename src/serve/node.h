@@ -18,7 +18,18 @@ void dg_node_close(dg_node **node);
 /** What it serves; borrowed. LOCAL. */
 const dg_artifact *dg_node_artifact(const dg_node *node);
 
-/** Answer a request, by the function of its route (answers.h). LOCAL, thread-safe. */
+/**
+ * Say which version of the model this is, and in which arm of an experiment it stands; every answer
+ * says so. Without it the version is the first 16 digits of the content digest. LOCAL, before the
+ * node answers. @param[in] arm a literal; NULL: none. Errors DG_ERR_NOMEM.
+ */
+dg_status dg_node_mark(dg_node *node, const char *version, const char *arm, dg_err *err);
+
+/** The version that answers name; borrowed. LOCAL. */
+const char *dg_node_version(const dg_node *node);
+
+/** Answer a request whose route has an answer, by the function of its route (answers.h). LOCAL,
+ * thread-safe. */
 dg_reply dg_node_answer(const dg_node *node, const dg_request *request);
 
 #endif

@@ -29,7 +29,9 @@ dg_reply dg_reply_no_memory(void)
 {
     static const char none[] =
         "{\"error\":{\"code\":\"out_of_memory\",\"message\":\"out of memory\"}}";
-    return dg_reply_borrow(500, none, sizeof none - 1);
+    dg_reply reply = dg_reply_borrow(500, none, sizeof none - 1);
+    reply.code = "out_of_memory";
+    return reply;
 }
 
 dg_reply dg_reply_take(int http, dg_text *t)
@@ -47,6 +49,8 @@ dg_reply dg_reply_refusal(const dg_refusal *no)
     dg_text_add(&t, "}}");
     dg_reply reply = dg_reply_take(no->http, &t);
     reply.allow = no->allow;
+    reply.code = no->code;
+    reply.retry_after = no->retry_after;
     return reply;
 }
 

@@ -12,6 +12,9 @@ typedef struct dg_reply {
     size_t n;
     char *owned; /* the body again where the receiver must dg_free it; else it outlives the reply */
     const char *allow; /* 405: the methods that the path has; else NULL */
+    const char *code;  /* of an error; NULL for an answer */
+    int retry_after;   /* 429, 503: seconds after which to try again; 0: not said */
+    const char *type;  /* media type; NULL: JSON */
 } dg_reply;
 
 /* Why a request is refused, as {"error": {"code", "message"}} tells the client. */
@@ -20,6 +23,7 @@ typedef struct dg_refusal {
     const char *code;   /* "unknown_item" */
     char message[1280]; /* one sentence */
     const char *allow;  /* 405: the methods that the path has; else NULL */
+    int retry_after;    /* as in dg_reply */
 } dg_refusal;
 
 /** Record a refusal and yield false, so that a parser can return it. LOCAL. */

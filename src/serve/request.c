@@ -72,7 +72,15 @@ bool dg_request_start(dg_request *out, const char *method, const char *path, dg_
     out->k = DG_DEFAULT_K;
     out->exclude_seen = true;
     out->given = 0;
+    out->hear = NULL;
     return take_ids(out, path + strlen(route->path), no);
+}
+
+const char *dg_request_user(const dg_request *r, size_t *n)
+{
+    const bool in_path = r->route->id[0] != NULL && strcmp(r->route->id[0], "user") == 0;
+    *n = r->n_id;
+    return in_path || (r->route->takes & DG_TAKES_USER) != 0 ? r->id : NULL;
 }
 
 static bool is(const char *s, size_t n, const char *word)

@@ -23,6 +23,7 @@ enum dg_takes {
 
 struct dg_node;
 struct dg_request;
+struct dg_list;
 
 /** What answers a path. LOCAL, thread-safe. */
 typedef dg_reply dg_asker(const struct dg_node *node, const struct dg_request *request);
@@ -32,9 +33,14 @@ typedef struct dg_route {
     const char *id[2];   /* what those ids name; NULL: no more */
     unsigned takes;      /* DG_TAKES_… */
     size_t body;         /* bytes a body may have: a POST. 0: a GET, which also answers HEAD */
+    unsigned role;       /* DG_ROLE_…, one of them; 0: anybody may ask, token or not */
     bool while_stopping; /* has a use while the node takes leave of its clients; all but /readyz */
-    dg_asker *answer;
+    dg_asker *answer;    /* NULL: the server itself answers, of itself */
 } dg_route;
+
+/** Told of a list that goes into an answer, while the model it is of is open. LOCAL, thread-safe.
+ */
+typedef void dg_hearer(void *context, const struct dg_request *request, const struct dg_list *list);
 
 typedef struct dg_request {
     const dg_route *route;
@@ -46,7 +52,15 @@ typedef struct dg_request {
     int k;             /* list length wanted, 1 to DG_MAX_K */
     bool exclude_seen; /* leave out goods the user has seen */
     unsigned given;    /* DG_TAKES_… of what the client gave */
+    dg_hearer *hear;   /* hears of each list, for logs and counts; NULL: nobody */
+    void *hearer;      /* its context */
 } dg_request;
+
+/** All rows, and how many. LOCAL. */
+const dg_route *dg_routes(size_t *n);
+
+/** The user a request is for, and its bytes in *n; NULL where its path has none. LOCAL. */
+const char *dg_request_user(const dg_request *r, size_t *n);
 
 /** The row of a path for a method. LOCAL.
  *  Errors NULL and `no`: 404 not_found; 405 method_not_allowed. */

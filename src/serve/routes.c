@@ -1,4 +1,5 @@
 #include "serve/answers.h"
+#include "serve/guard/tokens.h"
 
 #include <string.h>
 
@@ -8,32 +9,45 @@ static const dg_route routes[] = {
     {.path = "/v1/recommend/",
      .id = {"user"},
      .takes = DG_TAKES_K | DG_TAKES_EXCLUDE_SEEN,
+     .role = DG_ROLE_READ,
      .while_stopping = true,
      .answer = dg_answer_recommend},
     {.path = "/v1/recommend",
      .takes = DG_TAKES_K | DG_TAKES_EXCLUDE_SEEN | DG_TAKES_USER,
      .body = BODY,
+     .role = DG_ROLE_READ,
      .while_stopping = true,
      .answer = dg_answer_recommend},
     {.path = "/v1/similar/",
      .id = {"item"},
      .takes = DG_TAKES_K,
+     .role = DG_ROLE_READ,
      .while_stopping = true,
      .answer = dg_answer_similar},
     {.path = "/v1/similar-users/",
      .id = {"user"},
      .takes = DG_TAKES_K,
+     .role = DG_ROLE_READ,
      .while_stopping = true,
      .answer = dg_answer_similar_users},
     {.path = "/v1/explain/",
      .id = {"user", "item"},
      .takes = DG_TAKES_K,
+     .role = DG_ROLE_READ,
      .while_stopping = true,
      .answer = dg_answer_explain},
-    {.path = "/v1/model", .while_stopping = true, .answer = dg_answer_model},
+    {.path = "/v1/model", .role = DG_ROLE_READ, .while_stopping = true, .answer = dg_answer_model},
+    {.path = "/metrics", .role = DG_ROLE_READ, .while_stopping = true},
+    {.path = "/v1/admin/reload", .body = BODY, .role = DG_ROLE_ADMIN, .while_stopping = true},
     {.path = "/healthz", .while_stopping = true, .answer = dg_answer_health},
     {.path = "/readyz", .answer = dg_answer_ready},
 };
+
+const dg_route *dg_routes(size_t *n)
+{
+    *n = sizeof routes / sizeof *routes;
+    return routes;
+}
 
 static bool leads(const dg_route *route, const char *path)
 {

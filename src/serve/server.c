@@ -3,10 +3,11 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "serve/watch.h"
 
+#include "serve/measure/process.h"
+
+#include <inttypes.h>
 #include <microhttpd.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -14,28 +15,14 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How far a request has come. What the library keeps for us of a request begins with it: nothing
- * else, or an upload, or the shift that answers it. */
-typedef enum dg_stage { DG_RECEIVING, DG_UPLOADING, DG_ANSWERING } dg_stage;
-
-/* A body that is wanted, while it comes in. */
-typedef struct dg_upload {
-    dg_stage stage; /* DG_UPLOADING */
-    size_t n, room;
-    char at[]; /* (room,) as the client said it would send */
-} dg_upload;
-
-/* A node while it is answered from: by the server, and by each answer on its way. */
-typedef struct dg_shift {
-    dg_stage stage; /* DG_ANSWERING */
-    const dg_node *node;
-    dg_node *owned; /* the same where the server closes it; NULL for the node of the start */
-    int users;      /* guarded by the server's lock */
-} dg_shift;
-
 struct dg_server {
-    dg_shift *shift; /* the one that answers now; guarded by lock */
-    pthread_mutex_t lock;
+    dg_arms *arms;
+    dg_gate *gate;
+    dg_ledger *ledger;
+    dg_metrics *metrics, *own_metrics; /* the second where the caller brought none */
+    dg_counter *swaps[DG_N_ARMS];
+    dg_status (*reload)(void *context, dg_err *err);
+    void *reloader;
     struct MHD_Daemon *daemon;
     dg_watch *watch;
     atomic_int answering; /* requests that are all in and whose answer is not all out */
@@ -49,32 +36,54 @@ dg_server_options dg_server_defaults(void)
     const int n = sched_getaffinity(0, sizeof own, &own) == 0 ? CPU_COUNT(&own) : 1;
     return (dg_server_options){.listen = "127.0.0.1:8080",
                                .threads = n < DG_MAX_THREADS ? n : DG_MAX_THREADS,
-                               .phase_seconds = 15};
+                               .phase_seconds = 15,
+                               .per_address = DG_CONNECTIONS / 3,
+                               .gate = {.longest_wait = 0.5, .body_bytes = DG_BODIES_BYTES},
+                               .ledger = {.access_every = 1}};
 }
 
 const char *dg_server_address(const dg_server *s) { return s->address; }
 
-static dg_watched *watched(struct MHD_Connection *connection)
+static dg_visit *visit_of(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     return info == NULL ? NULL : info->socket_context;
 }
 
-static enum MHD_Result send_reply(dg_server *s, struct MHD_Connection *connection, dg_reply reply)
+static void add_headers(const dg_server *s, struct MHD_Response *response, const dg_visit *v,
+                        const dg_reply *reply)
+{
+    char seconds[16];
+    MHD_add_response_header(response, "Content-Type",
+                            reply->type != NULL ? reply->type : "application/json; charset=utf-8");
+    MHD_add_response_header(response, "Cache-Control", "no-store");
+    MHD_add_response_header(response, "X-Request-Id", v->id);
+    if (reply->allow != NULL) MHD_add_response_header(response, "Allow", reply->allow);
+    if (reply->http == 401) MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
+    if (reply->retry_after > 0) {
+        snprintf(seconds, sizeof seconds, "%d", reply->retry_after);
+        MHD_add_response_header(response, "Retry-After", seconds);
+    }
+    if (atomic_load(&s->stopping)) MHD_add_response_header(response, "Connection", "close");
+}
+
+static enum MHD_Result send_reply(dg_server *s, struct MHD_Connection *connection, dg_visit *v,
+                                  dg_reply reply)
 {
     void *body = (void *)(uintptr_t)reply.body; /* only read: the library's interface lacks const */
     struct MHD_Response *response =
         reply.owned != NULL
             ? MHD_create_response_from_buffer_with_free_callback(reply.n, body, dg_free)
             : MHD_create_response_from_buffer(reply.n, body, MHD_RESPMEM_PERSISTENT);
+    v->http = reply.http;
+    v->n_reply = reply.n;
+    dg_ledger_answered(s->ledger, v, reply.code);
     if (response == NULL) {
         dg_free(reply.owned);
         return MHD_NO;
     }
-    MHD_add_response_header(response, "Content-Type", "application/json; charset=utf-8");
-    if (reply.allow != NULL) MHD_add_response_header(response, "Allow", reply.allow);
-    if (atomic_load(&s->stopping)) MHD_add_response_header(response, "Connection", "close");
+    add_headers(s, response, v, &reply);
     const enum MHD_Result queued = MHD_queue_response(connection, (unsigned)reply.http, response);
     MHD_destroy_response(response);
     return queued;
@@ -96,20 +105,68 @@ static enum MHD_Result gather(void *context, enum MHD_ValueKind kind, const char
     return g->good ? MHD_YES : MHD_NO;
 }
 
-static dg_reply answer(dg_server *s, const dg_node *node, struct MHD_Connection *connection,
-                       const char *method, const char *path, const dg_upload *upload)
+/* Who hears of a list: the ledger, and of whose request it is. */
+typedef struct hearing {
+    dg_ledger *ledger;
+    const dg_visit *visit;
+} hearing;
+
+static void hear(void *context, const dg_request *request, const struct dg_list *list)
+{
+    const hearing *h = context;
+    dg_ledger_listed(h->ledger, h->visit, request, list);
+}
+
+static dg_reply answer_from_model(dg_server *s, dg_visit *v, dg_request *request)
+{
+    size_t n;
+    const char *user = dg_request_user(request, &n);
+    hearing h = {s->ledger, v};
+    request->hear = hear;
+    request->hearer = &h;
+    v->shift = dg_arms_take(s->arms, user, n);
+    return dg_node_answer(v->shift->node, request);
+}
+
+static dg_reply answer_metrics(dg_server *s)
+{
+    dg_text page = {0};
+    dg_metrics_page(s->metrics, &page);
+    dg_reply reply = dg_reply_take(200, &page);
+    if (reply.http == 200) reply.type = "text/plain; version=0.0.4; charset=utf-8";
+    return reply;
+}
+
+static dg_reply answer_reload(dg_server *s)
+{
+    static const char done[] = "{\"status\":\"reloaded\"}";
+    dg_err err;
+    if (s->reload == NULL || s->reload(s->reloader, &err) == DG_OK)
+        return dg_reply_borrow(200, done, sizeof done - 1);
+    return dg_reply_refuse(409, "not_reloaded", "%s", err.text);
+}
+
+/* What is asked of the server and not of a model. */
+static dg_reply answer_itself(dg_server *s, const dg_request *request)
+{
+    return strcmp(request->route->path, "/metrics") == 0 ? answer_metrics(s) : answer_reload(s);
+}
+
+static dg_reply answer(dg_server *s, dg_visit *v, struct MHD_Connection *connection,
+                       const char *method, const char *path)
 {
     dg_request request;
     dg_refusal no;
     gathering g = {&request, &no, dg_request_start(&request, method, path, &no)};
     if (!g.good) return dg_reply_refusal(&no);
     MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, gather, &g);
-    if (g.good && request.route->body > 0)
-        g.good = dg_request_body(&request, upload != NULL ? upload->at : "",
-                                 upload != NULL ? upload->n : 0, &no);
+    if (g.good && request.route->body > 0 && (v->n_body > 0 || request.route->answer != NULL))
+        g.good = dg_request_body(&request, v->body != NULL ? v->body : "", v->n_body, &no);
     if (g.good && !request.route->while_stopping && atomic_load(&s->stopping))
         g.good = dg_refuse(&no, 503, "stopping", "this node is stopping");
-    const dg_reply reply = g.good ? dg_node_answer(node, &request) : dg_reply_refusal(&no);
+    const dg_reply reply = !g.good                         ? dg_reply_refusal(&no)
+                           : request.route->answer == NULL ? answer_itself(s, &request)
+                                                           : answer_from_model(s, v, &request);
     dg_request_close(&request);
     return reply;
 }
@@ -127,58 +184,54 @@ static bool body_fits(struct MHD_Connection *connection, size_t most, int64_t *n
                      "a request body must state its length, of at most %zu bytes", most);
 }
 
-/* The headers are in: make room for a body that is wanted, any other is skipped. */
-static bool expect(struct MHD_Connection *connection, const char *method, const char *path,
-                   void **request, dg_refusal *no)
+/* Let a request in and make room for a body that is wanted; any other is skipped. */
+static bool admit(dg_server *s, dg_visit *v, struct MHD_Connection *connection, dg_refusal *no)
 {
-    static dg_stage receiving = DG_RECEIVING;
-    dg_refusal later; /* told when the request is all in */
     int64_t n;
-    const dg_route *route = dg_route_find(method, path, &later);
-    const size_t wanted = route != NULL ? route->body : 0;
-    *request = &receiving;
-    if (!body_fits(connection, wanted > 0 ? wanted : DG_BODY_BYTES, &n, no)) return false;
-    if (wanted == 0 || n == 0) return true;
-    dg_upload *upload = dg_alloc(1, sizeof *upload + (size_t)n);
-    if (upload == NULL) return dg_refuse(no, 500, "out_of_memory", "out of memory");
-    *upload = (dg_upload){.stage = DG_UPLOADING, .room = (size_t)n};
-    *request = upload;
-    return true;
+    dg_refusal too_large;
+    const size_t wanted = v->route != NULL ? v->route->body : 0;
+    const bool fits = body_fits(connection, wanted > 0 ? wanted : DG_BODY_BYTES, &n, &too_large);
+    const size_t room = fits && wanted > 0 ? (size_t)n : 0;
+    const char *shown = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization");
+    if (!dg_gate_admit(s->gate, v, shown, room, no)) return false;
+    if (!fits) {
+        *no = too_large;
+        return false;
+    }
+    v->room = room; /* given back with the request */
+    if (room == 0 || (v->body = dg_alloc(room, 1)) != NULL) return true;
+    return dg_refuse(no, 500, "out_of_memory", "out of memory");
 }
 
-static dg_upload *upload_of(void *request)
+/* The headers are in. */
+static enum MHD_Result begin(dg_server *s, dg_visit *v, struct MHD_Connection *connection,
+                             const char *method, const char *path)
 {
-    return *(const dg_stage *)request == DG_UPLOADING ? request : NULL;
-}
-
-static dg_shift *take_shift(dg_server *s)
-{
-    pthread_mutex_lock(&s->lock);
-    dg_shift *shift = s->shift;
-    shift->users++;
-    pthread_mutex_unlock(&s->lock);
-    return shift;
-}
-
-/* The last one out closes the node: a reply may stand in its memory. */
-static void leave_shift(dg_server *s, dg_shift *shift)
-{
-    pthread_mutex_lock(&s->lock);
-    const bool last = --shift->users == 0;
-    pthread_mutex_unlock(&s->lock);
-    if (!last) return;
-    dg_node_close(&shift->owned);
-    dg_free(shift);
+    dg_refusal no, later; /* a path that is not there is told when the request is all in */
+    v->begun = true;
+    v->began = dg_now();
+    v->method = method;
+    v->route = dg_route_find(method, path, &later);
+    dg_visit_name(v, MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Request-Id"));
+    if (admit(s, v, connection, &no)) return MHD_YES;
+    return send_reply(s, connection, v, dg_reply_refusal(&no));
 }
 
 /* The next piece of a body. */
-static void receive(void *request, const char *piece, size_t n)
+static void receive(dg_visit *v, const char *piece, size_t n)
 {
-    dg_upload *upload = upload_of(request);
-    if (upload == NULL) return;
-    if (n > upload->room - upload->n) n = upload->room - upload->n; /* the library never says so */
-    memcpy(upload->at + upload->n, piece, n);
-    upload->n += n;
+    if (v->body == NULL) return;
+    if (n > v->room - v->n_body) n = v->room - v->n_body; /* the library never brings more */
+    memcpy(v->body + v->n_body, piece, n);
+    v->n_body += n;
+}
+
+static void drop_body(dg_server *s, dg_visit *v)
+{
+    dg_gate_leave(s->gate, v->room);
+    dg_free(v->body);
+    v->body = NULL;
+    v->room = 0;
 }
 
 /* Called with the headers, then with each piece of the body, then once more at its end. */
@@ -187,52 +240,57 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
                               size_t *n_piece, void **request)
 {
     dg_server *s = context;
+    dg_visit *v = visit_of(connection);
     (void)version;
-    if (*request == NULL) {
-        dg_refusal no;
-        if (expect(connection, method, path, request, &no)) return MHD_YES;
-        return send_reply(s, connection, dg_reply_refusal(&no));
-    }
+    if (v == NULL) return MHD_NO; /* no memory for it when the connection came */
+    *request = v;
+    if (!v->begun) return begin(s, v, connection, method, path);
     if (*n_piece > 0) {
-        receive(*request, piece, *n_piece);
+        receive(v, piece, *n_piece);
         *n_piece = 0;
         return MHD_YES;
     }
-    dg_upload *upload = upload_of(*request);
-    dg_shift *shift = take_shift(s);
-    *request = shift;
+    if (v->room > 0) v->began = dg_now(); /* what came before was the client's time */
+    v->answering = true;
     atomic_fetch_add(&s->answering, 1);
-    dg_watch_touch(watched(connection));
-    const dg_reply reply = answer(s, shift->node, connection, method, path, upload);
-    dg_free(upload);
-    return send_reply(s, connection, reply);
+    dg_watch_touch(v->watched);
+    const dg_reply reply = answer(s, v, connection, method, path);
+    drop_body(s, v);
+    return send_reply(s, connection, v, reply);
 }
 
 static void request_done(void *context, struct MHD_Connection *connection, void **request,
                          enum MHD_RequestTerminationCode why)
 {
     dg_server *s = context;
+    dg_visit *v = visit_of(connection);
     (void)why;
-    dg_watch_touch(watched(connection));
-    if (*request != NULL && *(const dg_stage *)*request == DG_ANSWERING) {
-        leave_shift(s, *request);
-        atomic_fetch_sub(&s->answering, 1);
-    } else if (*request != NULL) {
-        dg_free(upload_of(*request));
-    }
     *request = NULL;
+    if (v == NULL) return;
+    dg_watch_touch(v->watched);
+    dg_arms_leave(s->arms, v->shift);
+    drop_body(s, v);
+    if (v->answering) atomic_fetch_sub(&s->answering, 1);
+    dg_visit_next(v);
 }
 
 static void connection_changed(void *context, struct MHD_Connection *connection, void **own,
                                enum MHD_ConnectionNotificationCode what)
 {
     dg_server *s = context;
+    dg_visit *v = *own;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        const union MHD_ConnectionInfo *info =
+        const union MHD_ConnectionInfo *fd =
             MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        *own = info == NULL ? NULL : dg_watch_enter(s->watch, info->connect_fd);
-    } else {
-        dg_watch_leave(s->watch, *own);
+        const union MHD_ConnectionInfo *from =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        *own = v = fd != NULL ? dg_alloc(1, sizeof *v) : NULL;
+        if (v == NULL) return;
+        dg_visit_start(v, fd->connect_fd, from != NULL ? from->client_addr : NULL);
+        v->watched = dg_watch_enter(s->watch, fd->connect_fd);
+    } else if (v != NULL) {
+        dg_watch_leave(s->watch, v->watched);
+        dg_free(v);
         *own = NULL;
     }
 }
@@ -244,24 +302,109 @@ static size_t keep_escapes(void *context, struct MHD_Connection *connection, cha
     return strlen(s);
 }
 
+/* Only the first of them may be absent: an option that is not wanted takes no place. */
 static struct MHD_Daemon *start_daemon(dg_server *s, int fd, const dg_server_options *o)
 {
     const unsigned idle = (unsigned)o->phase_seconds + 1; /* the watch is the sharper limit */
+    struct MHD_OptionItem more[8];
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC;
+    int n = 0;
+    if (o->threads > 1)
+        more[n++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, o->threads, NULL};
+    if (o->per_address > 0)
+        more[n++] =
+            (struct MHD_OptionItem){MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->per_address, NULL};
+    if (o->tls != NULL) {
+        flags |= MHD_USE_TLS;
+        more[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, DG_TLS_PRIORITIES};
+        more[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_CERT_CALLBACK, 0,
+                                            (void *)(uintptr_t)dg_tls_retrieve};
+        if (dg_tls_client_ca(o->tls) != NULL)
+            more[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_TRUST, 0,
+                                                (void *)(uintptr_t)dg_tls_client_ca(o->tls)};
+    }
+    more[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, handle, s,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
-        (unsigned)(o->threads > 1 ? o->threads : 0), MHD_OPTION_CONNECTION_LIMIT,
+        flags, 0, NULL, NULL, handle, s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)DG_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, idle,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)DG_HEADER_BYTES, MHD_OPTION_STRICT_FOR_CLIENT,
         1, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED,
-        request_done, s, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s, MHD_OPTION_END);
+        request_done, s, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s, MHD_OPTION_ARRAY,
+        more, MHD_OPTION_END);
+}
+
+static unsigned connections(const dg_server *s)
+{
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+    return info == NULL ? 0 : info->num_connections;
+}
+
+static void write_model(dg_server *s, dg_arm arm, dg_text *page)
+{
+    dg_shift *shift = dg_arms_take_arm(s->arms, arm);
+    if (shift == NULL) return;
+    const dg_artifact *a = dg_node_artifact(shift->node);
+    dg_text_add(page, "daogou_model_info{arm=\"%s\",model=\"", dg_arm_name(arm));
+    dg_metrics_label(page, a->name, strlen(a->name));
+    dg_text_add(page, "\",version=\"%s\",algorithm=\"%s\"} %.3f\n", dg_node_version(shift->node),
+                a->algorithm, shift->since);
+    dg_arms_leave(s->arms, shift);
+}
+
+/* What is read of the server when its page is made. */
+static void write_state(void *context, dg_text *page)
+{
+    dg_server *s = context;
+    dg_metrics_family(
+        page, "daogou_model_info", "gauge",
+        "The models that answer; the value is when each came, in seconds since 1970.");
+    for (int arm = 0; arm < DG_N_ARMS; arm++) write_model(s, (dg_arm)arm, page);
+    dg_metrics_family(page, "daogou_connections", "gauge", "Connections that are open.");
+    dg_text_add(page, "daogou_connections %u\n", connections(s));
+    dg_metrics_family(page, "daogou_answering", "gauge",
+                      "Requests that are in and whose answer is not out.");
+    dg_text_add(page, "daogou_answering %d\n", atomic_load(&s->answering));
+    dg_metrics_family(page, "daogou_ready", "gauge", "1 while more requests are wanted.");
+    dg_text_add(page, "daogou_ready %d\n", atomic_load(&s->stopping) ? 0 : 1);
+}
+
+static dg_status make_metrics(dg_server *s, dg_metrics *given, dg_err *err)
+{
+    char labels[32];
+    const dg_status st = given != NULL ? DG_OK : dg_metrics_create(&s->own_metrics, err);
+    if (st != DG_OK) return st;
+    s->metrics = given != NULL ? given : s->own_metrics;
+    for (int arm = 0; arm < DG_N_ARMS; arm++) {
+        snprintf(labels, sizeof labels, "arm=\"%s\"", dg_arm_name((dg_arm)arm));
+        s->swaps[arm] = dg_metrics_counter(s->metrics, "daogou_swaps_total", labels,
+                                           "Models put in place of others while serving.");
+    }
+    dg_process_metrics(s->metrics);
+    dg_metrics_collect(s->metrics, write_state, s);
+    return DG_OK;
 }
 
 static void free_server(dg_server *s)
 {
-    leave_shift(s, s->shift);
-    pthread_mutex_destroy(&s->lock);
+    dg_watch_destroy(&s->watch);
+    dg_ledger_destroy(&s->ledger);
+    dg_gate_destroy(&s->gate);
+    dg_arms_destroy(&s->arms);
+    dg_metrics_destroy(&s->own_metrics);
     dg_free(s);
+}
+
+static dg_status assemble(dg_server *s, const dg_node *node, const dg_server_options *o,
+                          dg_err *err)
+{
+    dg_status st = make_metrics(s, o->metrics, err);
+    if (st == DG_OK) st = dg_arms_create(node, &o->split, &s->arms, err);
+    if (st == DG_OK) st = dg_gate_create(&o->gate, s->metrics, &s->gate, err);
+    if (st == DG_OK) st = dg_ledger_create(&o->ledger, s->arms, s->metrics, &s->ledger, err);
+    if (st == DG_OK) st = dg_watch_create(DG_CONNECTIONS, o->phase_seconds, &s->watch, err);
+    if (st == DG_OK) st = dg_metrics_made(s->metrics, err);
+    return st;
 }
 
 dg_status dg_server_start(const dg_node *node, const dg_server_options *options, dg_server **out,
@@ -273,13 +416,10 @@ dg_status dg_server_start(const dg_node *node, const dg_server_options *options,
         return DG_FAIL(err, DG_ERR_USAGE, "%d threads: must be 1 to %d", options->threads,
                        DG_MAX_THREADS);
     dg_server *s = dg_alloc(1, sizeof *s);
-    if (s == NULL || (s->shift = dg_alloc(1, sizeof *s->shift)) == NULL) {
-        dg_free(s);
-        return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for the server");
-    }
-    *s->shift = (dg_shift){.stage = DG_ANSWERING, .node = node, .users = 1};
-    pthread_mutex_init(&s->lock, NULL);
-    dg_status st = dg_watch_create(DG_CONNECTIONS, options->phase_seconds, &s->watch, err);
+    if (s == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for the server");
+    s->reload = options->reload;
+    s->reloader = options->reloader;
+    dg_status st = assemble(s, node, options, err);
     if (st == DG_OK) st = dg_listen(options->listen, &fd, s->address, err);
     if (st == DG_OK && (s->daemon = start_daemon(s, fd, options)) == NULL) {
         close(fd);
@@ -287,7 +427,6 @@ dg_status dg_server_start(const dg_node *node, const dg_server_options *options,
                      s->address);
     }
     if (st != DG_OK) {
-        dg_watch_destroy(&s->watch);
         free_server(s);
         return st;
     }
@@ -295,25 +434,11 @@ dg_status dg_server_start(const dg_node *node, const dg_server_options *options,
     return DG_OK;
 }
 
-dg_status dg_server_swap(dg_server *s, dg_node **node, dg_err *err)
+dg_status dg_server_swap(dg_server *s, dg_arm arm, dg_node **node, dg_err *err)
 {
-    dg_shift *fresh = dg_alloc(1, sizeof *fresh);
-    if (fresh == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for another model");
-    *fresh = (dg_shift){.stage = DG_ANSWERING, .node = *node, .owned = *node, .users = 1};
-    *node = NULL;
-    pthread_mutex_lock(&s->lock);
-    dg_shift *before = s->shift;
-    s->shift = fresh;
-    pthread_mutex_unlock(&s->lock);
-    leave_shift(s, before);
-    return DG_OK;
-}
-
-static unsigned connections(const dg_server *s)
-{
-    const union MHD_DaemonInfo *info =
-        MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-    return info == NULL ? 0 : info->num_connections;
+    const dg_status st = dg_arms_swap(s->arms, arm, node, err);
+    if (st == DG_OK) dg_count(s->swaps[arm], 1);
+    return st;
 }
 
 /* Requests that are in get their answer. A connection with none is cut after a moment in which one
@@ -338,7 +463,6 @@ void dg_server_stop(dg_server **s, double patience)
     drain(*s, patience);
     MHD_stop_daemon((*s)->daemon);
     if (fd >= 0) close(fd);
-    dg_watch_destroy(&(*s)->watch);
     free_server(*s);
     *s = NULL;
 }

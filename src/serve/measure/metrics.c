@@ -9,11 +9,14 @@ typedef struct series {
     char *labels;
     dg_counter counter;
     dg_histogram histogram;
+    dg_counters counters;
 } series;
+
+typedef enum family_kind { COUNTER, HISTOGRAM, COUNTERS } family_kind;
 
 typedef struct family {
     char *name, *help;
-    bool histograms;
+    family_kind kind;
     series **at; /* (n,) */
     size_t n, capacity;
 } family;
@@ -65,7 +68,7 @@ void dg_metrics_destroy(dg_metrics **m)
     *m = NULL;
 }
 
-static family *make_family(dg_metrics *m, const char *name, const char *help)
+static family *make_family(dg_metrics *m, family_kind kind, const char *name, const char *help)
 {
     family **grown = dg_grow(m->family, m->n, m->n + 1, &m->capacity, sizeof *grown);
     if (grown == NULL) return NULL;
@@ -75,6 +78,7 @@ static family *make_family(dg_metrics *m, const char *name, const char *help)
         free_family(f);
         return NULL;
     }
+    f->kind = kind;
     return m->family[m->n++] = f;
 }
 
@@ -91,12 +95,13 @@ static series *make_series(family *f, const char *labels)
     return f->at[f->n++] = s;
 }
 
-static series *find(dg_metrics *m, const char *name, const char *labels, const char *help)
+static series *find(dg_metrics *m, family_kind kind, const char *name, const char *labels,
+                    const char *help)
 {
     family *f = NULL;
     for (size_t k = 0; k < m->n && f == NULL; k++)
         if (strcmp(m->family[k]->name, name) == 0) f = m->family[k];
-    if (f == NULL) f = make_family(m, name, help);
+    if (f == NULL) f = make_family(m, kind, name, help);
     for (size_t k = 0; f != NULL && k < f->n; k++)
         if (strcmp(f->at[k]->labels, labels) == 0) return f->at[k];
     series *s = f == NULL ? NULL : make_series(f, labels);
@@ -107,18 +112,36 @@ static series *find(dg_metrics *m, const char *name, const char *labels, const c
 dg_counter *dg_metrics_counter(dg_metrics *m, const char *name, const char *labels,
                                const char *help)
 {
-    return &find(m, name, labels, help)->counter;
+    return &find(m, COUNTER, name, labels, help)->counter;
 }
 
 dg_histogram *dg_metrics_histogram(dg_metrics *m, const char *name, const char *labels,
                                    const char *help, const double *bound, int n)
 {
-    dg_histogram *h = &find(m, name, labels, help)->histogram;
+    dg_histogram *h = &find(m, HISTOGRAM, name, labels, help)->histogram;
     h->bound = bound;
     h->n = n < DG_MAX_BUCKETS ? n : DG_MAX_BUCKETS;
-    for (size_t k = 0; k < m->n; k++)
-        if (strcmp(m->family[k]->name, name) == 0) m->family[k]->histograms = true;
     return h;
+}
+
+dg_counters *dg_metrics_counters(dg_metrics *m, const char *name, const char *labels,
+                                 const char *label, const char *help)
+{
+    dg_counters *t = &find(m, COUNTERS, name, labels, help)->counters;
+    t->label = label;
+    return t;
+}
+
+void dg_count_value(dg_counters *t, const char *value)
+{
+    int k = 0;
+    if (t == NULL) return;
+    for (; k < DG_MAX_VALUES; k++) {
+        const char *found = atomic_load_explicit(&t->value[k], memory_order_acquire);
+        if (found == NULL && atomic_compare_exchange_strong(&t->value[k], &found, value)) break;
+        if (found == value || strcmp(found, value) == 0) break;
+    }
+    dg_count(&t->counter[k], 1);
 }
 
 const double *dg_latency_bounds(int *n)
@@ -201,13 +224,28 @@ static void write_counter(dg_text *page, const char *name, const series *s)
         dg_text_add(page, "%s %" PRIu64 "\n", name, n);
 }
 
+static void write_counters(dg_text *page, const char *name, const series *s)
+{
+    const dg_counters *t = &s->counters;
+    const char *comma = s->labels[0] != '\0' ? "," : "";
+    for (int k = 0; k <= DG_MAX_VALUES; k++) {
+        const char *value =
+            k < DG_MAX_VALUES ? atomic_load_explicit(&t->value[k], memory_order_acquire) : "other";
+        const uint64_t n = atomic_load_explicit(&t->counter[k].n, memory_order_relaxed);
+        if (value != NULL && n > 0)
+            dg_text_add(page, "%s{%s%s%s=\"%s\"} %" PRIu64 "\n", name, s->labels, comma, t->label,
+                        value, n);
+    }
+}
+
 void dg_metrics_page(dg_metrics *m, dg_text *page)
 {
+    static void (*const write[])(dg_text *, const char *, const series *) = {
+        [COUNTER] = write_counter, [HISTOGRAM] = write_histogram, [COUNTERS] = write_counters};
     for (size_t k = 0; k < m->n; k++) {
         const family *f = m->family[k];
-        dg_metrics_family(page, f->name, f->histograms ? "histogram" : "counter", f->help);
-        for (size_t s = 0; s < f->n; s++)
-            (f->histograms ? write_histogram : write_counter)(page, f->name, f->at[s]);
+        dg_metrics_family(page, f->name, f->kind == HISTOGRAM ? "histogram" : "counter", f->help);
+        for (size_t s = 0; s < f->n; s++) write[f->kind](page, f->name, f->at[s]);
     }
     for (size_t k = 0; k < m->n_collectors; k++)
         m->collector[k].write(m->collector[k].context, page);

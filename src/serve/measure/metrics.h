@@ -26,6 +26,15 @@ typedef struct dg_histogram {
     _Atomic uint64_t billionths;                             /* sum of all that was observed */
 } dg_histogram;
 
+enum { DG_MAX_VALUES = 48 };
+
+/* Counters of one label whose values are found while counting: error codes, steps. */
+typedef struct dg_counters {
+    const char *label;                          /* borrowed */
+    _Atomic(const char *) value[DG_MAX_VALUES]; /* in the order they came; "other" is beyond */
+    dg_counter counter[DG_MAX_VALUES + 1];
+} dg_counters;
+
 /** LOCAL. Errors DG_ERR_NOMEM. */
 dg_status dg_metrics_create(dg_metrics **out, dg_err *err);
 
@@ -45,6 +54,10 @@ dg_counter *dg_metrics_counter(dg_metrics *m, const char *name, const char *labe
 /** A series of a histogram over n <= DG_MAX_BUCKETS ascending bounds, borrowed. As above. LOCAL. */
 dg_histogram *dg_metrics_histogram(dg_metrics *m, const char *name, const char *labels,
                                    const char *help, const double *bound, int n);
+
+/** Counters: as a counter, with one more label, borrowed. LOCAL, at the start only. */
+dg_counters *dg_metrics_counters(dg_metrics *m, const char *name, const char *labels,
+                                 const char *label, const char *help);
 
 /** Bounds for times of answers, from 50 us to 10 s, in seconds. LOCAL. */
 const double *dg_latency_bounds(int *n);
@@ -70,5 +83,9 @@ static inline void dg_count(dg_counter *c, uint64_t more)
     if (c != NULL) atomic_fetch_add_explicit(&c->n, more, memory_order_relaxed);
 }
 void dg_observe(dg_histogram *h, double value); /* at least 0 */
+
+/** Count a value: a literal, or else text that outlives the metrics. LOCAL, thread-safe, no lock;
+ *  NULL-safe. */
+void dg_count_value(dg_counters *t, const char *value);
 
 #endif

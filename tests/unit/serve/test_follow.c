@@ -95,7 +95,9 @@ START_TEST(it_follows_the_champion_without_a_request_lost)
     ck_assert_int_eq(dg_follow_open(dir, "shop", &seen, &node, &err), DG_ERR_NOINPUT);
     publish(31, true, true);
     ck_assert_int_eq(dg_follow_open(dir, "shop", &seen, &node, &err), DG_OK);
-    const dg_server_options o = {"127.0.0.1:0", 2, 15};
+    dg_server_options o = dg_server_defaults();
+    o.listen = "127.0.0.1:0";
+    o.threads = 2;
     ck_assert_int_eq(dg_server_start(node, &o, &server, &err), DG_OK);
     ck_assert_int_eq(dg_follow_start(server, dir, "shop", &seen, .01, &follow, &err), DG_OK);
     asker a = {.address = dg_server_address(server)};

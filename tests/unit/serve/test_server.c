@@ -29,7 +29,11 @@ static void start_server(int threads, double phase_seconds)
     free_artifact(&m);
     signal(SIGPIPE, SIG_IGN);
     ck_assert_msg(dg_node_open(path, &node, &err) == DG_OK, "%s", err.text);
-    const dg_server_options o = {"127.0.0.1:0", threads, phase_seconds};
+    dg_server_options o = dg_server_defaults();
+    o.listen = "127.0.0.1:0";
+    o.threads = threads;
+    o.phase_seconds = phase_seconds;
+    o.per_address = 0;
     ck_assert_msg(dg_server_start(node, &o, &server, &err) == DG_OK, "%s", err.text);
 }
 

@@ -3,6 +3,7 @@
 #include "unit_main.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 static dg_metrics *m;
@@ -105,6 +106,30 @@ START_TEST(collectors_come_last_and_labels_are_escaped)
 }
 END_TEST
 
+START_TEST(counters_of_a_label_find_their_values_and_are_bounded)
+{
+    static char names[100][8];
+    char copy[] = "b";
+    start();
+    dg_counters *t = dg_metrics_counters(m, "e_total", "arm=\"x\"", "code", "Errors.");
+    dg_count_value(t, "a");
+    dg_count_value(t, "b");
+    dg_count_value(t, copy); /* the same text elsewhere */
+    dg_metrics_page(m, &page);
+    ck_assert_str_eq(page.at, "# HELP e_total Errors.\n# TYPE e_total counter\n"
+                              "e_total{arm=\"x\",code=\"a\"} 1\ne_total{arm=\"x\",code=\"b\"} 2\n");
+    for (int k = 0; k < 100; k++) {
+        snprintf(names[k], sizeof names[k], "n%d", k);
+        dg_count_value(t, names[k]);
+    }
+    dg_text_free(&page);
+    dg_metrics_page(m, &page);
+    ck_assert_ptr_nonnull(strstr(page.at, "code=\"other\"} 54\n")); /* 2 + 100 - 48 */
+    stop();
+}
+END_TEST
+
 UNIT_MAIN("metrics", the_page_shows_families_and_their_series_together,
           a_histogram_counts_up_to_each_bound, bounds_of_latencies_ascend,
-          threads_count_side_by_side, collectors_come_last_and_labels_are_escaped)
+          threads_count_side_by_side, collectors_come_last_and_labels_are_escaped,
+          counters_of_a_label_find_their_values_and_are_bounded)
