@@ -70,28 +70,49 @@ static void swap_records(const dg_comm *c, const char *send, size_t record,
     dg_mpi(MPI_Waitall(used, request, MPI_STATUSES_IGNORE), c, "exchange");
 }
 
-dg_status dg_exchange(const dg_comm *c, const void *send, size_t record, const int64_t *send_count,
-                      void **recv, int64_t *recv_count, dg_err *err)
+dg_status dg_room_reserve(dg_room *r, size_t n, size_t record, dg_err *err)
 {
-    *recv = NULL;
+    size_t bytes;
+    if (__builtin_mul_overflow(n, record, &bytes) || bytes > SIZE_MAX / 2)
+        return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for %zu records of %zu bytes", n, record);
+    if (r->at != NULL && bytes <= r->bytes) return DG_OK;
+    if (r->at != NULL) bytes += bytes / 8; /* it is asked again and again */
+    dg_free(r->at);
+    r->at = dg_alloc(bytes, 1);
+    r->bytes = r->at == NULL ? 0 : bytes;
+    if (r->at != NULL) return DG_OK;
+    return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for %zu records of %zu bytes", n, record);
+}
+
+dg_status dg_exchange_into(const dg_comm *c, const void *send, size_t record,
+                           const int64_t *send_count, dg_room *recv, int64_t *recv_count,
+                           dg_err *err)
+{
     dg_mpi(MPI_Alltoall(send_count, 1, MPI_INT64_T, recv_count, 1, MPI_INT64_T, c->comm), c,
            "exchange of counts");
     const int64_t n = total_of(c, recv_count);
-    dg_status st = DG_OK;
     MPI_Request *request = dg_alloc(
         messages_of(c, send_count, record) + messages_of(c, recv_count, record), sizeof *request);
-    *recv = dg_alloc((size_t)n, record);
-    if (request == NULL || *recv == NULL)
+    dg_status st = dg_room_reserve(recv, (size_t)n, record, err);
+    if (st == DG_OK && request == NULL)
         st = DG_FAIL(err, DG_ERR_NOMEM, "out of memory receiving %lld records of %zu bytes",
                      (long long)n, record);
     st = dg_agree(c, st, err);
-    if (st == DG_OK) {
-        swap_records(c, send, record, send_count, *recv, recv_count, request);
-    } else {
-        dg_free(*recv);
-        *recv = NULL;
-    }
+    if (st == DG_OK) swap_records(c, send, record, send_count, recv->at, recv_count, request);
     dg_free(request);
+    return st;
+}
+
+dg_status dg_exchange(const dg_comm *c, const void *send, size_t record, const int64_t *send_count,
+                      void **recv, int64_t *recv_count, dg_err *err)
+{
+    dg_room room = {0};
+    const dg_status st = dg_exchange_into(c, send, record, send_count, &room, recv_count, err);
+    if (st != DG_OK) {
+        dg_free(room.at);
+        room.at = NULL;
+    }
+    *recv = room.at;
     return st;
 }
 

@@ -20,6 +20,21 @@
 dg_status dg_exchange(const dg_comm *c, const void *send, size_t record, const int64_t *send_count,
                       void **recv, int64_t *recv_count, dg_err *err);
 
+/* A block for one exchange after another. Zero-initialise; free `at` with dg_free. */
+typedef struct dg_room {
+    void *at; /* what came last */
+    size_t bytes;
+} dg_room;
+
+/** dg_exchange into a block that grows where it must: rounds of exchanges ask for memory once.
+ *  COLLECTIVE; the arguments, cost and errors of dg_exchange. */
+dg_status dg_exchange_into(const dg_comm *c, const void *send, size_t record,
+                           const int64_t *send_count, dg_room *recv, int64_t *recv_count,
+                           dg_err *err);
+
+/** Make room for n records; what it held may be lost. LOCAL. Errors DG_ERR_NOMEM. */
+dg_status dg_room_reserve(dg_room *r, size_t n, size_t record, dg_err *err);
+
 /**
  * Personalised all-to-all of strings. COLLECTIVE.
  *

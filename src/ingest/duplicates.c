@@ -1,6 +1,7 @@
 #include "ingest/duplicates.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 static int compare_events(const void *a, const void *b)
@@ -36,25 +37,21 @@ static dg_event merge_run(const dg_event *run, int64_t n, dg_duplicates policy)
     return merged;
 }
 
-/* Item by item, each item's events in input order. */
-static void order_by_item(const dg_event *row, int64_t n, dg_pick *pick, dg_event *sorted)
+static bool has_repeats(const dg_event *row, int64_t n)
 {
-    for (int64_t k = 0; k < n; k++)
-        pick[k] = (dg_pick){(uint64_t)row[k].item, (uint32_t)k, (int32_t)k};
-    dg_picks_sort(pick, pick + n, n);
-    for (int64_t k = 0; k < n; k++) sorted[k] = row[pick[k].at];
+    bool any = false;
+    for (int64_t k = 1; k < n; k++) any |= row[k].item == row[k - 1].item;
+    return any;
 }
 
-dg_status dg_merge_duplicates(dg_event *row, int64_t *n, dg_duplicates policy, dg_pick *pick,
-                              dg_event *sorted, dg_err *err)
+dg_status dg_merge_duplicates(dg_event *row, int64_t *n, dg_duplicates policy, dg_err *err)
 {
     int64_t kept = 0;
-    order_by_item(row, *n, pick, sorted);
+    if (policy != DG_DUPLICATES_COUNT && !has_repeats(row, *n)) return DG_OK;
     for (int64_t begin = 0, end; begin < *n; begin = end) {
-        for (end = begin + 1; end < *n && sorted[end].item == sorted[begin].item;) end++;
-        if (end - begin > 1)
-            qsort(sorted + begin, (size_t)(end - begin), sizeof *sorted, compare_events);
-        row[kept] = merge_run(sorted + begin, end - begin, policy);
+        for (end = begin + 1; end < *n && row[end].item == row[begin].item;) end++;
+        if (end - begin > 1) qsort(row + begin, (size_t)(end - begin), sizeof *row, compare_events);
+        row[kept] = merge_run(row + begin, end - begin, policy);
         if (!isfinite(row[kept++].value))
             return DG_FAIL(err, DG_ERR_DATA,
                            "%lld events about one item add up to more than a number can hold",

@@ -3,7 +3,6 @@
 #define DG_INGEST_DUPLICATES_H
 #include "base/status.h"
 #include "ingest/event.h"
-#include "ingest/picks.h"
 
 typedef enum dg_duplicates {
     DG_DUPLICATES_SUM,   /* values added, oldest first, in double precision */
@@ -14,19 +13,16 @@ typedef enum dg_duplicates {
 } dg_duplicates;
 
 /**
- * Sort one user's events by item and leave one of each. LOCAL.
+ * Leave one event of each item of a user. LOCAL.
  *
  * Older and newer go by time, then by place in the input. The merged event keeps the time and place
  * of its newest event, of its oldest one under DG_DUPLICATES_FIRST.
  *
- * @param[in,out] row     (*n,) events of one user in input order
- * @param[in,out] n       events before, and after
- * @param[out]    pick    (2 *n,) scratch
- * @param[out]    sorted  (*n,) scratch
- * Cost    that of dg_picks_sort; O(n log n) among the events about one item.
+ * @param[in,out] row  (*n,) events of one user, item by item, those of an item in input order
+ * @param[in,out] n    events before, and after
+ * Cost    O(n); O(n log n) among the events about one item.
  * Errors  DG_ERR_DATA when a sum is more than a float can hold.
  */
-dg_status dg_merge_duplicates(dg_event *row, int64_t *n, dg_duplicates policy, dg_pick *pick,
-                              dg_event *sorted, dg_err *err);
+dg_status dg_merge_duplicates(dg_event *row, int64_t *n, dg_duplicates policy, dg_err *err);
 
 #endif

@@ -2,27 +2,21 @@
 
 #include "base/memory.h"
 
-static void free_chunk(dg_chunk *c)
+/* One more chunk behind the others: `spare`, unless NULL, or a new one. */
+static dg_status add_chunk(dg_events *e, dg_chunk *spare, dg_err *err)
 {
-    if (c == NULL) return;
-    dg_free(c->time);
-    dg_free(c);
-}
-
-static dg_status add_chunk(dg_events *e, dg_err *err)
-{
+    const size_t times = e->timed ? DG_CHUNK * sizeof(int64_t) : 0;
     dg_chunk **grown = dg_grow(e->chunk, e->n_chunks, e->n_chunks + 1, &e->capacity, sizeof *grown);
-    dg_chunk *c = grown == NULL ? NULL : dg_alloc(1, sizeof *c);
     if (grown != NULL) e->chunk = grown;
-    if (c != NULL && e->timed) c->time = dg_alloc(DG_CHUNK, sizeof *c->time);
-    if (c == NULL || (e->timed && c->time == NULL)) {
-        free_chunk(c);
+    if (grown != NULL && spare == NULL) spare = dg_alloc(sizeof *spare + times, 1);
+    if (grown == NULL || spare == NULL)
         return DG_FAIL(err, DG_ERR_NOMEM, "out of memory after %lld ratings on one rank",
                        (long long)e->n);
-    }
-    e->chunk[e->n_chunks++] = c;
+    e->chunk[e->n_chunks++] = spare;
     return DG_OK;
 }
+
+dg_status dg_events__grow(dg_events *e, dg_err *err) { return add_chunk(e, NULL, err); }
 
 static void put(dg_events *e, int64_t k, dg_rating r)
 {
@@ -31,17 +25,7 @@ static void put(dg_events *e, int64_t k, dg_rating r)
     c->user[at] = r.user;
     c->item[at] = r.item;
     c->value[at] = r.value;
-    if (c->time != NULL) c->time[at] = r.time;
-}
-
-dg_status dg_events_add(dg_events *e, dg_rating r, dg_err *err)
-{
-    if ((size_t)e->n == e->n_chunks * DG_CHUNK) {
-        const dg_status st = add_chunk(e, err);
-        if (st != DG_OK) return st;
-    }
-    put(e, e->n++, r);
-    return DG_OK;
+    if (e->timed) c->time[at] = r.time;
 }
 
 void dg_events_keep(dg_events *e, const uint8_t *user_stays, const uint8_t *item_stays)
@@ -53,30 +37,63 @@ void dg_events_keep(dg_events *e, const uint8_t *user_stays, const uint8_t *item
     }
     e->n = kept;
     while (e->n_chunks > 0 && (size_t)kept <= (e->n_chunks - 1) * DG_CHUNK)
-        free_chunk(e->chunk[--e->n_chunks]);
+        dg_free(e->chunk[--e->n_chunks]);
 }
 
-static dg_status deal_chunk(const dg_events *e, int64_t begin, const int32_t *user,
-                            const int64_t *item, dg_events *heap, dg_err *err)
+enum { SPARE_MAX = 64 }; /* chunks kept for the heaps rather than given back */
+
+typedef struct dealer {
+    dg_events *from; /* its first n_spare chunks have been dealt */
+    size_t n_spare;
+    const int32_t *user;
+    const int64_t *item;
+    dg_events *heap;
+} dealer;
+
+static dg_status grow_heap(dealer *d, dg_events *heap, dg_err *err)
 {
-    const int64_t end = e->n - begin < DG_CHUNK ? e->n : begin + DG_CHUNK;
-    dg_status st = DG_OK;
-    for (int64_t k = begin; k < end && st == DG_OK; k++) {
-        const dg_rating r = dg_events_at(e, k);
-        if (user[r.user] >= 0 && item[r.item] >= 0) st = dg_events_add(&heap[user[r.user]], r, err);
-    }
+    dg_chunk *spare = d->n_spare > 0 ? d->from->chunk[d->n_spare - 1] : NULL;
+    const dg_status st = add_chunk(heap, spare, err);
+    if (st == DG_OK && spare != NULL) d->from->chunk[--d->n_spare] = NULL; /* it is the heap's */
     return st;
+}
+
+static dg_status deal_chunk(dealer *d, const dg_chunk *c, int64_t n, dg_err *err)
+{
+    const bool timed = d->from->timed;
+    for (int64_t k = 0; k < n; k++) {
+        const int32_t h = d->user[c->user[k]];
+        if (h < 0 || d->item[c->item[k]] < 0) continue;
+        dg_events *heap = &d->heap[h];
+        if ((size_t)heap->n == heap->n_chunks * DG_CHUNK) {
+            const dg_status st = grow_heap(d, heap, err);
+            if (st != DG_OK) return st;
+        }
+        dg_chunk *to = heap->chunk[heap->n_chunks - 1];
+        const size_t at = (size_t)heap->n++ & (DG_CHUNK - 1);
+        to->user[at] = c->user[k];
+        to->item[at] = c->item[k];
+        to->value[at] = c->value[k];
+        if (timed) to->time[at] = c->time[k];
+    }
+    return DG_OK;
 }
 
 dg_status dg_events_deal(dg_events *e, const int32_t *user, const int64_t *item, dg_events *heap,
                          int n, dg_err *err)
 {
+    dealer d = {.from = e, .user = user, .item = item, .heap = heap};
     dg_status st = DG_OK;
     for (int h = 0; h < n; h++) heap[h].timed = e->timed;
-    for (size_t k = 0; k < e->n_chunks; k++) {
-        if (st == DG_OK) st = deal_chunk(e, (int64_t)(k * DG_CHUNK), user, item, heap, err);
-        free_chunk(e->chunk[k]);
+    for (size_t k = 0; k < e->n_chunks && st == DG_OK; k++) {
+        const int64_t left = e->n - (int64_t)(k * DG_CHUNK);
+        dg_chunk *c = e->chunk[k];
+        st = deal_chunk(&d, c, left < DG_CHUNK ? left : DG_CHUNK, err);
         e->chunk[k] = NULL;
+        if (d.n_spare < SPARE_MAX)
+            e->chunk[d.n_spare++] = c;
+        else
+            dg_free(c);
     }
     dg_events_free(e);
     return st;
@@ -84,16 +101,17 @@ dg_status dg_events_deal(dg_events *e, const int32_t *user, const int64_t *item,
 
 void dg_events_count(const dg_events *e, int64_t *per_user, int64_t *per_item)
 {
-    for (int64_t k = 0; k < e->n; k++) {
-        const dg_rating r = dg_events_at(e, k);
-        per_user[r.user]++;
-        per_item[r.item]++;
+    for (size_t k = 0; k < e->n_chunks; k++) {
+        const dg_chunk *c = e->chunk[k];
+        const int64_t left = e->n - (int64_t)(k * DG_CHUNK), n = left < DG_CHUNK ? left : DG_CHUNK;
+        for (int64_t at = 0; at < n; at++) per_user[c->user[at]]++;
+        for (int64_t at = 0; at < n; at++) per_item[c->item[at]]++;
     }
 }
 
 void dg_events_free(dg_events *e)
 {
-    for (size_t k = 0; k < e->n_chunks; k++) free_chunk(e->chunk[k]);
+    for (size_t k = 0; k < e->n_chunks; k++) dg_free(e->chunk[k]);
     dg_free(e->chunk);
     *e = (dg_events){0};
 }

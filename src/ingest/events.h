@@ -13,7 +13,7 @@ enum { DG_CHUNK_BITS = 11, DG_CHUNK = 1 << DG_CHUNK_BITS };
 typedef struct dg_chunk { /* memory grows by chunks: nothing is ever copied to grow */
     int32_t user[DG_CHUNK], item[DG_CHUNK]; /* codes of the local dictionaries */
     float value[DG_CHUNK];
-    int64_t *time; /* (DG_CHUNK,) NULL where the data has no times */
+    int64_t time[]; /* (DG_CHUNK,) where the data has times */
 } dg_chunk;
 
 /* Zero-initialise and set `timed`; free with dg_events_free. */
@@ -30,15 +30,31 @@ typedef struct dg_rating { /* one of them */
     int64_t time; /* 0 where the data has no times */
 } dg_rating;
 
+/** Make room for one more (for dg_events_add). LOCAL. Errors DG_ERR_NOMEM. */
+dg_status dg_events__grow(dg_events *e, dg_err *err);
+
 /** Append. LOCAL, O(1). Errors DG_ERR_NOMEM. */
-dg_status dg_events_add(dg_events *e, dg_rating r, dg_err *err);
+static inline dg_status dg_events_add(dg_events *e, dg_rating r, dg_err *err)
+{
+    if ((size_t)e->n == e->n_chunks * DG_CHUNK) {
+        const dg_status st = dg_events__grow(e, err);
+        if (st != DG_OK) return st;
+    }
+    dg_chunk *c = e->chunk[e->n_chunks - 1];
+    const size_t at = (size_t)e->n++ & (DG_CHUNK - 1);
+    c->user[at] = r.user;
+    c->item[at] = r.item;
+    c->value[at] = r.value;
+    if (e->timed) c->time[at] = r.time;
+    return DG_OK;
+}
 
 /** Read event k. LOCAL. */
 static inline dg_rating dg_events_at(const dg_events *e, int64_t k)
 {
     const dg_chunk *c = e->chunk[k >> DG_CHUNK_BITS];
     const size_t at = (size_t)k & (DG_CHUNK - 1);
-    return (dg_rating){c->user[at], c->item[at], c->value[at], c->time == NULL ? 0 : c->time[at]};
+    return (dg_rating){c->user[at], c->item[at], c->value[at], e->timed ? c->time[at] : 0};
 }
 
 /** Drop the events of users and items whose flag is 0, keeping the order. LOCAL, O(n). */

@@ -6,11 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct dg_id_key {
-    uint64_t word;
-    uint32_t n;
-} dg_id_key;
-
 /* Up to eight bytes as one number: two loads that may overlap. */
 static uint64_t pack(const char *bytes, size_t n)
 {
@@ -24,7 +19,7 @@ static uint64_t pack(const char *bytes, size_t n)
     return low;
 }
 
-static dg_id_key key_of(const char *bytes, size_t n)
+dg_id_key dg_ids_key(const char *bytes, size_t n)
 {
     return (dg_id_key){n <= sizeof(uint64_t) ? pack(bytes, n) : dg_id_hash(bytes, n), (uint32_t)n};
 }
@@ -61,6 +56,7 @@ static dg_status grow_slots(dg_ids *d, dg_err *err)
     if (slot == NULL)
         return DG_FAIL(err, DG_ERR_NOMEM, "out of memory after %lld ids", (long long)d->text.n);
     d->slot = slot;
+    d->last = NULL;
     d->n_slots = before == 0 ? 64 : 2 * before;
     for (size_t k = 0; k < before; k++) {
         if (old[k].next == 0) continue;
@@ -84,27 +80,43 @@ static dg_status add(dg_ids *d, const char *bytes, size_t n, dg_err *err)
     return dg_strings_add(&d->text, bytes, n, err);
 }
 
-dg_status dg_ids_code(dg_ids *d, const char *bytes, size_t n, int32_t *code, dg_err *err)
+void dg_ids_fetch(const dg_ids *d, dg_id_key key)
+{
+    if (d->n_slots > 0) __builtin_prefetch(&d->slot[first_place(d, key)]);
+}
+
+dg_status dg_ids_code_of(dg_ids *d, dg_id_key key, const char *bytes, int32_t *code, dg_err *err)
 {
     dg_status st = DG_OK;
+    if (d->last != NULL && is_it(d, d->last, key, bytes)) {
+        *code = d->last->next - 1;
+        return DG_OK;
+    }
     if (2 * (size_t)d->text.n >= d->n_slots) st = grow_slots(d, err);
     if (st != DG_OK) return st;
-    if (n > UINT32_MAX) return DG_FAIL(err, DG_ERR_DATA, "an id of %zu bytes", n);
-
-    const dg_id_key key = key_of(bytes, n);
     dg_id_slot *slot = find_slot(d, key, bytes);
     if (slot->next == 0) {
-        if ((st = add(d, bytes, n, err)) != DG_OK) return st;
+        char short_id[sizeof key.word]; /* little-endian, as all files are */
+        memcpy(short_id, &key.word, sizeof short_id);
+        st = add(d, key.n <= sizeof short_id ? short_id : bytes, key.n, err);
+        if (st != DG_OK) return st;
         *slot = (dg_id_slot){key.word, (int32_t)d->text.n, key.n};
     }
+    d->last = slot;
     *code = slot->next - 1;
     return DG_OK;
+}
+
+dg_status dg_ids_code(dg_ids *d, const char *bytes, size_t n, int32_t *code, dg_err *err)
+{
+    if (n > UINT32_MAX) return DG_FAIL(err, DG_ERR_DATA, "an id of %zu bytes", n);
+    return dg_ids_code_of(d, dg_ids_key(bytes, n), bytes, code, err);
 }
 
 int32_t dg_ids_find(const dg_ids *d, const char *bytes, size_t n)
 {
     if (d->n_slots == 0 || n > UINT32_MAX) return -1;
-    return find_slot(d, key_of(bytes, n), bytes)->next - 1;
+    return find_slot(d, dg_ids_key(bytes, n), bytes)->next - 1;
 }
 
 int dg_ids_compare(const dg_ids *d, int32_t a, int32_t b)

@@ -21,7 +21,22 @@ typedef struct dg_ids {
     dg_id_slot *slot; /* (n_slots,) open addressing */
     size_t n_slots;   /* a power of two, at most half full; 0 before the first id */
     size_t hash_capacity;
+    const dg_id_slot *last; /* the one met last: logs often have a user's records in a row */
 } dg_ids;
+
+typedef struct dg_id_key { /* what an id is looked up by */
+    uint64_t word;         /* as in a slot */
+    uint32_t n;
+} dg_id_key;
+
+/** The key of an id of less than 2^32 bytes. LOCAL. */
+dg_id_key dg_ids_key(const char *bytes, size_t n);
+
+/** Begin to fetch what dg_ids_code_of will look at, so that it need not wait for memory. LOCAL. */
+void dg_ids_fetch(const dg_ids *d, dg_id_key key);
+
+/** dg_ids_code of an id whose key is known; `bytes` may be NULL where it has up to eight. LOCAL. */
+dg_status dg_ids_code_of(dg_ids *d, dg_id_key key, const char *bytes, int32_t *code, dg_err *err);
 
 /** Code of an id, a new one where it was not known. LOCAL, amortised O(n).
  *  Errors DG_ERR_NOMEM; DG_ERR_DATA beyond 2^31-2 ids on one rank. */

@@ -6,6 +6,7 @@
 #include "comm/exchange.h"
 #include "ingest/ids.h"
 #include "ingest/numbering.h"
+#include "ingest/order.h"
 #include "ingest/rounds.h"
 
 #include <math.h>
@@ -30,18 +31,21 @@ typedef struct dg_builder { /* rows finished so far */
     dg_block block[DG_PARTS][DG_ROUNDS];
 } dg_builder;
 
-typedef struct dg_batch { /* what one round delivers to this rank */
+typedef struct dg_batch { /* what one round delivers to this rank, and the work on it */
     dg_range rows;
     int64_t n;
-    dg_event *event;  /* (n,) input order; later by user */
-    int64_t *start;   /* (rows+1,) first event of each row, once sorted by user */
-    uint8_t *part;    /* (n,) */
-    dg_pick *pick;    /* (2 longest row,) scratch */
-    dg_event *sorted; /* (longest row,) scratch */
+    dg_room sending, received; /* (n,) of dg_event, grouped by source, hence in input order */
+    dg_order order;
+    dg_event *row; /* (longest,) one row, item by item */
+    uint8_t *part; /* (longest,) */
+    dg_split_scratch scratch;
+    size_t longest;
+    dg_room index[DG_PARTS], value[DG_PARTS]; /* finished entries of the round */
+    int64_t finished[DG_PARTS];
 } dg_batch;
 
 /* About as many events as stay in a core's second-level cache while a rank works on them. */
-enum { BATCH = 1 << 16 };
+enum { BATCH = 1 << 15 };
 
 static dg_status make_plan(const dg_parts_input *in, dg_plan *p, dg_err *err)
 {
@@ -84,76 +88,53 @@ static float aged(const dg_parts_input *in, dg_rating r)
     return (float)((double)r.value * exp2(-((double)in->newest - (double)r.time) / in->half_life));
 }
 
-static dg_event event_of(const dg_parts_input *in, dg_rating r)
+/* Field by field: a whole event would be put together elsewhere and read before it is written. */
+static void fill_event(const dg_parts_input *in, dg_rating r, dg_event *out)
 {
-    return (dg_event){.user = (int32_t)in->user.row[r.user],
-                      .item = (int32_t)in->item.row[r.item],
-                      .value = aged(in, r),
-                      .time = r.time,
-                      .key = dg_pair_key(in->user.hash[r.user], in->item.hash[r.item])};
+    out->user = (int32_t)in->user.row[r.user];
+    out->item = (int32_t)in->item.row[r.item];
+    out->value = aged(in, r);
+    out->order = 0;
+    out->time = r.time;
+    out->key = dg_pair_key(in->user.hash[r.user], in->item.hash[r.item]);
 }
 
 /* The events of one round, grouped by owner, in input order. */
 static dg_status pack(const dg_comm *c, const dg_parts_input *in, const dg_plan *p,
-                      const dg_events *heap, int64_t *count, dg_event **out, dg_err *err)
+                      const dg_events *heap, int64_t *count, dg_room *out, dg_err *err)
 {
     int64_t *next = dg_alloc((size_t)c->size + 1, sizeof *next);
-    dg_event *event = *out = next == NULL ? NULL : dg_alloc((size_t)heap->n, sizeof *event);
-    if (event == NULL) {
-        dg_free(next);
-        return DG_FAIL(err, DG_ERR_NOMEM, "out of memory sending %lld ratings", (long long)heap->n);
-    }
-    for (int64_t k = 0; k < heap->n; k++) count[p->owner[dg_events_at(heap, k).user]]++;
-    for (int r = 0; r < c->size; r++) next[r + 1] = next[r] + count[r];
-    for (int64_t k = 0; k < heap->n; k++) {
-        const dg_rating r = dg_events_at(heap, k);
-        event[next[p->owner[r.user]]++] = event_of(in, r);
+    dg_status st = next == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory sending ratings")
+                                : dg_room_reserve(out, (size_t)heap->n, sizeof(dg_event), err);
+    if (st == DG_OK) {
+        dg_event *event = out->at;
+        for (int64_t k = 0; k < heap->n; k++) count[p->owner[dg_events_at(heap, k).user]]++;
+        for (int r = 0; r < c->size; r++) next[r + 1] = next[r] + count[r];
+        for (int64_t k = 0; k < heap->n; k++) {
+            const dg_rating r = dg_events_at(heap, k);
+            fill_event(in, r, &event[next[p->owner[r.user]]++]);
+        }
     }
     dg_free(next);
-    return DG_OK;
+    return st;
 }
 
 static dg_status ship(const dg_comm *c, const dg_parts_input *in, dg_plan *p, int round,
                       dg_batch *b, dg_err *err)
 {
-    dg_event *sending = NULL;
-    void *received = NULL;
     int64_t *count = dg_alloc(2 * (size_t)c->size, sizeof *count);
     dg_status st = count == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory")
-                                 : pack(c, in, p, &p->heap[round], count, &sending, err);
+                                 : pack(c, in, p, &p->heap[round], count, &b->sending, err);
     dg_events_free(&p->heap[round]);
     st = dg_agree(c, st, err);
     if (st == DG_OK)
-        st = dg_exchange(c, sending, sizeof *sending, count, &received, count + c->size, err);
-    dg_free(sending);
+        st = dg_exchange_into(c, b->sending.at, sizeof(dg_event), count, &b->received,
+                              count + c->size, err);
     b->rows = dg_rounds_rows(&p->rounds, round, c->rank);
-    b->event = received;
+    b->n = 0;
     for (int r = 0; r < c->size && st == DG_OK; r++) b->n += count[c->size + r];
     dg_free(count);
     return st;
-}
-
-/* Stable counting sort; notes each event's place in the input on the way. */
-static dg_status sort_by_user(dg_batch *b, dg_err *err)
-{
-    const int64_t rows = b->rows.end - b->rows.begin;
-    dg_event *sorted = dg_alloc((size_t)b->n, sizeof *sorted);
-    b->start = dg_alloc((size_t)rows + 2, sizeof *b->start);
-    b->part = dg_alloc((size_t)b->n, sizeof *b->part);
-    if (b->n > UINT32_MAX || sorted == NULL || b->start == NULL || b->part == NULL) {
-        dg_free(sorted);
-        return DG_FAIL(err, DG_ERR_NOMEM, "out of memory sorting %lld ratings", (long long)b->n);
-    }
-    int64_t *next = b->start + 1; /* ends as the starts, one further */
-    for (int64_t k = 0; k < b->n; k++) next[b->event[k].user - b->rows.begin + 1]++;
-    for (int64_t r = 0; r < rows; r++) next[r + 1] += next[r];
-    for (int64_t k = 0; k < b->n; k++) {
-        b->event[k].order = (uint32_t)k;
-        sorted[next[b->event[k].user - b->rows.begin]++] = b->event[k];
-    }
-    dg_free(b->event);
-    b->event = sorted;
-    return DG_OK;
 }
 
 static dg_status name_user(const char *id, size_t n, dg_status st, dg_err *err)
@@ -164,74 +145,92 @@ static dg_status name_user(const char *id, size_t n, dg_status st, dg_err *err)
     return DG_FAIL(err, st, "user %s: %.600s", quoted, plain.text);
 }
 
-static dg_status open_scratch(dg_batch *b, dg_err *err)
+static void free_row(dg_batch *b)
 {
-    int64_t longest = 0;
-    for (int64_t r = 0, begin = 0; r < b->rows.end - b->rows.begin; r++) {
-        const int64_t n = b->start[r + 1] - begin;
-        if (n > longest) longest = n;
-        begin += n;
+    dg_free(b->row);
+    dg_free(b->part);
+    dg_free(b->scratch.pick);
+    dg_free(b->scratch.draw);
+    b->row = NULL;
+    b->part = NULL;
+    b->scratch = (dg_split_scratch){0};
+    b->longest = 0;
+}
+
+/* Room for the longest row, and for all entries in whichever part. */
+static dg_status reserve(dg_batch *b, dg_err *err)
+{
+    const size_t longest = (size_t)b->order.longest;
+    dg_status st = DG_OK;
+    for (int p = 0; p < DG_PARTS && st == DG_OK; p++) {
+        st = dg_room_reserve(&b->index[p], (size_t)b->n, sizeof(int32_t), err);
+        if (st == DG_OK) st = dg_room_reserve(&b->value[p], (size_t)b->n, sizeof(float), err);
     }
-    b->pick = dg_alloc(2 * (size_t)longest, sizeof *b->pick);
-    b->sorted = dg_alloc((size_t)longest, sizeof *b->sorted);
-    if (b->pick != NULL && b->sorted != NULL) return DG_OK;
+    if (st != DG_OK || (b->row != NULL && longest <= b->longest)) return st;
+    free_row(b);
+    b->longest = 2 * longest;
+    b->row = dg_alloc(b->longest, sizeof *b->row);
+    b->part = dg_alloc(b->longest, sizeof *b->part);
+    b->scratch.pick = dg_alloc(2 * b->longest, sizeof *b->scratch.pick);
+    b->scratch.draw = dg_alloc(2 * b->longest, sizeof *b->scratch.draw);
+    if (b->row != NULL && b->part != NULL && b->scratch.pick != NULL && b->scratch.draw != NULL)
+        return DG_OK;
     return DG_FAIL(err, DG_ERR_NOMEM, "out of memory splitting ratings");
 }
 
-/* Merge and split every row, closing the gaps that merging leaves. */
-static dg_status finish_rows(const dg_parts_input *in, int64_t first_own, dg_batch *b,
+/* Deal the entries of a finished row over the parts. */
+static void take_row(dg_batch *b, int64_t r, int64_t n, dg_builder *builder)
+{
+    int64_t at[DG_PARTS];
+    memcpy(at, b->finished, sizeof at);
+    for (int64_t k = 0; k < n; k++) {
+        const int p = b->part[k];
+        ((int32_t *)b->index[p].at)[at[p]] = b->row[k].item;
+        ((float *)b->value[p].at)[at[p]++] = b->row[k].value;
+    }
+    for (int p = 0; p < DG_PARTS; p++) builder->length[p][r] = at[p] - b->finished[p];
+    memcpy(b->finished, at, sizeof at);
+}
+
+/* Merge and split every row. */
+static dg_status finish_rows(const dg_parts_input *in, dg_batch *b, dg_builder *builder,
                              int64_t *merged, dg_err *err)
 {
-    int64_t kept = 0, begin = 0;
-    const int64_t rows = b->rows.end - b->rows.begin;
-    dg_status st = open_scratch(b, err);
-    if (st != DG_OK) return st;
-    for (int64_t r = 0; r < rows; r++) {
-        const int64_t end = b->start[r + 1];
-        int64_t n = end - begin;
+    const dg_event *event = b->received.at;
+    const int64_t skip = b->rows.begin - builder->rows.begin;
+    for (int64_t r = 0; r < b->rows.end - b->rows.begin; r++) {
+        const int64_t begin = b->order.start[r], all = b->order.start[r + 1] - begin;
+        int64_t n = all;
         size_t length;
-        dg_event *row = b->event + begin;
-        const char *id = dg_strings_at(in->user_id, b->rows.begin + r - first_own, &length);
-        st = dg_merge_duplicates(row, &n, in->duplicates, b->pick, b->sorted, err);
+        if (n == 0) continue;
+        for (int64_t k = 0; k < n; k++) {
+            const uint32_t at = b->order.at[begin + k];
+            b->row[k] = event[at];
+            b->row[k].order = at;
+        }
+        const char *id = dg_strings_at(in->user_id, skip + r, &length);
+        const dg_status st = dg_merge_duplicates(b->row, &n, in->duplicates, err);
         if (st != DG_OK) return name_user(id, length, st, err);
-        memmove(b->event + kept, row, (size_t)n * sizeof *row);
-        if (n > 0)
-            dg_split_row(in->rule, dg_id_hash(id, length), b->event + kept, n, b->pick,
-                         b->part + kept);
-        *merged += end - begin - n;
-        begin = end;
-        kept += n;
+        dg_split_row(in->rule, dg_id_hash(id, length), b->row, n, &b->scratch, b->part);
+        take_row(b, skip + r, n, builder);
+        *merged += all - n;
     }
-    b->n = kept;
     return DG_OK;
 }
 
-static dg_status open_blocks(const dg_batch *b, dg_block *block[DG_PARTS], dg_err *err)
+/* Keep the entries of the round, in blocks of their size. */
+static dg_status keep_parts(const dg_batch *b, int round, dg_builder *builder, dg_err *err)
 {
-    for (int64_t k = 0; k < b->n; k++) block[b->part[k]]->n++;
     for (int p = 0; p < DG_PARTS; p++) {
-        block[p]->index = dg_alloc((size_t)block[p]->n, sizeof *block[p]->index);
-        block[p]->value = dg_alloc((size_t)block[p]->n, sizeof *block[p]->value);
-        if (block[p]->index == NULL || block[p]->value == NULL)
-            return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for %lld ratings",
-                           (long long)block[p]->n);
-    }
-    return DG_OK;
-}
-
-/* Take the entries of all parts out of the finished rows. */
-static dg_status take_parts(const dg_batch *b, int round, dg_builder *builder, dg_err *err)
-{
-    dg_block *block[DG_PARTS];
-    int64_t at[DG_PARTS] = {0};
-    for (int p = 0; p < DG_PARTS; p++) block[p] = &builder->block[p][round];
-    const dg_status st = open_blocks(b, block, err);
-    if (st != DG_OK) return st;
-    for (int64_t k = 0; k < b->n; k++) {
-        const int p = b->part[k];
-        block[p]->index[at[p]] = b->event[k].item;
-        block[p]->value[at[p]++] = b->event[k].value;
-        builder->length[p][b->event[k].user - builder->rows.begin]++;
+        dg_block *block = &builder->block[p][round];
+        const size_t n = (size_t)b->finished[p];
+        block->index = dg_alloc(n, sizeof *block->index);
+        block->value = dg_alloc(n, sizeof *block->value);
+        if (block->index == NULL || block->value == NULL)
+            return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for %zu ratings", n);
+        memcpy(block->index, b->index[p].at, n * sizeof *block->index);
+        memcpy(block->value, b->value[p].at, n * sizeof *block->value);
+        block->n = (int64_t)n;
     }
     return DG_OK;
 }
@@ -239,18 +238,23 @@ static dg_status take_parts(const dg_batch *b, int round, dg_builder *builder, d
 static dg_status finish_round(const dg_parts_input *in, dg_batch *b, int round, dg_builder *builder,
                               int64_t *merged, dg_err *err)
 {
-    dg_status st = sort_by_user(b, err);
-    if (st == DG_OK) st = finish_rows(in, builder->rows.begin, b, merged, err);
-    return st == DG_OK ? take_parts(b, round, builder, err) : st;
+    memset(b->finished, 0, sizeof b->finished);
+    dg_status st = dg_order_sort(&b->order, b->received.at, b->n, b->rows, err);
+    if (st == DG_OK) st = reserve(b, err);
+    if (st == DG_OK) st = finish_rows(in, b, builder, merged, err);
+    return st == DG_OK ? keep_parts(b, round, builder, err) : st;
 }
 
 static void free_batch(dg_batch *b)
 {
-    dg_free(b->event);
-    dg_free(b->start);
-    dg_free(b->part);
-    dg_free(b->pick);
-    dg_free(b->sorted);
+    dg_free(b->sending.at);
+    dg_free(b->received.at);
+    dg_order_free(&b->order);
+    free_row(b);
+    for (int p = 0; p < DG_PARTS; p++) {
+        dg_free(b->index[p].at);
+        dg_free(b->value[p].at);
+    }
 }
 
 static dg_status open_builder(dg_range rows, dg_builder *b, dg_err *err)
@@ -315,14 +319,14 @@ static dg_status build(const dg_comm *c, const dg_parts_input *in, dg_plan *plan
     st = dg_agree(c, st, err);
     if (st != DG_OK) return st;
 
+    dg_batch batch = {0};
     dg_progress_begin("sorting", "rounds", plan->rounds.n);
     for (int k = 0; k < plan->rounds.n && st == DG_OK; k++) {
-        dg_batch batch = {0};
         st = ship(c, in, plan, k, &batch, err);
         if (st == DG_OK) st = dg_agree(c, finish_round(in, &batch, k, b, &out->merged, err), err);
-        free_batch(&batch);
         dg_progress(k + 1, NULL);
     }
+    free_batch(&batch);
     dg_progress_end();
     dg_memory_trim();
     if (st != DG_OK) return st;

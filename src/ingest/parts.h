@@ -25,7 +25,7 @@ typedef struct dg_parts_input { /* all borrowed */
     const dg_split_rule *rule; /* same on every rank */
     dg_duplicates duplicates;  /* same on every rank */
     double half_life;          /* seconds; 0: values do not age */
-    int64_t batch;             /* ratings worth a round, 0: 2^16 for each rank */
+    int64_t batch;             /* ratings worth a round, 0: 2^15 for each rank */
     int64_t newest;            /* the time ages are counted from; later events have age 0 */
 } dg_parts_input;
 

@@ -55,7 +55,7 @@ typedef struct dg_prepare_options {
     uint64_t seed;
     /* For tests; no result depends on them. */
     int64_t stretch; /* bytes a rank reads at a time, 0: 16 MiB */
-    int64_t batch;   /* ratings worth a round of messages, 0: 2^16 a rank */
+    int64_t batch;   /* ratings worth a round of messages, 0: 2^15 a rank */
 } dg_prepare_options;
 
 enum { DG_PREPARE_QUOTES = 10, DG_PREPARE_PASSES = 16 };

@@ -14,6 +14,21 @@ typedef struct dg_weights { /* event kinds; empty: all weigh 1 */
     double *weight; /* (kind.text.n,) */
 } dg_weights;
 
+/* Ratings whose ids are still to be looked up: by then the dictionary's slots are in the cache. */
+enum { WAITING = 64 };
+
+typedef struct dg_waiting {
+    int n;
+    struct {
+        dg_id_key user, item;
+        uint32_t user_at, item_at; /* in `text`, of ids longer than a key's word */
+        float value;
+        int64_t time;
+    } at[WAITING];
+    size_t used;
+    char text[2 * WAITING * DG_ID_MAX];
+} dg_waiting;
+
 typedef struct dg_reader { /* what reading a stretch needs */
     const dg_prepare_options *options;
     const dg_inputs *inputs;
@@ -24,6 +39,7 @@ typedef struct dg_reader { /* what reading a stretch needs */
     const int64_t *start;
     int64_t layout_file; /* the file `layout` is of, -1 for none */
     dg_reading *out;
+    dg_waiting waiting;
 } dg_reader;
 
 static dg_status read_weights(const dg_map *map, dg_weights *w, dg_err *err)
@@ -80,14 +96,48 @@ static dg_reject bad_value(const dg_reader *r, const dg_record *record, double w
     return reject;
 }
 
+/* Look up the ids of the waiting ratings, and keep them. */
+static dg_status keep_waiting(dg_reader *r, dg_events *events, dg_err *err)
+{
+    dg_waiting *w = &r->waiting;
+    dg_status st = DG_OK;
+    for (int k = 0; k < w->n && st == DG_OK; k++) {
+        dg_rating rating = {.value = w->at[k].value, .time = w->at[k].time};
+        st = dg_ids_code_of(&r->out->user, w->at[k].user, w->text + w->at[k].user_at, &rating.user,
+                            err);
+        if (st == DG_OK)
+            st = dg_ids_code_of(&r->out->item, w->at[k].item, w->text + w->at[k].item_at,
+                                &rating.item, err);
+        if (st == DG_OK) st = dg_events_add(events, rating, err);
+    }
+    w->n = 0;
+    w->used = 0;
+    return st;
+}
+
+static uint32_t keep_text(dg_waiting *w, dg_slice id)
+{
+    const uint32_t at = (uint32_t)w->used;
+    if (id.n <= sizeof(uint64_t)) return at;
+    memcpy(w->text + at, id.at, id.n);
+    w->used += id.n;
+    return at;
+}
+
 static dg_status keep_rating(dg_reader *r, dg_events *events, const dg_record *record, double value,
                              dg_err *err)
 {
-    dg_rating rating = {.value = (float)value, .time = record->time};
-    dg_status st = dg_ids_code(&r->out->user, record->user.at, record->user.n, &rating.user, err);
-    if (st == DG_OK)
-        st = dg_ids_code(&r->out->item, record->item.at, record->item.n, &rating.item, err);
-    return st == DG_OK ? dg_events_add(events, rating, err) : st;
+    dg_waiting *w = &r->waiting;
+    const int k = w->n++;
+    w->at[k].user = dg_ids_key(record->user.at, record->user.n);
+    w->at[k].item = dg_ids_key(record->item.at, record->item.n);
+    dg_ids_fetch(&r->out->user, w->at[k].user);
+    dg_ids_fetch(&r->out->item, w->at[k].item);
+    w->at[k].user_at = keep_text(w, record->user);
+    w->at[k].item_at = keep_text(w, record->item);
+    w->at[k].value = (float)value;
+    w->at[k].time = record->time;
+    return w->n == WAITING ? keep_waiting(r, events, err) : DG_OK;
 }
 
 static dg_status read_ratings(dg_reader *r, dg_input_kind kind, dg_records *records,
@@ -97,7 +147,8 @@ static dg_status read_ratings(dg_reader *r, dg_input_kind kind, dg_records *reco
     for (;;) {
         dg_record record;
         dg_status st = dg_records_next(records, &record, err);
-        if (st != DG_OK || record.outcome == DG_OUTCOME_END) return st;
+        if (st != DG_OK) return st;
+        if (record.outcome == DG_OUTCOME_END) return keep_waiting(r, &r->out->events[kind], err);
         if (record.outcome == DG_OUTCOME_REJECT) {
             note_bad(tally, stretch, record.reject);
             continue;

@@ -7,7 +7,7 @@
 #define DG_INGEST_ROUNDS_H
 #include "comm/shards.h"
 
-enum { DG_ROUNDS = 512 }; /* at most */
+enum { DG_ROUNDS = 1024 }; /* at most */
 
 typedef struct dg_rounds {
     const dg_shards *shards; /* borrowed */

@@ -31,6 +31,11 @@ typedef struct dg_split_rule {
     int64_t k, fold;                     /* kfold: fold is 1 .. k */
 } dg_split_rule;
 
+typedef struct dg_split_scratch { /* room to split a row of n ratings */
+    dg_pick *pick;                /* (2 n,) */
+    uint64_t *draw;               /* (2 n,) */
+} dg_split_scratch;
+
 /** A user's draw for the hold-out, >= 0; those with the smallest are held out. LOCAL. */
 int64_t dg_split_draw(uint64_t seed, uint64_t user_hash);
 
@@ -50,11 +55,11 @@ int64_t dg_split_draw(uint64_t seed, uint64_t user_hash);
  *
  * @param[in]  user_hash  dg_id_hash of the user's id
  * @param[in]  row        (n,) merged ratings of one user
- * @param[out] scratch    (2 n,)
+ * @param[in]  scratch    for n or more
  * @param[out] part       (n,) a dg_part each
- * Cost    that of dg_picks_sort.
+ * Cost    O(n); leave-last and kfold that of dg_picks_sort.
  */
 void dg_split_row(const dg_split_rule *rule, uint64_t user_hash, const dg_event *row, int64_t n,
-                  dg_pick *scratch, uint8_t *part);
+                  const dg_split_scratch *scratch, uint8_t *part);
 
 #endif

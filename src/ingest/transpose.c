@@ -86,11 +86,16 @@ static void free_plan(dg_columns_plan *p)
     dg_free(p->sent);
 }
 
-/* The entries of one round, grouped by owner, rows ascending. */
-static dg_status pack(const dg_csr *m, const dg_columns_plan *p, int round, dg_entry **out,
-                      dg_err *err)
+/* Where a row's entries for a rank's round begin. */
+static int64_t first_entry(const int32_t *sent, int64_t r, dg_row row, dg_range range)
 {
-    const int64_t *count = p->count + (size_t)round * (size_t)p->rounds.size;
+    return sent != NULL ? sent[r] : lower_bound(row, range.begin);
+}
+
+/* The entries of one round for other ranks, grouped by owner, rows ascending. */
+static dg_status pack(const dg_csr *m, const dg_columns_plan *p, int round, const int64_t *count,
+                      int own, dg_entry **out, dg_err *err)
+{
     const size_t rows = (size_t)(m->end - m->begin);
     int64_t n = 0, at = 0;
     for (int rank = 0; rank < p->rounds.size; rank++) n += count[rank];
@@ -98,11 +103,12 @@ static dg_status pack(const dg_csr *m, const dg_columns_plan *p, int round, dg_e
     if (entry == NULL)
         return DG_FAIL(err, DG_ERR_NOMEM, "out of memory sending %lld ratings", (long long)n);
     for (int rank = 0; rank < p->rounds.size; rank++) {
+        if (rank == own) continue;
         const dg_range range = dg_rounds_rows(&p->rounds, round, rank);
         int32_t *sent = p->sent == NULL ? NULL : p->sent + (size_t)rank * rows;
         for (int64_t r = m->begin; r < m->end; r++) {
             const dg_row row = dg_csr_row(m, r);
-            int64_t k = sent != NULL ? sent[r - m->begin] : lower_bound(row, range.begin);
+            int64_t k = first_entry(sent, r - m->begin, row, range);
             for (; k < row.n && row.index[k] < range.end; k++)
                 entry[at++] = (dg_entry){(int32_t)r, row.index[k], row.value[k]};
             if (sent != NULL) sent[r - m->begin] = (int32_t)k;
@@ -111,44 +117,94 @@ static dg_status pack(const dg_csr *m, const dg_columns_plan *p, int round, dg_e
     return DG_OK;
 }
 
-/* Append the arrivals to the rows [range.begin, range.end): a stable counting sort by column. */
-static dg_status place(dg_csr *out, dg_range range, const dg_entry *entry, int64_t n, dg_err *err)
+typedef struct dg_placing { /* the columns of one round, as they become rows */
+    dg_csr *out;
+    dg_range range;
+    int64_t *next; /* (columns + 1,) first counts, then where the next entry of each goes */
+} dg_placing;
+
+static void place(const dg_placing *p, int64_t row, int32_t column, float value)
 {
-    int64_t *ptr = out->ptr + (range.begin - out->begin);
-    const int64_t rows = range.end - range.begin;
-    int64_t *next = dg_alloc((size_t)rows + 1, sizeof *next);
-    if (next == NULL)
-        return DG_FAIL(err, DG_ERR_NOMEM, "out of memory transposing %lld rows", (long long)rows);
-    for (int64_t k = 0; k < n; k++) next[entry[k].column - range.begin + 1]++;
-    for (int64_t r = 0; r < rows; r++) ptr[r + 1] = ptr[r] + next[r + 1];
-    for (int64_t r = 0; r < rows; r++) next[r] = ptr[r];
-    for (int64_t k = 0; k < n; k++) {
-        const int64_t at = next[entry[k].column - range.begin]++;
-        out->index[at] = entry[k].row;
-        out->value[at] = entry[k].value;
+    const int64_t at = p->next[column - p->range.begin]++;
+    p->out->index[at] = (int32_t)row;
+    p->out->value[at] = value;
+}
+
+/* Entries that stay here need no message: counted, then placed, straight from their rows. */
+static void count_own(const dg_csr *m, const int32_t *sent, dg_placing *p)
+{
+    for (int64_t r = m->begin; r < m->end; r++) {
+        const dg_row row = dg_csr_row(m, r);
+        for (int64_t k = first_entry(sent, r - m->begin, row, p->range);
+             k < row.n && row.index[k] < p->range.end; k++)
+            p->next[row.index[k] - p->range.begin + 1]++;
     }
-    dg_free(next);
+}
+
+static void place_own(const dg_csr *m, int32_t *sent, const dg_placing *p)
+{
+    for (int64_t r = m->begin; r < m->end; r++) {
+        const dg_row row = dg_csr_row(m, r);
+        int64_t k = first_entry(sent, r - m->begin, row, p->range);
+        for (; k < row.n && row.index[k] < p->range.end; k++)
+            place(p, r, row.index[k], row.value[k]);
+        if (sent != NULL) sent[r - m->begin] = (int32_t)k;
+    }
+}
+
+/* Counts become the rows' ends, and where each row's next entry goes. */
+static void open_rows(dg_placing *p)
+{
+    int64_t *ptr = p->out->ptr + (p->range.begin - p->out->begin);
+    for (int64_t r = 0; r < p->range.end - p->range.begin; r++) {
+        ptr[r + 1] = ptr[r] + p->next[r + 1];
+        p->next[r] = ptr[r];
+    }
+}
+
+/* Append the entries of all ranks to the rows of the round, those of lower ranks first: a stable
+ * counting sort by column. */
+static dg_status place_all(const dg_comm *c, const dg_csr *m, const dg_columns_plan *plan,
+                           int round, const dg_entry *entry, const int64_t *recv_count, dg_csr *out,
+                           dg_err *err)
+{
+    dg_placing p = {.out = out, .range = dg_rounds_rows(&plan->rounds, round, c->rank)};
+    const int64_t rows = p.range.end - p.range.begin;
+    int32_t *sent =
+        plan->sent == NULL ? NULL : plan->sent + (size_t)c->rank * (size_t)(m->end - m->begin);
+    int64_t n = 0, at = 0;
+    for (int r = 0; r < c->size; r++) n += recv_count[r];
+    p.next = dg_alloc((size_t)rows + 1, sizeof *p.next);
+    if (p.next == NULL)
+        return DG_FAIL(err, DG_ERR_NOMEM, "out of memory transposing %lld rows", (long long)rows);
+    for (int64_t k = 0; k < n; k++) p.next[entry[k].column - p.range.begin + 1]++;
+    count_own(m, sent, &p);
+    open_rows(&p);
+    for (int r = 0; r < c->size; r++) {
+        if (r == c->rank) place_own(m, sent, &p);
+        for (const int64_t end = at + recv_count[r]; at < end; at++)
+            place(&p, entry[at].row, entry[at].column, entry[at].value);
+    }
+    dg_free(p.next);
     return DG_OK;
 }
 
 static dg_status run_round(const dg_comm *c, const dg_csr *m, const dg_columns_plan *p, int round,
                            dg_csr *out, dg_err *err)
 {
-    const int64_t *count = p->count + (size_t)round * (size_t)c->size;
+    int64_t *count = p->count + (size_t)round * (size_t)c->size;
     dg_entry *sending = NULL;
     void *received = NULL;
-    int64_t n = 0, *recv_count = dg_alloc((size_t)c->size, sizeof *recv_count);
+    int64_t *recv_count = dg_alloc((size_t)c->size, sizeof *recv_count);
+    count[c->rank] = 0;
     dg_status st = recv_count == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory")
-                                      : pack(m, p, round, &sending, err);
+                                      : pack(m, p, round, count, c->rank, &sending, err);
     st = dg_agree(c, st, err);
     if (st == DG_OK)
         st = dg_exchange(c, sending, sizeof *sending, count, &received, recv_count, err);
     dg_free(sending);
-    if (st == DG_OK) {
-        for (int r = 0; r < c->size; r++) n += recv_count[r];
-        st = place(out, dg_rounds_rows(&p->rounds, round, c->rank), received, n, err);
-        st = dg_agree(c, st, err);
-    }
+    if (st == DG_OK)
+        st = dg_agree(c, place_all(c, m, p, round, received, recv_count, out, err), err);
     dg_free(received);
     dg_free(recv_count);
     return st;

@@ -81,23 +81,43 @@ static dg_status split_list(dg_split *s, char *at, char *end, size_t *n, dg_err 
     return st;
 }
 
-enum { LOOK = 16 };
+enum { LOOK = 64 };
 
-/* Bit k: byte k is one of the three. Where there is no SSE2 the compiler makes of it what it can.
- */
-static inline uint32_t find_marks(const char *at, char a, char b, char c)
+typedef struct marks { /* bit k: byte k is one */
+    uint64_t separator, feed, quote;
+} marks;
+
+/* Where there is no SSE2 the compiler makes of it what it can. */
+static inline marks find_marks(const char *at, char separator, char quote)
 {
+    marks m = {0};
 #ifdef __SSE2__
-    const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
-    const __m128i either = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(a)),
-                                        _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b)));
-    return (uint32_t)_mm_movemask_epi8(
-        _mm_or_si128(either, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(c))));
+    const __m128i s = _mm_set1_epi8(separator), f = _mm_set1_epi8('\n'), q = _mm_set1_epi8(quote);
+    for (int k = 0; k < LOOK; k += 16) {
+        const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(at + k));
+        m.separator |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, s)) << k;
+        m.feed |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, f)) << k;
+        m.quote |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, q)) << k;
+    }
 #else
-    uint32_t marks = 0;
-    for (int k = 0; k < LOOK; k++) marks |= (uint32_t)(at[k] == a || at[k] == b || at[k] == c) << k;
-    return marks;
+    for (int k = 0; k < LOOK; k++) {
+        m.separator |= (uint64_t)(at[k] == separator) << k;
+        m.feed |= (uint64_t)(at[k] == '\n') << k;
+        m.quote |= (uint64_t)(at[k] == quote) << k;
+    }
 #endif
+    return m;
+}
+
+/* The last field of a line that began at `begin`, at the line feed. False for a blank line. */
+static bool end_line(dg_split *s, const char *begin, char *field, char *feed, size_t *n)
+{
+    if (*n == s->capacity) return false;
+    const bool cr = feed > field && feed[-1] == '\r';
+    s->field[(*n)++] = (dg_slice){field, (size_t)(feed - field) - cr};
+    if (*n == 1 && s->field[0].n == 0) return false;
+    s->window.at += (size_t)(feed + 1 - begin);
+    return true;
 }
 
 /* Cut the line at the window's place in one look at its bytes. False, and nothing done, for what
@@ -105,26 +125,23 @@ static inline uint32_t find_marks(const char *at, char a, char b, char c)
  * last bytes. */
 static bool cut_plain_line(dg_split *s, size_t *n_fields)
 {
-    dg_window *w = &s->window;
-    const char separator = s->cut.separator[0];
-    const char quote = s->cut.quote < 0 ? '\n' : (char)s->cut.quote;
+    const dg_window *w = &s->window;
+    const bool quotes = s->cut.quote >= 0;
     char *const begin = w->bytes + w->at, *field = begin;
     const size_t unread = w->n - w->at;
-    size_t n = 0;
+    *n_fields = 0;
     for (size_t k = 0; k + LOOK <= unread && k <= DG_RECORD_MAX - LOOK; k += LOOK) {
-        for (uint32_t m = find_marks(begin + k, separator, '\n', quote); m != 0; m &= m - 1) {
-            char *const at = begin + k + __builtin_ctz(m);
-            if ((*at != separator && *at != '\n') || n == s->capacity) return false;
-            s->field[n++] = (dg_slice){field, (size_t)(at - field)};
+        const marks m = find_marks(begin + k, s->cut.separator[0], (char)s->cut.quote);
+        const uint64_t line = m.feed == 0 ? UINT64_MAX : (m.feed & -m.feed) - 1; /* before it */
+        if (quotes && (m.quote & line) != 0) return false;
+        for (uint64_t left = m.separator & line; left != 0; left &= left - 1) {
+            char *const at = begin + k + __builtin_ctzll(left);
+            if (*n_fields == s->capacity) return false;
+            s->field[(*n_fields)++] = (dg_slice){field, (size_t)(at - field)};
             field = at + 1;
-            if (*at == separator) continue;
-            dg_slice *last = &s->field[n - 1];
-            if (last->n > 0 && last->at[last->n - 1] == '\r') last->n--;
-            if (n == 1 && last->n == 0) return false;
-            w->at += (size_t)(field - begin);
-            *n_fields = n;
-            return true;
         }
+        if (m.feed != 0)
+            return end_line(s, begin, field, begin + k + __builtin_ctzll(m.feed), n_fields);
     }
     return false;
 }

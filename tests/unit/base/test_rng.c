@@ -112,6 +112,23 @@ START_TEST(integers_fill_their_range_evenly)
 }
 END_TEST
 
-UNIT_MAIN("rng", blocks_are_philox4x32_10, a_stream_is_a_function_of_seed_purpose_and_row,
-          neighbouring_streams_are_independent, uniform_numbers_have_the_right_moments,
-          normal_numbers_have_the_right_moments, integers_fill_their_range_evenly)
+START_TEST(first_bits_of_many_rows_are_those_of_each)
+{
+    enum { N = 37 }; /* not a multiple of any vector */
+    uint64_t row[N], out[N];
+    for (uint64_t k = 0; k < N; k++) row[k] = k * 0x9e3779b97f4a7c15u;
+    for (int n = 0; n <= N; n++) {
+        dg_rng_first(0x123456789abcdefu, DG_RNG_TEST, row, n, out);
+        for (int k = 0; k < n; k++) {
+            dg_rng r = dg_rng_at(0x123456789abcdefu, DG_RNG_TEST, row[k]);
+            const uint64_t high = dg_rng_u32(&r);
+            ck_assert_uint_eq(out[k], high << 32 | dg_rng_u32(&r));
+        }
+    }
+}
+END_TEST
+
+UNIT_MAIN("rng", first_bits_of_many_rows_are_those_of_each, blocks_are_philox4x32_10,
+          a_stream_is_a_function_of_seed_purpose_and_row, neighbouring_streams_are_independent,
+          uniform_numbers_have_the_right_moments, normal_numbers_have_the_right_moments,
+          integers_fill_their_range_evenly)

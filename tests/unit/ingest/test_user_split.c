@@ -8,7 +8,9 @@
 
 enum { MOST = 40 };
 
-static dg_pick scratch[2 * MOST];
+static dg_pick pick[2 * MOST];
+static uint64_t draw[2 * MOST];
+static const dg_split_scratch room = {pick, draw};
 
 static int make_row(uint64_t round, dg_event *row, uint64_t *user)
 {
@@ -56,7 +58,7 @@ START_TEST(every_method_splits_as_the_reference_splits)
         uint8_t part[MOST], expected[MOST];
         uint64_t user;
         const int n = make_row(round, row, &user);
-        dg_split_row(&rule, user, row, n, scratch, part);
+        dg_split_row(&rule, user, row, n, &room, part);
         ref_split(&rule, user, row, n, expected);
         ck_assert_mem_eq(part, expected, (size_t)n);
     }
@@ -75,7 +77,7 @@ START_TEST(ratio_gives_the_shares_it_was_asked_for)
         uint64_t user;
         const int n = make_row(round, row, &user);
         if (n < 10) continue; /* the rating that must stay in train shifts short histories */
-        dg_split_row(&rule, user, row, n, scratch, part);
+        dg_split_row(&rule, user, row, n, &room, part);
         count_parts(part, n, count);
         total += n;
     }
@@ -98,8 +100,8 @@ START_TEST(a_rating_keeps_its_part_when_the_input_order_changes)
             turned[n - 1 - k] = row[k];
             turned[n - 1 - k].order = (uint32_t)(n - 1 - k);
         }
-        dg_split_row(&rule, user, row, n, scratch, part);
-        dg_split_row(&rule, user, turned, n, scratch, of_turned);
+        dg_split_row(&rule, user, row, n, &room, part);
+        dg_split_row(&rule, user, turned, n, &room, of_turned);
         for (int k = 0; k < n; k++) ck_assert_int_eq(part[k], of_turned[n - 1 - k]);
     }
 }
@@ -115,7 +117,7 @@ START_TEST(the_folds_of_kfold_part_the_ratings)
         const int n = make_row(round, row, &user);
         for (rule.fold = 1; rule.fold <= rule.k; rule.fold++) {
             uint8_t part[MOST];
-            dg_split_row(&rule, user, row, n, scratch, part);
+            dg_split_row(&rule, user, row, n, &room, part);
             for (int k = 0; k < n; k++) tested[k] += part[k] == DG_PART_TEST;
         }
         for (int k = 0; k < n; k++) ck_assert_int_eq(tested[k], 1);
@@ -133,7 +135,7 @@ START_TEST(one_rating_alone_is_never_a_target_of_a_user_rule)
         uint8_t part;
         uint64_t user;
         make_row(round, row, &user);
-        dg_split_row(&rule, user, row, 1, scratch, &part);
+        dg_split_row(&rule, user, row, 1, &room, &part);
         ck_assert(part == DG_PART_TRAIN || part == DG_PART_FOLD_IN);
     }
 }
@@ -146,7 +148,7 @@ START_TEST(leave_last_serves_test_before_valid)
     dg_event row[MOST];
     uint8_t part[MOST];
     for (int k = 0; k < 4; k++) row[k] = (dg_event){.item = k, .order = (uint32_t)k, .time = 7};
-    dg_split_row(&rule, 1, row, 4, scratch, part);
+    dg_split_row(&rule, 1, row, 4, &room, part);
     ck_assert_mem_eq(part, expected, 4);
 }
 END_TEST
