@@ -25,10 +25,10 @@ typedef struct dg_list {
 } dg_list;
 
 /**
- * Prepare for ranking: for factors, norms of the item rows. LOCAL.
+ * Prepare for ranking: for factors, norms of the item rows and their search copy. LOCAL.
  *
  * @param[in]  a  borrowed until destroy
- * Cost    for factors one pass over the item rows, 4 bytes per item.
+ * Cost    for factors one pass over the item rows, n_cols + 12 bytes per item.
  * Errors  DG_ERR_DATA an item factor is not finite, as every answer would fail on it; DG_ERR_NOMEM.
  */
 dg_status dg_ranker_create(const dg_artifact *a, dg_ranker **out, dg_err *err);
@@ -46,12 +46,23 @@ void dg_ranker_destroy(dg_ranker **r);
  *
  * @param[in]  k     1 or more
  * @param[out] list  the caller's, with room for k; excludes_seen is left alone
- * Cost    factors: one pass over the item rows, no memory. Weights: the rows that the profile
+ * Cost    factors: a pass over half a byte per item factor at most, and few items' factors; no
+ *         memory. See serve/rank/search.h. Weights: the rows that the profile
  *         names, and 4 bytes an item.
  * Errors  DG_ERR_NUMERIC the score of an allowed good is not finite; DG_ERR_NOMEM.
  */
 dg_status dg_ranker_top(const dg_ranker *r, const dg_taste *t, const dg_allowed *allowed, int k,
                         dg_list *list, dg_err *err);
+
+/**
+ * The same for n tastes at once, each with its allowed goods. LOCAL, thread-safe.
+ * @param[in]  t, allowed  (n,)
+ * @param[out] list        (n,) each with room for k
+ * Cost    factors: one pass for all of them, 2.1 KB a taste. Weights: n times dg_ranker_top.
+ * Errors  as dg_ranker_top, of any of them.
+ */
+dg_status dg_ranker_top_many(const dg_ranker *r, int n, const dg_taste *t,
+                             const dg_allowed *allowed, int k, dg_list *list, dg_err *err);
 
 /**
  * Scores of given goods, in the order given, the same bits as dg_ranker_top has. LOCAL,

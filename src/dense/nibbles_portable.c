@@ -1,0 +1,4 @@
+#define LANES        4
+#define VARIANT      portable
+#define VARIANT_NAME "portable"
+#include "dense/nibbles_kernels.h"
