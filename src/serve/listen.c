@@ -63,7 +63,7 @@ static int listen_at(const struct addrinfo *at, int *fd)
     return e;
 }
 
-static dg_status show_address(int fd, char address[DG_ADDRESS_SIZE], dg_err *err)
+dg_status dg_listen_show(int fd, char address[DG_ADDRESS_SIZE], dg_err *err)
 {
     struct sockaddr_storage own;
     socklen_t n = sizeof own;
@@ -98,10 +98,15 @@ dg_status dg_listen(const char *where, int *fd, char address[DG_ADDRESS_SIZE], d
         e = listen_at(at, fd);
     freeaddrinfo(found);
     if (*fd < 0) return fail_socket(where, e, err);
-    const dg_status st = show_address(*fd, address, err);
+    const dg_status st = dg_listen_show(*fd, address, err);
     if (st != DG_OK) {
         close(*fd);
         *fd = -1;
     }
     return st;
+}
+
+bool dg_address_is_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]:", 6) == 0;
 }

@@ -3,6 +3,8 @@
 #define DG_SERVE_LISTEN_H
 #include "base/status.h"
 
+#include <stdbool.h>
+
 enum { DG_ADDRESS_SIZE = 80 }; /* "[numeric IPv6 address with zone]:65535" fits */
 
 /**
@@ -16,5 +18,11 @@ enum { DG_ADDRESS_SIZE = 80 }; /* "[numeric IPv6 address with zone]:65535" fits 
  *         this machine; DG_ERR_PERM a port kept for the administrator; DG_ERR_IO.
  */
 dg_status dg_listen(const char *where, int *fd, char address[DG_ADDRESS_SIZE], dg_err *err);
+
+/** Where a socket listens, as dg_listen shows it. LOCAL. Errors DG_ERR_IO. */
+dg_status dg_listen_show(int fd, char address[DG_ADDRESS_SIZE], dg_err *err);
+
+/** Can an address, as dg_listen shows it, be reached from this machine alone? LOCAL. */
+bool dg_address_is_loopback(const char *address);
 
 #endif

@@ -37,6 +37,22 @@ static dg_status mark(dg_node *node, dg_err *err)
     return dg_node_mark(node, version, NULL, err);
 }
 
+void dg_node_warm(const dg_node *node)
+{
+    enum { TIMES = 16 };
+    const dg_artifact *a = node->artifact;
+    dg_request request = {.k = DG_DEFAULT_K, .exclude_seen = true};
+    dg_refusal no;
+    request.route = dg_route_find("GET", "/v1/recommend/x", &no);
+    for (int64_t k = 0; k < TIMES && k < a->n_users; k++) {
+        const char *id =
+            dg_names_at(&a->user_id, k * a->n_users / TIMES % a->n_users, &request.n_id);
+        if (request.n_id > sizeof request.id) continue;
+        memcpy(request.id, id, request.n_id);
+        dg_free(dg_node_answer(node, &request).owned);
+    }
+}
+
 /* Metrics were written as JSON text; hand them on as JSON, checked. */
 static dg_status add_metrics(dg_text *t, const dg_artifact *a, dg_err *err)
 {

@@ -28,6 +28,10 @@ dg_status dg_node_mark(dg_node *node, const char *version, const char *arm, dg_e
 /** The version that answers name; borrowed. LOCAL. */
 const char *dg_node_version(const dg_node *node);
 
+/** Answer a few requests to nobody, so that the first ones that count find everything in memory.
+ *  LOCAL, some milliseconds; before the node answers others. */
+void dg_node_warm(const dg_node *node);
+
 /** Answer a request whose route has an answer, by the function of its route (answers.h). LOCAL,
  * thread-safe. */
 dg_reply dg_node_answer(const dg_node *node, const dg_request *request);

@@ -21,7 +21,7 @@ struct dg_server {
     dg_ledger *ledger;
     dg_metrics *metrics, *own_metrics; /* the second where the caller brought none */
     dg_counter *swaps[DG_N_ARMS];
-    dg_status (*reload)(void *context, dg_err *err);
+    dg_status (*reload)(void *context, const char *who, dg_err *err);
     void *reloader;
     struct MHD_Daemon *daemon;
     dg_watch *watch;
@@ -35,6 +35,7 @@ dg_server_options dg_server_defaults(void)
     cpu_set_t own;
     const int n = sched_getaffinity(0, sizeof own, &own) == 0 ? CPU_COUNT(&own) : 1;
     return (dg_server_options){.listen = "127.0.0.1:8080",
+                               .socket = -1,
                                .threads = n < DG_MAX_THREADS ? n : DG_MAX_THREADS,
                                .phase_seconds = 15,
                                .per_address = DG_CONNECTIONS / 3,
@@ -137,19 +138,19 @@ static dg_reply answer_metrics(dg_server *s)
     return reply;
 }
 
-static dg_reply answer_reload(dg_server *s)
+static dg_reply answer_reload(dg_server *s, const dg_visit *v)
 {
     static const char done[] = "{\"status\":\"reloaded\"}";
     dg_err err;
-    if (s->reload == NULL || s->reload(s->reloader, &err) == DG_OK)
+    if (s->reload == NULL || s->reload(s->reloader, v->who.name, &err) == DG_OK)
         return dg_reply_borrow(200, done, sizeof done - 1);
     return dg_reply_refuse(409, "not_reloaded", "%s", err.text);
 }
 
 /* What is asked of the server and not of a model. */
-static dg_reply answer_itself(dg_server *s, const dg_request *request)
+static dg_reply answer_itself(dg_server *s, const dg_visit *v, const dg_request *request)
 {
-    return strcmp(request->route->path, "/metrics") == 0 ? answer_metrics(s) : answer_reload(s);
+    return strcmp(request->route->path, "/metrics") == 0 ? answer_metrics(s) : answer_reload(s, v);
 }
 
 static dg_reply answer(dg_server *s, dg_visit *v, struct MHD_Connection *connection,
@@ -165,7 +166,7 @@ static dg_reply answer(dg_server *s, dg_visit *v, struct MHD_Connection *connect
     if (g.good && !request.route->while_stopping && atomic_load(&s->stopping))
         g.good = dg_refuse(&no, 503, "stopping", "this node is stopping");
     const dg_reply reply = !g.good                         ? dg_reply_refusal(&no)
-                           : request.route->answer == NULL ? answer_itself(s, &request)
+                           : request.route->answer == NULL ? answer_itself(s, v, &request)
                                                            : answer_from_model(s, v, &request);
     dg_request_close(&request);
     return reply;
@@ -387,6 +388,7 @@ static dg_status make_metrics(dg_server *s, dg_metrics *given, dg_err *err)
 
 static void free_server(dg_server *s)
 {
+    if (s == NULL) return;
     dg_watch_destroy(&s->watch);
     dg_ledger_destroy(&s->ledger);
     dg_gate_destroy(&s->gate);
@@ -398,6 +400,8 @@ static void free_server(dg_server *s)
 static dg_status assemble(dg_server *s, const dg_node *node, const dg_server_options *o,
                           dg_err *err)
 {
+    s->reload = o->reload;
+    s->reloader = o->reloader;
     dg_status st = make_metrics(s, o->metrics, err);
     if (st == DG_OK) st = dg_arms_create(node, &o->split, &s->arms, err);
     if (st == DG_OK) st = dg_gate_create(&o->gate, s->metrics, &s->gate, err);
@@ -407,26 +411,33 @@ static dg_status assemble(dg_server *s, const dg_node *node, const dg_server_opt
     return st;
 }
 
+/* Listens where the caller has not. */
+static dg_status take_socket(dg_server *s, const dg_server_options *o, int *fd, dg_err *err)
+{
+    *fd = o->socket;
+    return *fd < 0 ? dg_listen(o->listen, fd, s->address, err)
+                   : dg_listen_show(*fd, s->address, err);
+}
+
 dg_status dg_server_start(const dg_node *node, const dg_server_options *options, dg_server **out,
                           dg_err *err)
 {
-    int fd;
+    int fd = options->socket;
     *out = NULL;
-    if (options->threads < 1 || options->threads > DG_MAX_THREADS)
-        return DG_FAIL(err, DG_ERR_USAGE, "%d threads: must be 1 to %d", options->threads,
-                       DG_MAX_THREADS);
     dg_server *s = dg_alloc(1, sizeof *s);
-    if (s == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for the server");
-    s->reload = options->reload;
-    s->reloader = options->reloader;
-    dg_status st = assemble(s, node, options, err);
-    if (st == DG_OK) st = dg_listen(options->listen, &fd, s->address, err);
-    if (st == DG_OK && (s->daemon = start_daemon(s, fd, options)) == NULL) {
-        close(fd);
+    dg_status st = DG_OK;
+    if (options->threads < 1 || options->threads > DG_MAX_THREADS)
+        st = DG_FAIL(err, DG_ERR_USAGE, "%d threads: must be 1 to %d", options->threads,
+                     DG_MAX_THREADS);
+    else if (s == NULL)
+        st = DG_FAIL(err, DG_ERR_NOMEM, "out of memory for the server");
+    if (st == DG_OK) st = assemble(s, node, options, err);
+    if (st == DG_OK) st = take_socket(s, options, &fd, err);
+    if (st == DG_OK && (s->daemon = start_daemon(s, fd, options)) == NULL)
         st = DG_FAIL(err, DG_ERR_IO, "cannot start %d threads to answer on %s", options->threads,
                      s->address);
-    }
     if (st != DG_OK) {
+        if (fd >= 0) close(fd);
         free_server(s);
         return st;
     }

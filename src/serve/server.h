@@ -10,6 +10,7 @@ typedef struct dg_server dg_server;
 
 typedef struct dg_server_options {
     const char *listen;   /* HOST:PORT, see dg_listen */
+    int socket;           /* one that listens already, taken over; -1: listen */
     int threads;          /* 1 to DG_MAX_THREADS */
     double phase_seconds; /* limit for each of: request in, answer out, pause in between */
     int per_address;      /* connections of one address at once; 0: as many as there are */
@@ -18,8 +19,9 @@ typedef struct dg_server_options {
     dg_split split;
     dg_tls *tls;         /* borrowed, the open one; NULL: plain HTTP */
     dg_metrics *metrics; /* borrowed; NULL: the server's own */
-    /** Do what POST /v1/admin/reload asks for. LOCAL, called by any thread; NULL: nothing. */
-    dg_status (*reload)(void *context, dg_err *err);
+    /** Do what POST /v1/admin/reload asks for, by the token of this name. LOCAL, called by any
+     *  thread; NULL: nothing. */
+    dg_status (*reload)(void *context, const char *who, dg_err *err);
     void *reloader; /* its context */
 } dg_server_options;
 

@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -455,6 +456,118 @@ START_TEST(many_clients_each_get_their_own_answer)
 }
 END_TEST
 
+/* ---- other models while serving ---- */
+
+enum { VERSIONS = 2, USERS = 18, CLIENTS = 4 };
+
+static char *expected[VERSIONS][USERS]; /* what each model answers each user, byte by byte */
+static atomic_bool over;
+
+static dg_node *open_version(int version)
+{
+    dg_node *made;
+    const char *path = scratch(getpid(), version == 0 ? "0.h5" : "1.h5");
+    if (access(path, F_OK) != 0) {
+        made_artifact *m = make_artifact(20, 300, 10, 10 + (uint64_t)version);
+        write_artifact(m, path);
+        free_artifact(&m);
+    }
+    ck_assert_msg(dg_node_open(path, &made, &err) == DG_OK, "%s", err.text);
+    return made;
+}
+
+static void expect_answers(void)
+{
+    for (int version = 0; version < VERSIONS; version++) {
+        dg_node *one = open_version(version);
+        for (int user = 0; user < USERS; user++) {
+            char path[64];
+            dg_request request;
+            dg_refusal no;
+            snprintf(path, sizeof path, "/v1/recommend/u%d", 2 + user);
+            ck_assert(dg_request_start(&request, "GET", path, &no));
+            expected[version][user] = dg_node_answer(one, &request).owned;
+        }
+        dg_node_close(&one);
+    }
+}
+
+typedef struct tally {
+    int of[VERSIONS], wrong;
+} tally;
+
+/* One response on a kept connection, read in gulps: status, body in `got`. */
+static int hear_whole(int fd, char *got, size_t room)
+{
+    size_t n = 0, want = SIZE_MAX;
+    while (n < want) {
+        const ssize_t more = recv(fd, got + n, room - 1 - n, 0);
+        if (more <= 0) return 0;
+        got[n += (size_t)more] = '\0';
+        const char *end = want == SIZE_MAX ? strstr(got, "\r\n\r\n") : NULL;
+        if (end == NULL) continue;
+        want = (size_t)(end + 4 - got) + (size_t)atol(strcasestr(got, "\nContent-Length: ") + 17);
+    }
+    const int status = atoi(got + strlen("HTTP/1.1 "));
+    memmove(got, strstr(got, "\r\n\r\n") + 4, strlen(strstr(got, "\r\n\r\n") + 4) + 1);
+    return status;
+}
+
+static void *ask_until_over(void *counts)
+{
+    tally *t = counts;
+    char got[8192], text[128];
+    const int fd = dial();
+    for (int k = 0; !atomic_load(&over); k++) {
+        const int user = k % USERS;
+        snprintf(text, sizeof text, "GET /v1/recommend/u%d HTTP/1.1\r\nHost: x\r\n\r\n", 2 + user);
+        say_text(fd, text);
+        const int status = hear_whole(fd, got, sizeof got);
+        int version = 0;
+        while (version < VERSIONS && strcmp(got, expected[version][user]) != 0) version++;
+        if (status == 200 && version < VERSIONS)
+            t->of[version]++;
+        else
+            t->wrong++;
+    }
+    close(fd);
+    return NULL;
+}
+
+/* An answer is whole and of one model when it is, byte by byte, what that model says: the version
+ * it names, the goods and the scores. */
+START_TEST(a_thousand_swaps_fail_no_request_and_mix_no_answer)
+{
+    enum { SWAPS = 1000 };
+    pthread_t thread[CLIENTS];
+    tally counts[CLIENTS] = {0}, all = {0};
+    expect_answers();
+    signal(SIGPIPE, SIG_IGN);
+    node = open_version(0);
+    dg_server_options o = dg_server_defaults();
+    o.listen = "127.0.0.1:0";
+    o.threads = 2;
+    o.gate.longest_wait = 0; /* a machine that is busy otherwise is no failure here */
+    ck_assert_msg(dg_server_start(node, &o, &server, &err) == DG_OK, "%s", err.text);
+    for (int k = 0; k < CLIENTS; k++) pthread_create(&thread[k], NULL, ask_until_over, &counts[k]);
+    for (int k = 1; k <= SWAPS; k++) {
+        dg_node *next = open_version(k % VERSIONS);
+        ck_assert_int_eq(dg_server_swap(server, DG_ARM_CHAMPION, &next, &err), DG_OK);
+    }
+    atomic_store(&over, true);
+    for (int k = 0; k < CLIENTS; k++) {
+        pthread_join(thread[k], NULL);
+        for (int version = 0; version < VERSIONS; version++)
+            all.of[version] += counts[k].of[version];
+        all.wrong += counts[k].wrong;
+    }
+    ck_assert_int_eq(all.wrong, 0);
+    for (int version = 0; version < VERSIONS; version++) ck_assert_int_gt(all.of[version], 100);
+    for (int k = 0; k < VERSIONS * USERS; k++) dg_free(expected[k / USERS][k % USERS]);
+    stop_server();
+}
+END_TEST
+
 static void *stop_soon(void *nothing)
 {
     (void)nothing;
@@ -561,6 +674,7 @@ UNIT_MAIN("server", requests_get_their_status, methods_are_told_apart,
           half_closed_and_vanished_clients_harm_nobody,
           slow_clients_are_cut_off_while_others_are_served,
           clients_beyond_the_limit_wait_for_a_place, any_bytes_are_survived,
-          many_clients_each_get_their_own_answer, a_stop_finishes_what_has_begun,
+          many_clients_each_get_their_own_answer,
+          a_thousand_swaps_fail_no_request_and_mix_no_answer, a_stop_finishes_what_has_begun,
           a_stop_does_not_wait_for_the_idle_or_the_endless, addresses_are_understood_or_refused,
           an_address_in_use_is_named)
