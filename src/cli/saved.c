@@ -62,10 +62,13 @@ static dg_status add_files(const char *folder, dg_strings *out, dg_err *err)
 
 dg_status dg_cli_folder_files(const char *folder, dg_strings *out, dg_err *err)
 {
-    char below[DG_PATH];
-    snprintf(below, sizeof below, "%.4000s/checkpoints", folder);
+    static const char *const folders[] = {"checkpoints", "parsed"};
     dg_status st = add_files(folder, out, err);
-    if (st == DG_OK) st = add_files(below, out, err);
+    for (size_t k = 0; k < sizeof folders / sizeof *folders && st == DG_OK; k++) {
+        char below[DG_PATH];
+        snprintf(below, sizeof below, "%.4000s/%s", folder, folders[k]);
+        st = add_files(below, out, err);
+    }
     if (st == DG_OK && out->n == 0)
         st = DG_FAIL(err, DG_ERR_NOINPUT, "%s: there are no Daogou files in this folder", folder);
     return st;

@@ -115,7 +115,7 @@ dg_status dg_stretches_cut(const dg_sources *files, const bool *whole, int64_t b
             }
             out->at = grown;
             const int64_t end = size - begin < step ? size : begin + step;
-            out->at[out->n++] = (dg_stretch){f, begin, end};
+            out->at[out->n++] = (dg_stretch){f, begin, end, end - begin};
         }
     }
     return DG_OK;
@@ -131,11 +131,11 @@ dg_range dg_stretches_share(const dg_stretches *s, int rank, int size)
 {
     int64_t total = 0, before = 0;
     dg_range share = {0, 0};
-    for (int64_t k = 0; k < s->n; k++) total += s->at[k].end - s->at[k].begin;
-    for (int64_t k = 0; k < s->n; k++) { /* a stretch goes where its first byte falls */
+    for (int64_t k = 0; k < s->n; k++) total += s->at[k].work;
+    for (int64_t k = 0; k < s->n; k++) { /* a stretch goes where its first unit falls */
         if (before < dg_shards_cut_at(total, rank, size)) share.begin = k + 1;
         if (before < dg_shards_cut_at(total, rank + 1, size)) share.end = k + 1;
-        before += s->at[k].end - s->at[k].begin;
+        before += s->at[k].work;
     }
     return share;
 }
@@ -157,21 +157,38 @@ static dg_status digest_block(const dg_source *file, dg_stretch at, char *block,
     return DG_OK;
 }
 
-static dg_status digest_share(const dg_comm *c, const dg_sources *files, dg_stretches *blocks,
-                              int64_t **digest, dg_err *err)
+static dg_status digest_share(const dg_comm *c, dg_file_digests *d, dg_err *err)
 {
-    dg_status st = dg_stretches_cut(files, NULL, DIGEST_BLOCK, blocks, err);
+    const dg_sources *files = &d->inputs.files;
+    dg_status st = dg_stretches_cut(files, NULL, DIGEST_BLOCK, &d->blocks, err);
     if (st != DG_OK) return st;
-    *digest = dg_alloc(2 * (size_t)blocks->n, sizeof **digest);
+    const dg_stretches *blocks = &d->blocks;
+    d->digest = dg_alloc(2 * (size_t)blocks->n, sizeof *d->digest);
+    d->first = dg_alloc((size_t)files->n + 1, sizeof *d->first);
     char *block = dg_alloc(DIGEST_BLOCK, 1);
-    if (*digest == NULL || block == NULL)
+    if (d->digest == NULL || d->first == NULL || block == NULL)
         st = DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a digest of %lld blocks",
                      (long long)blocks->n);
+    for (int64_t k = 0; k < blocks->n && st == DG_OK; k++) d->first[blocks->at[k].file + 1] = k + 1;
     const dg_range own = dg_stretches_share(blocks, c->rank, c->size);
     for (int64_t k = own.begin; k < own.end && st == DG_OK; k++)
-        st = digest_block(&files->at[blocks->at[k].file], blocks->at[k], block, *digest + 2 * k,
+        st = digest_block(&files->at[blocks->at[k].file], blocks->at[k], block, d->digest + 2 * k,
                           err);
     dg_free(block);
+    return st;
+}
+
+dg_status dg_file_digests_read(const dg_comm *c, const dg_strings *paths, dg_file_digests *out,
+                               dg_err *err)
+{
+    const dg_strings *const of_kind[DG_INPUT_KINDS] = {paths};
+    *out = (dg_file_digests){0};
+    dg_status st = dg_inputs_find(c, of_kind, &out->inputs, err);
+    if (st == DG_OK) st = dg_agree(c, digest_share(c, out, err), err);
+    if (st == DG_OK) /* others' blocks are 0 here: the sum gathers; int holds 8 PB of them */
+        dg_sum_int64(c, out->digest, (int)(2 * out->blocks.n));
+    else
+        dg_file_digests_free(out);
     return st;
 }
 
@@ -182,13 +199,14 @@ static const char *base_name(const char *path)
 }
 
 /* Names and sizes in front of the blocks: where one file ends is part of the digest. */
-static dg_status join_digests(const dg_sources *files, const int64_t *digest, int64_t n_blocks,
-                              char hex[DG_HEX_SIZE], dg_err *err)
+dg_status dg_file_digests_hex(const dg_file_digests *d, char hex[DG_HEX_SIZE], dg_err *err)
 {
     dg_text all = {0};
+    const dg_sources *files = &d->inputs.files;
     for (int64_t f = 0; f < files->n; f++)
         dg_text_add(&all, "%s\n%lld\n", base_name(files->at[f].path), (long long)files->at[f].size);
-    for (int64_t k = 0; k < 2 * n_blocks; k++) dg_text_add(&all, "%016llx", (long long)digest[k]);
+    for (int64_t k = 0; k < 2 * d->blocks.n; k++)
+        dg_text_add(&all, "%016llx", (long long)d->digest[k]);
     const dg_status st =
         all.failed ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for the digest of the inputs")
                    : DG_OK;
@@ -197,23 +215,36 @@ static dg_status join_digests(const dg_sources *files, const int64_t *digest, in
     return st;
 }
 
-dg_status dg_inputs_digest(const dg_comm *c, const dg_strings *paths, char hex[DG_HEX_SIZE],
-                           dg_err *err)
+static int64_t find_file(const dg_sources *files, const dg_source *file, int64_t hint)
 {
-    const dg_strings *const of_kind[DG_INPUT_KINDS] = {paths};
-    dg_inputs in;
-    dg_stretches blocks = {0};
-    int64_t *digest = NULL;
-    dg_status st = dg_inputs_find(c, of_kind, &in, err);
-    if (st == DG_OK) {
-        st = dg_agree(c, digest_share(c, &in.files, &blocks, &digest, err), err);
-        if (st == DG_OK) { /* others' blocks are 0 here: the sum gathers; int holds 8 PB of them */
-            dg_sum_int64(c, digest, (int)(2 * blocks.n));
-            st = dg_agree(c, join_digests(&in.files, digest, blocks.n, hex, err), err);
-        }
-        dg_inputs_free(&in);
+    for (int64_t k = 0; k < files->n; k++) {
+        const int64_t f = (hint + k) % files->n;
+        if (strcmp(files->at[f].path, file->path) == 0) return f;
     }
-    dg_stretches_free(&blocks);
-    dg_free(digest);
-    return st;
+    return -1;
+}
+
+bool dg_file_digests_show(const dg_file_digests *d, const dg_source *file, int64_t begin,
+                          int64_t end, int64_t *hint, dg_text *out)
+{
+    const int64_t f = find_file(&d->inputs.files, file, *hint);
+    if (f < 0 || d->inputs.files.at[f].size != file->size) return false;
+    *hint = f;
+    for (int64_t k = d->first[f]; k < d->first[f + 1]; k++) {
+        const dg_stretch *block = &d->blocks.at[k];
+        if (block->begin < end && block->end > begin)
+            dg_text_add(out, "%016llx%016llx\n", (long long)d->digest[2 * k],
+                        (long long)d->digest[2 * k + 1]);
+    }
+    if (end > file->size) dg_text_add(out, "end %lld\n", (long long)file->size);
+    return true;
+}
+
+void dg_file_digests_free(dg_file_digests *d)
+{
+    dg_inputs_free(&d->inputs);
+    dg_stretches_free(&d->blocks);
+    dg_free(d->digest);
+    dg_free(d->first);
+    *d = (dg_file_digests){0};
 }

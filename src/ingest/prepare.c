@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "ingest/core.h"
 #include "ingest/numbering.h"
+#include "ingest/parsed.h"
 #include "ingest/parts.h"
 #include "ingest/quotes.h"
 #include "ingest/reading.h"
@@ -26,6 +27,7 @@ typedef struct dg_preparation { /* one run of prepare */
     const dg_prepare_options *o;
     dg_inputs inputs;
     dg_stretches stretches;
+    dg_parsed parsed; /* where such are kept */
     dg_reading reading;
     dg_core core;
     dg_axis user, item;
@@ -108,7 +110,8 @@ static dg_status read_share(dg_preparation *w, int64_t *start, dg_err *err)
         dg_status st = DG_OK;
         if (wrong > 0) {
             dg_reading_free(&w->reading);
-            st = dg_reading_run(w->o, &w->inputs, &w->stretches, share, start, &w->reading, err);
+            st = dg_reading_run(w->o, &w->inputs, &w->stretches, share, start,
+                                w->o->parsed == NULL ? NULL : &w->parsed, &w->reading, err);
         }
         st = dg_agree(c, st, err);
         if (st == DG_OK) st = check_starts(w, start, &wrong, err);
@@ -125,6 +128,8 @@ static void count_passed_over(const dg_preparation *w, dg_prepare_report *report
     for (int k = 0; k < DG_INPUT_ITEMS; k++) report->outside += w->reading.tally[k].outside;
     dg_sum_int64(w->c, report->filtered, DG_FILTERS_MAX);
     dg_sum_int64(w->c, &report->outside, 1);
+    report->reused = w->reading.reused;
+    dg_sum_int64(w->c, &report->reused, 1);
     int64_t span[2] = {~w->reading.tally[DG_INPUT_TRAIN].oldest,
                        w->reading.tally[DG_INPUT_TRAIN].newest};
     dg_max_int64(w->c, span, 2);
@@ -144,7 +149,10 @@ static dg_status read_all(dg_preparation *w, dg_prepare_report *report, dg_err *
     int64_t *start = st == DG_OK ? dg_alloc((size_t)w->stretches.n, sizeof *start) : NULL;
     if (st == DG_OK && start == NULL) st = DG_FAIL(err, DG_ERR_NOMEM, "out of memory for pieces");
     st = dg_agree(c, st, err);
+    if (st == DG_OK && w->o->parsed != NULL)
+        st = dg_parsed_open(c, w->o, &w->inputs, &w->stretches, &w->parsed, err);
     if (st == DG_OK) st = read_share(w, start, err);
+    if (st == DG_OK && w->o->parsed != NULL && c->rank == 0) dg_parsed_tidy(&w->parsed, start);
     dg_free(start);
     if (st != DG_OK) return st;
     count_passed_over(w, report);
@@ -355,6 +363,7 @@ static void free_work(dg_preparation *w)
 {
     dg_inputs_free(&w->inputs);
     dg_stretches_free(&w->stretches);
+    dg_parsed_close(&w->parsed);
     dg_reading_free(&w->reading);
     dg_core_free(&w->core);
     free_table(&w->user);
@@ -368,7 +377,7 @@ static int64_t fingerprint(const dg_prepare_options *o)
     const double number[] = {o->half_life, s->test, s->valid, s->users, s->fold_in};
     const int64_t whole[] = {o->duplicates,    o->max_user, o->min_user, o->min_item,
                              s->method,        s->n,        s->k,        s->fold,
-                             (int64_t)o->seed, o->stretch,  o->batch};
+                             (int64_t)o->seed, o->stretch,  o->batch,    o->parsed != NULL};
     return (int64_t)dg_hash64(number, sizeof number, dg_hash64(whole, sizeof whole, 0));
 }
 
@@ -403,18 +412,19 @@ static dg_status add_strings(const dg_strings *from, dg_strings *to, dg_err *err
     return st;
 }
 
-dg_status dg_prepare_digest(const dg_comm *c, const dg_prepare_options *o, char hex[DG_HEX_SIZE],
-                            dg_err *err)
+dg_status dg_prepare_digests(const dg_comm *c, const dg_prepare_options *o, dg_file_digests *out,
+                             dg_err *err)
 {
     dg_strings paths = {0};
     dg_status st = DG_OK;
+    *out = (dg_file_digests){0};
     for (int k = 0; k < DG_INPUT_KINDS && st == DG_OK; k++) {
         const bool target = k == DG_INPUT_VALID || k == DG_INPUT_TEST;
         if (target && o->split.method != DG_SPLIT_FILES) continue;
         st = add_strings(&dg_prepare_source_of(o, (dg_input_kind)k)->paths, &paths, err);
     }
     st = dg_agree(c, st, err);
-    if (st == DG_OK) st = dg_inputs_digest(c, &paths, hex, err);
+    if (st == DG_OK) st = dg_file_digests_read(c, &paths, out, err);
     dg_strings_free(&paths);
     return st;
 }

@@ -53,6 +53,10 @@ typedef struct dg_prepare_options {
     int64_t min_user, min_item; /* ratings a user or item needs to stay, 1 or less: any */
     dg_split_options split;
     uint64_t seed;
+    /* Where what was parsed is kept for the next time, and the digests of all files; no result
+     * depends on them. NULL: nothing is kept. */
+    const char *parsed;
+    const dg_file_digests *digests;
     /* For tests; no result depends on them. */
     int64_t stretch; /* bytes a rank reads at a time, 0: 16 MiB */
     int64_t batch;   /* ratings worth a round of messages, 0: 2^15 a rank */
@@ -63,6 +67,7 @@ enum { DG_PREPARE_QUOTES = 10, DG_PREPARE_PASSES = 16 };
 /* Over all ranks, the same on every rank. */
 typedef struct dg_prepare_report {
     int64_t files, bytes;             /* as on disk */
+    int64_t reused;                   /* of these bytes: parsed by an earlier run */
     int64_t records, listed;          /* good ones: ratings of all parts, rows of catalogues */
     int64_t rejected;                 /* bad ones, of all files */
     int64_t filtered[DG_FILTERS_MAX]; /* rows of ratings that each filter passed over */
@@ -114,8 +119,8 @@ const dg_prepare_source *dg_prepare_source_of(const dg_prepare_options *o, dg_in
 /** Do its records come with times? LOCAL. */
 bool dg_prepare_has_times(const dg_prepare_source *s);
 
-/** dg_inputs_digest of all the files that dg_prepare would read. COLLECTIVE. */
-dg_status dg_prepare_digest(const dg_comm *c, const dg_prepare_options *o, char hex[DG_HEX_SIZE],
-                            dg_err *err);
+/** dg_file_digests_read of all the files that dg_prepare would read. COLLECTIVE. */
+dg_status dg_prepare_digests(const dg_comm *c, const dg_prepare_options *o, dg_file_digests *out,
+                             dg_err *err);
 
 #endif

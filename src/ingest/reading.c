@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "ingest/parsed.h"
 #include "table/rows.h"
 
 #include <math.h>
@@ -38,9 +39,18 @@ typedef struct dg_reader { /* what reading a stretch needs */
     dg_layout layout;
     const int64_t *start;
     int64_t layout_file; /* the file `layout` is of, -1 for none */
+    const dg_parsed *kept;
     dg_reading *out;
     dg_waiting waiting;
 } dg_reader;
+
+typedef struct dg_sink { /* where the records of a stretch go; those outside the window do not */
+    dg_ids *user, *item;
+    dg_events *events;
+    dg_reading_tally *tally;
+    int64_t since, until;
+    int64_t lines, first, end;
+} dg_sink;
 
 static dg_status read_weights(const dg_map *map, dg_weights *w, dg_err *err)
 {
@@ -59,12 +69,6 @@ static dg_status read_weights(const dg_map *map, dg_weights *w, dg_err *err)
                            (int)length, text);
     }
     return DG_OK;
-}
-
-static void note_bad(dg_reading_tally *t, int64_t stretch, const dg_reject *reject)
-{
-    t->rejected++;
-    if (t->n_bad < DG_PREPARE_QUOTES) t->bad[t->n_bad++] = (dg_bad_record){stretch, *reject};
 }
 
 /* NaN where the kind of the event has no weight. */
@@ -97,18 +101,17 @@ static dg_reject bad_value(const dg_reader *r, const dg_record *record, double w
 }
 
 /* Look up the ids of the waiting ratings, and keep them. */
-static dg_status keep_waiting(dg_reader *r, dg_events *events, dg_err *err)
+static dg_status keep_waiting(dg_reader *r, const dg_sink *to, dg_err *err)
 {
     dg_waiting *w = &r->waiting;
     dg_status st = DG_OK;
     for (int k = 0; k < w->n && st == DG_OK; k++) {
         dg_rating rating = {.value = w->at[k].value, .time = w->at[k].time};
-        st = dg_ids_code_of(&r->out->user, w->at[k].user, w->text + w->at[k].user_at, &rating.user,
-                            err);
+        st = dg_ids_code_of(to->user, w->at[k].user, w->text + w->at[k].user_at, &rating.user, err);
         if (st == DG_OK)
-            st = dg_ids_code_of(&r->out->item, w->at[k].item, w->text + w->at[k].item_at,
-                                &rating.item, err);
-        if (st == DG_OK) st = dg_events_add(events, rating, err);
+            st = dg_ids_code_of(to->item, w->at[k].item, w->text + w->at[k].item_at, &rating.item,
+                                err);
+        if (st == DG_OK) st = dg_events_add(to->events, rating, err);
     }
     w->n = 0;
     w->used = 0;
@@ -124,37 +127,37 @@ static uint32_t keep_text(dg_waiting *w, dg_slice id)
     return at;
 }
 
-static dg_status keep_rating(dg_reader *r, dg_events *events, const dg_record *record, double value,
+static dg_status keep_rating(dg_reader *r, const dg_sink *to, const dg_record *record, double value,
                              dg_err *err)
 {
     dg_waiting *w = &r->waiting;
     const int k = w->n++;
     w->at[k].user = dg_ids_key(record->user.at, record->user.n);
     w->at[k].item = dg_ids_key(record->item.at, record->item.n);
-    dg_ids_fetch(&r->out->user, w->at[k].user);
-    dg_ids_fetch(&r->out->item, w->at[k].item);
+    dg_ids_fetch(to->user, w->at[k].user);
+    dg_ids_fetch(to->item, w->at[k].item);
     w->at[k].user_at = keep_text(w, record->user);
     w->at[k].item_at = keep_text(w, record->item);
     w->at[k].value = (float)value;
     w->at[k].time = record->time;
-    return w->n == WAITING ? keep_waiting(r, events, err) : DG_OK;
+    return w->n == WAITING ? keep_waiting(r, to, err) : DG_OK;
 }
 
-static dg_status read_ratings(dg_reader *r, dg_input_kind kind, dg_records *records,
-                              int64_t stretch, dg_err *err)
+static dg_status read_ratings(dg_reader *r, const dg_sink *to, dg_records *records, int64_t stretch,
+                              dg_err *err)
 {
-    dg_reading_tally *tally = &r->out->tally[kind];
+    dg_reading_tally *tally = to->tally;
     for (;;) {
         dg_record record;
         dg_status st = dg_records_next(records, &record, err);
         if (st != DG_OK) return st;
-        if (record.outcome == DG_OUTCOME_END) return keep_waiting(r, &r->out->events[kind], err);
+        if (record.outcome == DG_OUTCOME_END) return keep_waiting(r, to, err);
         if (record.outcome == DG_OUTCOME_REJECT) {
-            note_bad(tally, stretch, record.reject);
+            dg_tally_bad(tally, stretch, record.reject);
             continue;
         }
         if (r->layout.column[DG_ROLE_TIME] >= 0 &&
-            (record.time < r->since || record.time >= r->until)) {
+            (record.time < to->since || record.time >= to->until)) {
             tally->outside++;
             continue;
         }
@@ -162,18 +165,20 @@ static dg_status read_ratings(dg_reader *r, dg_input_kind kind, dg_records *reco
         const double value = (double)record.value * weight;
         if (!isfinite((float)value)) {
             const dg_reject bad = bad_value(r, &record, weight);
-            note_bad(tally, stretch, &bad);
+            dg_tally_bad(tally, stretch, &bad);
+            tally->late++;
+            dg_tally_span(record.time, &tally->late_oldest, &tally->late_newest);
             continue;
         }
-        st = keep_rating(r, &r->out->events[kind], &record, value, err);
+        st = keep_rating(r, to, &record, value, err);
         if (st != DG_OK) return st;
         tally->records++;
-        if (record.time < tally->oldest) tally->oldest = record.time;
-        if (record.time > tally->newest) tally->newest = record.time;
+        dg_tally_span(record.time, &tally->oldest, &tally->newest);
     }
 }
 
-static dg_status read_stretch(dg_reader *r, const dg_stretch *at, int64_t stretch, dg_err *err)
+static dg_status parse(dg_reader *r, const dg_stretch *at, int64_t stretch, dg_sink *to,
+                       dg_err *err)
 {
     const dg_input_kind kind = dg_inputs_kind(r->inputs, at->file);
     const dg_prepare_source *source = dg_prepare_source_of(r->options, kind);
@@ -187,15 +192,83 @@ static dg_status read_stretch(dg_reader *r, const dg_stretch *at, int64_t stretc
     r->layout_file = at->file;
     st = dg_records_open(file, &source->dialect, &r->layout, &r->filters[kind],
                          (dg_bytes){at->begin, at->end, r->start[stretch]}, &records, err);
-    if (st == DG_OK) st = read_ratings(r, kind, records, stretch, err);
+    if (st == DG_OK) st = read_ratings(r, to, records, stretch, err);
     if (st == DG_OK) {
-        r->out->lines[stretch] = dg_records_lines(records);
-        r->out->first[stretch] = dg_records_first(records);
-        r->out->end[stretch] = dg_records_end(records);
+        to->lines = dg_records_lines(records);
+        to->first = dg_records_first(records);
+        to->end = dg_records_end(records);
         for (int32_t k = 0; k < r->filters[kind].n; k++)
-            r->out->tally[kind].filtered[k] += dg_records_dropped(records)[k];
+            to->tally->filtered[k] += dg_records_dropped(records)[k];
     }
     dg_records_close(&records);
+    return st;
+}
+
+/* Straight to where all stretches go. */
+static dg_status parse_here(dg_reader *r, const dg_stretch *at, int64_t stretch, dg_err *err)
+{
+    dg_reading *out = r->out;
+    const dg_input_kind kind = dg_inputs_kind(r->inputs, at->file);
+    dg_sink to = {.user = &out->user,
+                  .item = &out->item,
+                  .events = &out->events[kind],
+                  .tally = &out->tally[kind],
+                  .since = r->since,
+                  .until = r->until};
+    const dg_status st = parse(r, at, stretch, &to, err);
+    if (st == DG_OK) {
+        out->lines[stretch] = to.lines;
+        out->first[stretch] = to.first;
+        out->end[stretch] = to.end;
+    }
+    return st;
+}
+
+/* As a passage of its own, without a window. */
+static dg_status parse_apart(dg_reader *r, const dg_stretch *at, int64_t stretch, dg_passage *out,
+                             dg_err *err)
+{
+    dg_ids user = {0}, item = {0};
+    dg_events events = {.timed = r->out->events[dg_inputs_kind(r->inputs, at->file)].timed};
+    dg_sink to = {.user = &user,
+                  .item = &item,
+                  .events = &events,
+                  .tally = &out->tally,
+                  .since = INT64_MIN,
+                  .until = INT64_MAX};
+    dg_tally_start(&out->tally);
+    dg_status st = parse(r, at, stretch, &to, err);
+    out->dated = st == DG_OK && r->layout.column[DG_ROLE_TIME] >= 0;
+    out->lines = to.lines;
+    out->first = to.first;
+    out->end = to.end;
+    if (st == DG_OK) return dg_passage_take(&user, &item, &events, out, err);
+    dg_ids_free(&user);
+    dg_ids_free(&item);
+    dg_events_free(&events);
+    return st;
+}
+
+static dg_status read_stretch(dg_reader *r, const dg_stretch *at, int64_t stretch, dg_err *err)
+{
+    dg_passage p;
+    bool found;
+    if (r->kept == NULL) return parse_here(r, at, stretch, err);
+    const dg_source *file = &r->inputs->files.at[at->file];
+    const int64_t start = r->start[stretch];
+    const dg_range window = {r->since, r->until};
+    dg_status st = dg_parsed_find(r->kept, stretch, start, &p, &found, err);
+    if (st == DG_OK && !found) {
+        st = parse_apart(r, at, stretch, &p, err);
+        if (st == DG_OK) st = dg_parsed_keep(r->kept, file, stretch, at, start, &p, err);
+    }
+    if (st == DG_OK && !dg_passage_tells_all(&p, window)) {
+        st = parse_here(r, at, stretch, err);
+    } else if (st == DG_OK) {
+        st = dg_passage_add(&p, window, dg_inputs_kind(r->inputs, at->file), stretch, r->out, err);
+        r->out->reused += found ? at->end - at->begin : 0;
+    }
+    dg_passage_free(&p);
     return st;
 }
 
@@ -261,7 +334,7 @@ static dg_status read_rows(dg_list_reader *r, dg_rows *rows, int64_t stretch, dg
         dg_status st = dg_rows_next(rows, &row, err);
         if (st != DG_OK || row.outcome == DG_OUTCOME_END) return st;
         if (row.outcome == DG_OUTCOME_REJECT) {
-            note_bad(r->tally, stretch, row.reject);
+            dg_tally_bad(r->tally, stretch, row.reject);
             continue;
         }
         dg_reject bad = {.line = row.line};
@@ -272,7 +345,7 @@ static dg_status read_rows(dg_list_reader *r, dg_rows *rows, int64_t stretch, dg
         if (good)
             r->tally->records++;
         else
-            note_bad(r->tally, stretch, &bad);
+            dg_tally_bad(r->tally, stretch, &bad);
     }
 }
 
@@ -338,10 +411,7 @@ static dg_status read_rules(dg_reader *r, dg_err *err)
         const dg_prepare_source *source = dg_prepare_source_of(r->options, (dg_input_kind)k);
         st = dg_filters_read(&source->drop, &source->keep, &r->filters[k], err);
     }
-    for (int k = 0; k < DG_INPUT_KINDS; k++) {
-        r->out->tally[k].oldest = INT64_MAX;
-        r->out->tally[k].newest = INT64_MIN;
-    }
+    for (int k = 0; k < DG_INPUT_KINDS; k++) dg_tally_start(&r->out->tally[k]);
     const dg_prepare_options *o = r->options;
     r->out->listing[0].n_columns = o->items.attributes.n + (o->items.title != NULL);
     r->out->listing[1].n_columns = o->users.attributes.n;
@@ -372,9 +442,11 @@ static dg_status read_share(dg_reader *r, const dg_stretches *s, dg_range share,
 }
 
 dg_status dg_reading_run(const dg_prepare_options *o, const dg_inputs *in, const dg_stretches *s,
-                         dg_range share, const int64_t *start, dg_reading *out, dg_err *err)
+                         dg_range share, const int64_t *start, const dg_parsed *kept,
+                         dg_reading *out, dg_err *err)
 {
-    dg_reader r = {.options = o, .inputs = in, .start = start, .layout_file = -1, .out = out};
+    dg_reader r = {
+        .options = o, .inputs = in, .start = start, .layout_file = -1, .kept = kept, .out = out};
     dg_progress_begin("reading", "bytes", bytes_of(s, share));
     const dg_status st = read_share(&r, s, share, err);
     dg_progress_end();

@@ -100,6 +100,9 @@ typedef struct dg_job {
         } split;
     } prepare;
     struct {
+        bool parsed;
+    } cache;
+    struct {
         char *algorithm;           /* "" where the job has no model */
         const dg_job_table *table; /* of that algorithm; NULL where the job has no model */
         void *options;             /* (table->options_size,) the algorithm's own struct */

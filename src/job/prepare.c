@@ -153,6 +153,7 @@ static json_t *figures(const dg_comm *c, const dg_job *job, const dg_prepare_rep
     } counts[] = {
         {"files", r->files},
         {"bytes", r->bytes},
+        {"reused", r->reused},
         {"records", r->records},
         {"rejected", r->rejected},
         {"outside", r->outside},
@@ -181,6 +182,10 @@ static json_t *figures(const dg_comm *c, const dg_job *job, const dg_prepare_rep
 static void log_report(const dg_prepare_report *r)
 {
     char records[32], users[32], items[32], train[32], test[32];
+    if (r->reused > 0)
+        dg_log(DG_LOG_INFO, "reused", "%s of %s had been parsed before",
+               dg_show_bytes((double)r->reused, records, sizeof records),
+               dg_show_bytes((double)r->bytes, users, sizeof users));
     for (int k = 0; k < r->n_quotes; k++)
         dg_log(DG_LOG_WARN, "rejected", "rejected %s", r->quote[k]);
     if (r->rejected > r->n_quotes)
@@ -214,22 +219,36 @@ static dg_status make_dataset(dg_work *w, const dg_prepare_options *o, const cha
     return DG_OK;
 }
 
+/* Digest of all that the dataset is made from, as dataset.h5 keeps it. */
+static dg_status digest_inputs(dg_work *w, const dg_file_digests *files, const char *config,
+                               char inputs[DG_HEX_SIZE], dg_err *err)
+{
+    char all[DG_HEX_SIZE];
+    dg_status st = dg_file_digests_hex(files, all, err);
+    if (st == DG_OK) st = dg_work_inputs(inputs, err, all, config, NULL);
+    return dg_agree(w->comm, st, err);
+}
+
 dg_status dg_stage_prepare(dg_work *w, dg_err *err)
 {
     static const char *const sections[] = {"seed", "data", "prepare", NULL};
-    char files[DG_HEX_SIZE], inputs[DG_HEX_SIZE], content[DG_HEX_SIZE], *config = NULL;
+    char inputs[DG_HEX_SIZE], content[DG_HEX_SIZE], parsed[DG_WORK_PATH], *config = NULL;
     dg_prepare_options o = {0};
+    dg_file_digests files = {0};
     dg_pulse_stage("prepare");
     dg_status st = to_options(w->job, &o, err);
     if (st == DG_OK) st = dg_job_show(w->job, sections, &config, err);
     st = dg_agree(w->comm, st, err);
-    if (st == DG_OK) st = dg_prepare_digest(w->comm, &o, files, err);
-    if (st == DG_OK) st = dg_agree(w->comm, dg_work_inputs(inputs, err, files, config, NULL), err);
+    if (st == DG_OK) st = dg_prepare_digests(w->comm, &o, &files, err);
+    if (st == DG_OK) st = digest_inputs(w, &files, config, inputs, err);
     if (st == DG_OK)
         st = dg_work_is_current(w, "dataset.h5", "daogou-dataset", DG_DATASET_VERSION, inputs,
                                 content, err);
+    o.digests = &files;
+    if (w->job->cache.parsed) o.parsed = dg_work_path(w, "parsed", parsed);
     if (st == DG_OK && content[0] == '\0') st = make_dataset(w, &o, inputs, config, err);
     dg_prepare_options_free(&o);
+    dg_file_digests_free(&files);
     dg_free(config);
     return st;
 }

@@ -253,6 +253,11 @@ static const dg_option model_rows[] = {
 };
 
 static const dg_option stage_rows[] = {
+    {.key = "cache.parsed",
+     .type = DG_OPT_BOOL,
+     .offset = offsetof(dg_job, cache.parsed),
+     .fallback = "false",
+     .help = "keep what prepare parses in WORK/parsed, and parse only what is new the next time"},
     {.key = "train.warm_start",
      .type = DG_OPT_TEXT,
      .offset = offsetof(dg_job, train.warm_start),

@@ -19,6 +19,8 @@ expect 0 "$python" "$source/tests/e2e/formats.py" "$page" model.h5 model.h5 chec
 expect 0 "$python" "$source/tests/e2e/formats.py" "$page" artifact.h5 artifact.h5
 cd "$scratch" || exit 1
 expect 0 "$daogou" evaluate "$source/jobs/quickstart.yaml" --set evaluate.per_user=true -q
+expect 0 "$daogou" prepare "$source/jobs/quickstart.yaml" --set cache.parsed=true --work of-parsed -q
+expect 0 "$python" "$source/tests/e2e/formats.py" "$page" parsed of-parsed/parsed/*.h5
 cd runs/quickstart || exit 1
 expect 0 "$python" "$source/tests/e2e/formats.py" "$page" metrics.h5 metrics.h5
 for algorithm in ease slim item-knn user-knn; do

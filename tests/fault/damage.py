@@ -16,7 +16,7 @@ except ImportError:
     sys.exit(77)
 
 SEAL = 512
-KINDS = ("dataset.h5", "checkpoints/ckpt-000002.h5", "model.h5", "metrics.h5", "artifact.h5")
+KINDS = ["dataset.h5", "checkpoints/ckpt-000002.h5", "model.h5", "metrics.h5", "artifact.h5"]
 
 
 def setUpModule():
@@ -24,8 +24,11 @@ def setUpModule():
     write("items.csv", "item,title\n" + "".join(f"item {k},Thing {k}\n" for k in range(32)))
     write("job.yaml", harness.job_yaml(algorithm="als").replace(
         "prepare:", "  items: {path: items.csv, columns: {item: item, title: title}}\nprepare:"))
-    ended = run("run", "job.yaml", "--work", "work", "--set", "evaluate.per_user=true", np=2)
+    ended = run("run", "job.yaml", "--work", "work", "--set", "evaluate.per_user=true",
+                "--set", "cache.parsed=true", np=2)
     assert ended.code == 0, ended
+    KINDS.extend(f"parsed/{name}" for name in os.listdir("work/parsed"))
+    assert len(KINDS) == 6, KINDS
 
 
 def regions(path):

@@ -39,13 +39,14 @@ prepare: {{split: {{method: ratio, test: 0.2}}}}
 model: {{algorithm: {algorithm}, factors: 8, iterations: {sweeps}}}
 evaluate: {{k: [10], metrics: [ndcg]}}
 checkpoint: {{every: 1, keep: 3}}
+cache: {{parsed: true}}
 publish: {{keep: 3}}
 """
 ALGORITHMS = ("als", "ials")
 FILES = ("dataset.h5", "model.h5", "artifact.h5")
 # What is there when the phase begins, and the spots it passes with about how many visits of a rank.
 PHASES = {
-    "prepare": ((), {"read.kill": 2, "write.kill": 40, "rename.kill": 1}),
+    "prepare": ((), {"read.kill": 2, "write.kill": 60, "rename.kill": 2}),
     "load": (("dataset.h5",), {"read.kill": 4}),
     "sweep": (("dataset.h5",), {"sweep.kill": SWEEPS}),
     "checkpoint": (("dataset.h5",), {"write.kill": 6 * SWEEPS}),

@@ -86,11 +86,11 @@ END_TEST
 START_TEST(one_rank_that_cannot_read_fails_the_digest)
 {
     dg_prepare_options o = shop_options(&town);
-    char hex[DG_HEX_SIZE];
+    dg_file_digests files;
     const size_t live = dg_alloc_live();
     setenv("DAOGOU_FAULT", "read:0:1", 1);
     dg_fault_reload();
-    const dg_status st = dg_prepare_digest(&world, &o, hex, &err);
+    const dg_status st = dg_prepare_digests(&world, &o, &files, &err);
     unsetenv("DAOGOU_FAULT");
     dg_fault_reload();
     ck_assert_all(all_agree(st) && st == DG_ERR_IO && dg_alloc_live() == live);
