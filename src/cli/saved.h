@@ -8,8 +8,8 @@
 /** LOCAL. */
 bool dg_cli_is_folder(const char *path);
 
-/** Paths of the Daogou files in a folder and in checkpoints/ and parsed/ below it, each sorted; with
- *  half-written ones (PATH.tmp). LOCAL. Errors DG_ERR_NOINPUT there is none; DG_ERR_NOMEM. */
+/** Paths of the Daogou files in a folder and in checkpoints/ and parsed/ below it, each sorted;
+ * with half-written ones (PATH.tmp). LOCAL. Errors DG_ERR_NOINPUT there is none; DG_ERR_NOMEM. */
 dg_status dg_cli_folder_files(const char *folder, dg_strings *out, dg_err *err);
 
 /** Is this name one of a checkpoint; of a file that a killed run left half written? LOCAL. */

@@ -22,6 +22,7 @@ typedef struct dg_reading_tally { /* of one kind of input */
     dg_bad_record bad[DG_PREPARE_QUOTES]; /* (n_bad,) the first ones */
 } dg_reading_tally;
 
+/** An empty tally. LOCAL. */
 static inline void dg_tally_start(dg_reading_tally *t)
 {
     *t = (dg_reading_tally){.oldest = INT64_MAX,
@@ -37,6 +38,7 @@ static inline void dg_tally_bad(dg_reading_tally *t, int64_t stretch, const dg_r
     if (t->n_bad < DG_PREPARE_QUOTES) t->bad[t->n_bad++] = (dg_bad_record){stretch, *reject};
 }
 
+/** Widen a span of times. LOCAL. */
 static inline void dg_tally_span(int64_t time, int64_t *oldest, int64_t *newest)
 {
     if (time < *oldest) *oldest = time;
