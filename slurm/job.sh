@@ -77,7 +77,7 @@ work_of() {
 
 # Changes whenever a run has left something to go on from.
 left_behind() {
-    (cd "$work" 2>/dev/null && stat -c '%n %s %Y' ./*.h5 ./*.json checkpoints/*.h5 2>/dev/null) | cksum
+    (cd "$work" 2>/dev/null && stat -c '%n %s %Y' ./*.h5 ./*.json checkpoints/*.h5 tune/trials/*/result-*.json 2>/dev/null) | cksum
 }
 
 # Ranks under srun get the job's signals from Slurm as well; two of a kind within a second are one.

@@ -31,6 +31,13 @@ void dg_log_setup(int rank, dg_log_level threshold)
     logger.start = dg_now();
 }
 
+dg_log_level dg_log_hush(dg_log_level threshold)
+{
+    const dg_log_level before = logger.threshold;
+    if (threshold > before || before == DG_LOG_WARN) logger.threshold = threshold;
+    return before;
+}
+
 dg_status dg_log_open(const char *path, dg_err *err)
 {
     if (logger.rank != 0) return DG_OK;

@@ -15,6 +15,10 @@ typedef enum dg_log_level { DG_LOG_DEBUG, DG_LOG_INFO, DG_LOG_WARN, DG_LOG_QUIET
 /** Only rank 0 speaks; `threshold` is the lowest level shown. Call once, at start. LOCAL. */
 void dg_log_setup(int rank, dg_log_level threshold);
 
+/** What people see from now on, the file being as before; yields what they saw until now. For runs
+ *  inside a run, of which one line each is enough. LOCAL. */
+dg_log_level dg_log_hush(dg_log_level threshold);
+
 /** Append JSON lines to `path` from now on (rank 0; nothing happens elsewhere). LOCAL. */
 dg_status dg_log_open(const char *path, dg_err *err);
 

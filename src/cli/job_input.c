@@ -18,13 +18,19 @@ static dg_status read_alone(const dg_cli *cli, const char *file, const dg_job_ta
     return st;
 }
 
-dg_status dg_cli_job(const dg_cli *cli, const dg_job_tables *tables, dg_job **out, dg_err *err)
+dg_status dg_cli_job_as_given(const dg_cli *cli, const dg_job_tables *tables, dg_job **out,
+                              dg_err *err)
 {
     const char *file = cli->n_args > 0 ? cli->args[0] : NULL;
     *out = NULL;
-    dg_status st = cli->comm == NULL ? read_alone(cli, file, tables, out, err)
-                                     : dg_job_read(cli->comm, file, cli->sets, cli->n_sets, environ,
-                                                   tables, out, err);
+    return cli->comm == NULL
+               ? read_alone(cli, file, tables, out, err)
+               : dg_job_read(cli->comm, file, cli->sets, cli->n_sets, environ, tables, out, err);
+}
+
+dg_status dg_cli_job(const dg_cli *cli, const dg_job_tables *tables, dg_job **out, dg_err *err)
+{
+    dg_status st = dg_cli_job_as_given(cli, tables, out, err);
     if (st == DG_OK) st = dg_job_settle(*out, err);
     if (st != DG_OK) dg_job_destroy(out);
     return st;

@@ -19,6 +19,10 @@ dg_status dg_cli_about_job(const dg_cli *cli, dg_err *err);
  *  settled. COLLECTIVE with peers, else LOCAL. Caller destroys. Errors as dg_job_read. */
 dg_status dg_cli_job(const dg_cli *cli, const dg_job_tables *tables, dg_job **out, dg_err *err);
 
+/** The same, the model's options not settled: for what still changes some of them. */
+dg_status dg_cli_job_as_given(const dg_cli *cli, const dg_job_tables *tables, dg_job **out,
+                              dg_err *err);
+
 /** --work, or runs/NAME, into buf, returned. LOCAL. */
 const char *dg_cli_work(const dg_cli *cli, const dg_job *job, char *buf, size_t n);
 

@@ -65,6 +65,14 @@ void dg_comm_init(dg_comm *c, MPI_Comm outer)
     MPI_Comm_size(c->comm, &c->size);
 }
 
+void dg_comm_split(const dg_comm *outer, int color, dg_comm *out)
+{
+    MPI_Comm part;
+    dg_mpi(MPI_Comm_split(outer->comm, color, outer->rank, &part), outer, "communicator split");
+    dg_comm_init(out, part);
+    MPI_Comm_free(&part);
+}
+
 int dg_comm_node_size(const dg_comm *c)
 {
     MPI_Comm node;

@@ -19,6 +19,10 @@ typedef struct dg_comm {
 /** Duplicate `outer`; pair with dg_comm_free. COLLECTIVE. */
 void dg_comm_init(dg_comm *c, MPI_Comm outer);
 
+/** The ranks of one color as a communicator of their own, in their order; pair with dg_comm_free.
+ *  COLLECTIVE over `outer`. */
+void dg_comm_split(const dg_comm *outer, int color, dg_comm *out);
+
 /** COLLECTIVE. */
 void dg_comm_free(dg_comm *c);
 

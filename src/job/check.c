@@ -320,6 +320,30 @@ static dg_status check_publish(checker *ck)
     return check_gate(ck);
 }
 
+/* NAME or NAME@K. */
+static dg_status check_tune(checker *ck)
+{
+    const char *metric = ck->job->tune.metric, *at = strchr(metric, '@');
+    const size_t n = at == NULL ? strlen(metric) : (size_t)(at - metric);
+    dg_strings name = {0};
+    dg_metric_set set = 0;
+    int64_t k;
+    dg_status st = dg_strings_add(&name, metric, n, ck->err);
+    if (st == DG_OK) st = dg_metric_set_parse(&name, &set, ck->err);
+    dg_strings_free(&name);
+    if (st == DG_ERR_CONFIG) return ck->place(ck->context, "tune.metric", st, ck->err);
+    if (st != DG_OK) return st;
+    bool has_k = false;
+    for (int m = 0; m < DG_METRIC_COUNT; m++)
+        has_k = has_k || (dg_metric_in(set, (dg_metric)m) && dg_metric_has_k((dg_metric)m));
+    const bool good =
+        at == NULL ? !has_k
+                   : has_k && dg_parse_int64(at + 1, strlen(at + 1), &k) && k >= 1 && k <= 100000;
+    if (good) return DG_OK;
+    return REFUSE(ck, "tune.metric", "expected a metric as ndcg@100, or rmse, found \"%s\"",
+                  metric);
+}
+
 static dg_status check_checkpoints(checker *ck)
 {
     const dg_job *job = ck->job;
@@ -339,6 +363,7 @@ dg_status dg_job__check(dg_job *job, dg_place_error *place, void *context, dg_er
     if (st == DG_OK) st = canonical_metrics(&ck);
     if (st == DG_OK) st = check_numbers(&ck, "export.max_loss", &job->export.max_loss);
     if (st == DG_OK) st = check_checkpoints(&ck);
+    if (st == DG_OK) st = check_tune(&ck);
     if (st == DG_OK) st = check_publish(&ck);
     return st;
 }

@@ -39,6 +39,8 @@ typedef enum dg_job_split {
     DG_JOB_NO_SPLIT
 } dg_job_split;
 typedef enum dg_job_interval { DG_JOB_FIXED, DG_JOB_AUTO } dg_job_interval;
+typedef enum dg_job_part { DG_JOB_AUTO_PART, DG_JOB_TEST_PART, DG_JOB_VALID_PART } dg_job_part;
+typedef enum dg_job_search { DG_JOB_RANDOM, DG_JOB_QUASI, DG_JOB_HALVING } dg_job_search;
 typedef enum dg_job_precision { DG_JOB_F32, DG_JOB_F16, DG_JOB_INT8 } dg_job_precision;
 
 /* Where a table of raw data lies and how to read it. Columns are names or, without a header,
@@ -111,7 +113,16 @@ typedef struct dg_job {
         dg_strings k; /* whole numbers, ascending */
         dg_strings metrics;
         bool exclude_seen, per_user;
+        int part; /* dg_job_part */
     } evaluate;
+    struct {
+        int method;   /* dg_job_search */
+        char *metric; /* "ndcg@100" */
+        dg_map space; /* key = range, see tune/space.h */
+        int64_t trials, eta, min_iterations;
+        double minutes; /* 0: no limit */
+        double valid;   /* share of the training rows, where the job has none for validation */
+    } tune;
     struct {
         char *warm_start; /* "", "champion" or a path */
         int64_t warm_iterations;

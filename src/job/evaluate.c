@@ -55,7 +55,7 @@ static dg_status identify(const dg_work *w, dg_evaluate_options *o, char inputs[
 {
     /* Not evaluate.per_user: it changes what is written, not what is measured. */
     static const char *const sections[] = {"evaluate.k", "evaluate.metrics",
-                                           "evaluate.exclude_seen", NULL};
+                                           "evaluate.exclude_seen", "evaluate.part", NULL};
     char *config = NULL;
     dg_status st = dg_evaluate_parse(&w->job->evaluate.k, &w->job->evaluate.metrics, o, err);
     if (st == DG_OK) st = dg_job_show(w->job, sections, &config, err);
@@ -65,6 +65,13 @@ static dg_status identify(const dg_work *w, dg_evaluate_options *o, char inputs[
     return st;
 }
 
+static dg_part part_of(const dg_work *w)
+{
+    if (w->job->evaluate.part == DG_JOB_AUTO_PART)
+        return w->data.n_test > 0 ? DG_PART_TEST : DG_PART_VALID;
+    return w->job->evaluate.part == DG_JOB_TEST_PART ? DG_PART_TEST : DG_PART_VALID;
+}
+
 dg_status dg_judge(dg_work *w, const dg_scorer *scorer, const char *stem, const char *inputs,
                    dg_evaluate_options o, json_t **metrics, dg_err *err)
 {
@@ -72,7 +79,7 @@ dg_status dg_judge(dg_work *w, const dg_scorer *scorer, const char *stem, const 
     dg_user_metrics each = {0};
     dg_metrics m;
     *metrics = NULL;
-    o.part = w->data.n_test > 0 ? DG_PART_TEST : DG_PART_VALID;
+    o.part = part_of(w);
     o.exclude_seen = w->job->evaluate.exclude_seen;
     o.each = w->job->evaluate.per_user ? &each : NULL;
     dg_status st = dg_evaluate(w->comm, &w->data, scorer, &o, &m, err);

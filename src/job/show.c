@@ -145,8 +145,8 @@ static bool is_in(const char *key, const char *section)
 /* What runs only where named shows only where named; a job without data has nothing to prepare. */
 static bool is_shown(const dg_job *job, const char *key, const char *const *sections)
 {
-    static const char *const optional[] = {"evaluate", "export", "publish", "generate",
-                                           "train",    "drift",  "watch",   "cache"};
+    static const char *const optional[] = {"evaluate", "export", "publish", "generate", "train",
+                                           "drift",    "watch",  "cache",   "tune"};
     if (sections != NULL) {
         for (; *sections != NULL; sections++)
             if (is_in(key, *sections)) return true;

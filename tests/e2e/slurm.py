@@ -206,6 +206,16 @@ class Chains(Queue):
         same = [os.stat(f"tuned/{d}/dataset.h5").st_ino for d in ("", "trials/1", "trials/2")]
         self.assertEqual(len(set(same)), 1, "prepared once for all")
 
+    def test_a_search_by_two_tasks(self):
+        write("search.yaml", open("job.yaml").read() + "tune:\n  trials: 4\n  metric: recall@10\n"
+              "  space: {model.factors: \"double(2, 8)\"}\n")
+        job, = self.submit(*ONE_NODE, "--ntasks-per-node=1", "--at-most", "2", "tune",
+                           "search.yaml", "--work", "searched")
+        self.wait("the end", lambda: not command("squeue", "-h", "-j", job).stdout)
+        with open("searched/tune/tune.json") as f:
+            self.assertEqual(len(json.load(f)["results"]), 4)
+        self.succeeds("run", "searched/tune/best.yaml", "--work", "best")
+
     def test_the_nightly_chain(self):
         chain = (*ONE_NODE, "nightly", "job.yaml", "--work", "nightly", "--set",
                  "publish.registry=registry")
