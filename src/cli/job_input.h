@@ -19,7 +19,8 @@ dg_status dg_cli_about_job(const dg_cli *cli, dg_err *err);
  *  settled. COLLECTIVE with peers, else LOCAL. Caller destroys. Errors as dg_job_read. */
 dg_status dg_cli_job(const dg_cli *cli, const dg_job_tables *tables, dg_job **out, dg_err *err);
 
-/** The same, the model's options not settled: for what still changes some of them. */
+/** The same, the model's options not settled: for what still changes some of them. COLLECTIVE or
+ *  LOCAL likewise. */
 dg_status dg_cli_job_as_given(const dg_cli *cli, const dg_job_tables *tables, dg_job **out,
                               dg_err *err);
 

@@ -47,7 +47,7 @@ static dg_status cut_column(const dg_comm *c, const dg_shards *shards, const dg_
 static void write_column(const dg_comm *c, dg_writer *w, const char *group, const dg_shards *shards,
                          const dg_attribute_column *a)
 {
-    char path[128];
+    char path[160];
     dg_cut cut = {0};
     dg_err err = {.text = ""};
     const dg_status st = dg_agree(c, cut_column(c, shards, a, &cut, &err), &err);
