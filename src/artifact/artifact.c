@@ -1,8 +1,9 @@
 #include "artifact/artifact.h"
 
-#include "artifact/container.h"
+#include "artifact/inside.h"
 #include "base/memory.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -50,14 +51,14 @@ int64_t dg_names_find(const dg_names *names, const char *id, size_t n_bytes)
     return -1;
 }
 
-static dg_status wrong(const dg_artifact *a, const char *array, int64_t row, const char *what,
-                       dg_err *err)
+dg_status dg_artifact__wrong(const dg_artifact *a, const char *array, int64_t row, const char *what,
+                             dg_err *err)
 {
     return DG_FAIL(err, DG_ERR_DATA, "%s: %s: row %" PRId64 " %s", a->path, array, row, what);
 }
 
-static dg_status read_text(const dg_artifact *a, const char *key, bool required, char **out,
-                           dg_err *err)
+dg_status dg_artifact__text(const dg_artifact *a, const char *key, bool required, char **out,
+                            dg_err *err)
 {
     const dg_status st = dg_container_text(a->file, "/meta", key, out, err);
     if (st == DG_ERR_DATA && !required) {
@@ -73,13 +74,18 @@ static dg_status read_texts(dg_artifact *a, dg_err *err)
         const char *key;
         bool required;
         char **at;
-    } texts[] = {{"name", true, &a->name},       {"algorithm", true, &a->algorithm},
-                 {"config", true, &a->config},   {"dataset", true, &a->dataset},
-                 {"model", true, &a->model},     {"created", false, &a->created},
-                 {"metrics", false, &a->metrics}};
+    } texts[] = {{"name", true, &a->name},
+                 {"algorithm", true, &a->algorithm},
+                 {"config", true, &a->config},
+                 {"dataset", true, &a->dataset},
+                 {"model", true, &a->model},
+                 {"created", false, &a->created},
+                 {"metrics", false, &a->metrics},
+                 {"event_weights", false, &a->event_weights},
+                 {"duplicates", false, &a->duplicates}};
     dg_status st = DG_OK;
     for (size_t k = 0; k < sizeof texts / sizeof *texts && st == DG_OK; k++)
-        st = read_text(a, texts[k].key, texts[k].required, texts[k].at, err);
+        st = dg_artifact__text(a, texts[k].key, texts[k].required, texts[k].at, err);
     a->content = dg_strdup(dg_container_content(a->file));
     if (st == DG_OK && a->content == NULL)
         return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", a->path);
@@ -96,11 +102,18 @@ static dg_status read_count(const dg_artifact *a, const char *key, int64_t min, 
                    *out, min, max);
 }
 
-static dg_status read_real(const dg_artifact *a, const char *key, double *out, dg_err *err)
+dg_status dg_artifact__real(const dg_artifact *a, const char *key, double min, double max,
+                            double *out, dg_err *err)
 {
     const dg_status st = dg_container_real(a->file, "/meta", key, out, err);
-    if (st != DG_OK || isfinite(*out)) return st;
-    return DG_FAIL(err, DG_ERR_DATA, "%s: /meta: %s is %g", a->path, key, *out);
+    if (st != DG_OK || (*out >= min && *out <= max)) return st; /* not NAN either */
+    return DG_FAIL(err, DG_ERR_DATA, "%s: /meta: %s is %g, not within %g to %g", a->path, key, *out,
+                   min, max);
+}
+
+static dg_status read_real(const dg_artifact *a, const char *key, double *out, dg_err *err)
+{
+    return dg_artifact__real(a, key, -DBL_MAX, DBL_MAX, out, err);
 }
 
 /* Both bounds, or neither. */
@@ -122,7 +135,7 @@ static dg_status read_clip(dg_artifact *a, dg_err *err)
 
 static dg_status read_meta(dg_artifact *a, dg_err *err)
 {
-    int64_t n_cols = 0, similar_cols = 0;
+    int64_t n_cols = 0, similar_cols = 0, binary = 0;
     dg_status st = read_texts(a, err);
     if (st == DG_OK) st = read_count(a, "n_users", 0, INT32_MAX, &a->n_users, err);
     if (st == DG_OK) st = read_count(a, "n_items", 1, INT32_MAX, &a->n_items, err);
@@ -132,10 +145,16 @@ static dg_status read_meta(dg_artifact *a, dg_err *err)
     if (st == DG_OK) st = read_clip(a, err);
     a->n_cols = (int32_t)n_cols;
     a->similar_cols = (int32_t)similar_cols;
+    a->newest = INT64_MIN;
+    if (st == DG_OK && dg_artifact__has(a, "newest", false))
+        st = dg_container_int(a->file, "/meta", "newest", &a->newest, err);
+    if (st == DG_OK && dg_artifact__has(a, "binary", false))
+        st = read_count(a, "binary", 0, 1, &binary, err);
+    a->binary = binary != 0;
     return st;
 }
 
-static dg_status map_array(const dg_artifact *a, const char *array, dg_type type, int64_t n_rows,
+dg_status dg_artifact__map(const dg_artifact *a, const char *array, dg_type type, int64_t n_rows,
                            int64_t n_cols, const void **at, dg_err *err)
 {
     dg_array_info info;
@@ -153,13 +172,14 @@ static dg_status map_cut(const dg_artifact *a, const char *offsets, const char *
                          int64_t n, const int64_t **offset, const void **at, dg_err *err)
 {
     const void *cut;
-    dg_status st = map_array(a, offsets, DG_I64, n + 1, 1, &cut, err);
+    dg_status st = dg_artifact__map(a, offsets, DG_I64, n + 1, 1, &cut, err);
     if (st != DG_OK) return st;
     *offset = cut;
-    if ((*offset)[0] != 0) return wrong(a, offsets, 0, "is not 0", err);
+    if ((*offset)[0] != 0) return dg_artifact__wrong(a, offsets, 0, "is not 0", err);
     for (int64_t r = 0; r < n; r++)
-        if ((*offset)[r + 1] < (*offset)[r]) return wrong(a, offsets, r + 1, "goes back", err);
-    return map_array(a, array, type, (*offset)[n], 1, at, err);
+        if ((*offset)[r + 1] < (*offset)[r])
+            return dg_artifact__wrong(a, offsets, r + 1, "goes back", err);
+    return dg_artifact__map(a, array, type, (*offset)[n], 1, at, err);
 }
 
 static dg_status map_names(const dg_artifact *a, int64_t n, const char *offsets, const char *bytes,
@@ -180,10 +200,10 @@ static dg_status check_order(const dg_artifact *a, const char *array, const dg_n
     dg_hashed_id before = {0};
     for (int64_t k = 0; k < names->n; k++) {
         if (names->by_hash[k] < 0 || names->by_hash[k] >= names->n)
-            return wrong(a, array, k, "is not a row", err);
+            return dg_artifact__wrong(a, array, k, "is not a row", err);
         const dg_hashed_id here = hashed_row(names, names->by_hash[k]);
         if (k > 0 && compare(before, here) >= 0)
-            return wrong(a, array, k, "is out of order, or an id occurs twice", err);
+            return dg_artifact__wrong(a, array, k, "is out of order, or an id occurs twice", err);
         before = here;
     }
     return DG_OK;
@@ -194,7 +214,7 @@ static dg_status map_ids(const dg_artifact *a, int64_t n, const char *const path
 {
     const void *order;
     dg_status st = map_names(a, n, path[0], path[1], out, err);
-    if (st == DG_OK) st = map_array(a, path[2], DG_I32, n, 1, &order, err);
+    if (st == DG_OK) st = dg_artifact__map(a, path[2], DG_I32, n, 1, &order, err);
     if (st != DG_OK) return st;
     out->by_hash = order;
     return check_order(a, path[2], out, err);
@@ -203,8 +223,9 @@ static dg_status map_ids(const dg_artifact *a, int64_t n, const char *const path
 static dg_status map_factors(dg_artifact *a, dg_err *err)
 {
     const void *user, *item;
-    dg_status st = map_array(a, "factors/user", DG_F32, a->n_users, a->n_cols, &user, err);
-    if (st == DG_OK) st = map_array(a, "factors/item", DG_F32, a->n_items, a->n_cols, &item, err);
+    dg_status st = dg_artifact__map(a, "factors/user", DG_F32, a->n_users, a->n_cols, &user, err);
+    if (st == DG_OK)
+        st = dg_artifact__map(a, "factors/item", DG_F32, a->n_items, a->n_cols, &item, err);
     if (st != DG_OK) return st;
     a->user_factor = (dg_factors){.n_cols = a->n_cols, .at = user};
     a->item_factor = (dg_factors){.n_cols = a->n_cols, .at = item};
@@ -212,8 +233,8 @@ static dg_status map_factors(dg_artifact *a, dg_err *err)
 }
 
 /* A sparse matrix GROUP/{ptr,index,value} of n_rows x n_cols. */
-static dg_status map_links(const dg_artifact *a, const char *group, int64_t n_rows, int64_t n_cols,
-                           dg_links *out, dg_err *err)
+dg_status dg_artifact__links(const dg_artifact *a, const char *group, int64_t n_rows,
+                             int64_t n_cols, dg_links *out, dg_err *err)
 {
     char ptr[64], index[64], value[64];
     const void *at;
@@ -223,22 +244,23 @@ static dg_status map_links(const dg_artifact *a, const char *group, int64_t n_ro
     dg_status st = map_cut(a, ptr, index, DG_I32, n_rows, &out->ptr, &at, err);
     if (st != DG_OK) return st;
     out->index = at;
-    st = map_array(a, value, DG_F32, out->ptr[n_rows], 1, &at, err);
+    st = dg_artifact__map(a, value, DG_F32, out->ptr[n_rows], 1, &at, err);
     if (st != DG_OK) return st;
     out->value = at;
     for (int64_t r = 0; r < n_rows; r++) {
         int32_t before = -1;
         for (int64_t p = out->ptr[r]; p < out->ptr[r + 1]; p++) {
             if (out->index[p] <= before || out->index[p] >= n_cols)
-                return wrong(a, index, p, "is not a column above the one before", err);
-            if (!isfinite(out->value[p])) return wrong(a, value, p, "is not finite", err);
+                return dg_artifact__wrong(a, index, p, "is not a column above the one before", err);
+            if (!isfinite(out->value[p]))
+                return dg_artifact__wrong(a, value, p, "is not finite", err);
             before = out->index[p];
         }
     }
     return DG_OK;
 }
 
-static bool has_meta(const dg_artifact *a, const char *key, bool real)
+bool dg_artifact__has(const dg_artifact *a, const char *key, bool real)
 {
     dg_err ignored;
     int64_t whole;
@@ -254,13 +276,14 @@ static dg_status read_rule(dg_artifact *a, dg_err *err)
     double fallback = 0;
     dg_status st = DG_OK;
     a->rule.min_k = 1;
-    if (has_meta(a, "normalize", false))
+    if (dg_artifact__has(a, "normalize", false))
         st = read_count(a, "normalize", DG_TALLY_SUM, DG_TALLY_SIGNED_MEAN, &norm, err);
-    if (st == DG_OK && has_meta(a, "k", false))
+    if (st == DG_OK && dg_artifact__has(a, "k", false))
         st = read_count(a, "k", 0, DG_TALLY_MOST, &a->rule.k, err);
-    if (st == DG_OK && has_meta(a, "min_k", false))
+    if (st == DG_OK && dg_artifact__has(a, "min_k", false))
         st = read_count(a, "min_k", 1, DG_TALLY_MOST, &a->rule.min_k, err);
-    if (st == DG_OK && has_meta(a, "fallback", true)) st = read_real(a, "fallback", &fallback, err);
+    if (st == DG_OK && dg_artifact__has(a, "fallback", true))
+        st = read_real(a, "fallback", &fallback, err);
     a->rule.norm = (int)norm;
     a->rule.fallback = (float)fallback;
     return st;
@@ -270,11 +293,11 @@ static dg_status map_column(const dg_artifact *a, const char *array, int64_t n, 
                             dg_err *err)
 {
     const void *at;
-    const dg_status st = map_array(a, array, DG_F32, n, 1, &at, err);
+    const dg_status st = dg_artifact__map(a, array, DG_F32, n, 1, &at, err);
     if (st != DG_OK) return st;
     *out = at;
     for (int64_t r = 0; r < n; r++)
-        if (!isfinite((*out)[r])) return wrong(a, array, r, "is not finite", err);
+        if (!isfinite((*out)[r])) return dg_artifact__wrong(a, array, r, "is not finite", err);
     return DG_OK;
 }
 
@@ -284,7 +307,7 @@ static dg_status map_neighbors(dg_artifact *a, dg_err *err)
     dg_status st = read_rule(a, err);
     if (st == DG_OK && (dg_container_has(a->file, "similar/item/ptr") ||
                         (a->rule.k > 0 && a->user_weights.ptr == NULL)))
-        st = map_links(a, "similar/item", a->n_items, a->n_items, &a->similar_items, err);
+        st = dg_artifact__links(a, "similar/item", a->n_items, a->n_items, &a->similar_items, err);
     if (st != DG_OK || !dg_container_has(a->file, "baseline/user")) return st;
     st = map_column(a, "baseline/user", a->n_users, &a->user_base, err);
     return st == DG_OK ? map_column(a, "baseline/item", a->n_items, &a->item_base, err) : st;
@@ -297,10 +320,10 @@ static dg_status map_weights(dg_artifact *a, dg_err *err)
     if (of_users && dg_container_has(a->file, "weights/item/ptr"))
         return DG_FAIL(err, DG_ERR_DATA, "%s: weights: of both items and users", a->path);
     const int64_t n = of_users ? a->n_users : a->n_items;
-    dg_status st = map_links(a, "profile", a->n_users, a->n_items, &a->profile, err);
+    dg_status st = dg_artifact__links(a, "profile", a->n_users, a->n_items, &a->profile, err);
     if (st != DG_OK) return st;
-    st = map_links(a, of_users ? "weights/user" : "weights/item", n, n,
-                   of_users ? &a->user_weights : &a->item_weights, err);
+    st = dg_artifact__links(a, of_users ? "weights/user" : "weights/item", n, n,
+                            of_users ? &a->user_weights : &a->item_weights, err);
     return st == DG_OK ? map_neighbors(a, err) : st;
 }
 
@@ -316,7 +339,8 @@ static dg_status map_history(dg_artifact *a, dg_err *err)
         for (int64_t p = a->history_ptr[u]; p < a->history_ptr[u + 1]; p++) {
             const int32_t item = a->history_item[p];
             if (item <= before || item >= a->n_items)
-                return wrong(a, "history/index", p, "is not an item above the one before", err);
+                return dg_artifact__wrong(a, "history/index", p,
+                                          "is not an item above the one before", err);
             before = item;
         }
     }
@@ -327,20 +351,22 @@ static dg_status map_history(dg_artifact *a, dg_err *err)
 static dg_status map_popularity(dg_artifact *a, dg_err *err)
 {
     const void *count, *order;
-    dg_status st = map_array(a, "popularity/count", DG_I64, a->n_items, 1, &count, err);
-    if (st == DG_OK) st = map_array(a, "popularity/order", DG_I32, a->n_items, 1, &order, err);
+    dg_status st = dg_artifact__map(a, "popularity/count", DG_I64, a->n_items, 1, &count, err);
+    if (st == DG_OK)
+        st = dg_artifact__map(a, "popularity/order", DG_I32, a->n_items, 1, &order, err);
     if (st != DG_OK) return st;
     a->popularity = count;
     a->popular = order;
     for (int64_t k = 0; k < a->n_items; k++) {
         const int32_t item = a->popular[k];
         if (item < 0 || item >= a->n_items)
-            return wrong(a, "popularity/order", k, "is not an item", err);
-        if (a->popularity[item] < 0) return wrong(a, "popularity/count", item, "is negative", err);
+            return dg_artifact__wrong(a, "popularity/order", k, "is not an item", err);
+        if (a->popularity[item] < 0)
+            return dg_artifact__wrong(a, "popularity/count", item, "is negative", err);
         const int32_t before = k > 0 ? a->popular[k - 1] : item;
         const bool descends = k == 0 || a->popularity[before] > a->popularity[item] ||
                               (a->popularity[before] == a->popularity[item] && before < item);
-        if (!descends) return wrong(a, "popularity/order", k, "is out of order", err);
+        if (!descends) return dg_artifact__wrong(a, "popularity/order", k, "is out of order", err);
     }
     return DG_OK;
 }
@@ -359,6 +385,7 @@ static dg_status map_all(dg_artifact *a, dg_err *err)
     if (st == DG_OK)
         st = dg_attributes_map(a->file, "attributes/user", a->n_users, &a->user_attributes, err);
     if (st == DG_OK) st = a->n_cols > 0 ? map_factors(a, err) : map_weights(a, err);
+    if (st == DG_OK && a->n_cols > 0) st = dg_artifact__fold(a, err);
     if (st == DG_OK) st = map_history(a, err);
     return st == DG_OK ? map_popularity(a, err) : st;
 }
@@ -409,8 +436,9 @@ dg_status dg_artifact_open_bytes(const char *name, const void *at, size_t n, dg_
 void dg_artifact_close(dg_artifact **a)
 {
     if (*a == NULL) return;
-    char *const texts[] = {(*a)->path,  (*a)->name,    (*a)->algorithm, (*a)->config, (*a)->dataset,
-                           (*a)->model, (*a)->created, (*a)->metrics,   (*a)->content};
+    char *const texts[] = {(*a)->path,    (*a)->name,          (*a)->algorithm, (*a)->config,
+                           (*a)->dataset, (*a)->model,         (*a)->created,   (*a)->metrics,
+                           (*a)->content, (*a)->event_weights, (*a)->duplicates};
     for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) dg_free(texts[k]);
     dg_container_close(&(*a)->file);
     dg_free(*a);

@@ -9,6 +9,7 @@
  * where `rule` may divide the sum, and user_base[u] + item_base[i] is added. */
 #ifndef DG_ARTIFACT_ARTIFACT_H
 #define DG_ARTIFACT_ARTIFACT_H
+#include "als/law.h"
 #include "artifact/attributes.h"
 #include "artifact/container.h"
 #include "artifact/factors.h"
@@ -36,12 +37,27 @@ typedef struct dg_links {
     const float *value;   /* finite */
 } dg_links;
 
+/* How users of a model of factors are solved from the items they met (dense/normal.h). */
+typedef struct dg_fold_in {
+    bool known; /* the file says so; else new users and events change no factor */
+    dg_als_law law;
+    double reg;         /* lambda of users */
+    bool biases;        /* behind the factors a row has its bias and a 1 (items), or a 1 and its
+                           bias (users) */
+    int32_t d;          /* unknowns: the factors, and the bias */
+    const double *gram; /* (d, d) sum of h h' over the item factors as trained; NULL for ratings */
+} dg_fold_in;
+
 typedef struct dg_artifact {
     char *path;
     char *name, *algorithm, *config; /* never NULL */
     char *dataset, *model;           /* content digests of what it was exported from */
     char *created, *metrics;         /* NULL where the file has none */
     char *content;                   /* content digest, hexadecimal */
+    char *event_weights;             /* "view=1,buy=8": weights of kinds of event; or NULL */
+    char *duplicates;                /* how events of one pair were merged, "last"; or NULL */
+    int64_t newest;                  /* time of the newest event it was made from, or INT64_MIN */
+    bool binary;                     /* profiles of a model of weights count 1 an entry */
 
     int64_t n_users, n_items; /* items >= 1 */
     int32_t n_cols;           /* of a factor row; 0 for a model of weights */
@@ -55,7 +71,9 @@ typedef struct dg_artifact {
     dg_factors user_factor;      /* (n_users, n_cols) as trained: not checked to be finite; at is
                                     NULL for a model of weights */
     dg_factors item_factor;      /* (n_items, n_cols) likewise */
-    dg_links profile;            /* (n_users, n_items) of models of weights: what they read */
+    dg_links profile;            /* (n_users, n_items) what the model learned from; of models of
+                                    weights: as they read it. May be absent with factors */
+    dg_fold_in fold;             /* of models of factors */
     dg_links item_weights;       /* (n_items, n_items) one of these two, if so */
     dg_links user_weights;       /* (n_users, n_users) */
     dg_links similar_items;      /* (n_items, n_items) neighbours of each item; may be absent */

@@ -220,6 +220,10 @@ bool dg_job_names(const dg_job *job, const char *section);
  */
 dg_status dg_job_show(const dg_job *job, const char *const *sections, char **out, dg_err *err);
 
+/** The value of one key as dg_option_set reads it; "" for a map of nothing. LOCAL.
+ *  @param[out] out dg_alloc'ed. Errors DG_ERR_INTERNAL no such key; DG_ERR_NOMEM. */
+dg_status dg_job_show_key(const dg_job *job, const char *key, char **out, dg_err *err);
+
 /** Every key with what it takes, its default and its meaning, for people. LOCAL.
  *  @param[in,out] out  appended to; check out->failed */
 void dg_job_help(const dg_job_tables *tables, dg_text *out);

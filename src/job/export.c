@@ -181,7 +181,10 @@ static void write_popularity(const dg_comm *c, dg_writer *w, const dg_dataset *d
 /* What the artifact says of itself, beside its arrays. */
 typedef struct dg_card {
     char *config;  /* effective name, model and export sections */
-    char *metrics; /* one line of JSON, or NULL */
+    char *weights; /* of kinds of event, "view=1,buy=8"; "" for none */
+    char *duplicates;
+    int64_t newest; /* time of the newest event; INT64_MIN where the data has no times */
+    char *metrics;  /* one line of JSON, or NULL */
     char inputs[DG_HEX_SIZE];
 } dg_card;
 
@@ -208,6 +211,9 @@ static dg_status write_artifact(dg_work *work, const dg_card *card, const char *
         dg_writer_real(w, "clip_max", d->value_max);
     }
     if (card->metrics != NULL) dg_writer_text(w, "metrics", card->metrics);
+    if (card->weights[0] != '\0') dg_writer_text(w, "event_weights", card->weights);
+    dg_writer_text(w, "duplicates", card->duplicates);
+    if (card->newest != INT64_MIN) dg_writer_int(w, "newest", card->newest);
     work->class->export(work->model, w);
     write_ids(c, w, "ids/user", &d->users, &d->user_id);
     write_ids(c, w, "ids/item", &d->items, &d->item_id);
@@ -230,6 +236,29 @@ static dg_status export_if_needed(dg_work *w, const dg_card *card, char content[
     return st;
 }
 
+/* The data card (job/card.c) knows how new the data is. LOCAL. The file was checked when it was
+ * loaded. */
+static dg_status read_newest(const dg_work *w, int64_t *out, dg_err *err)
+{
+    char path[DG_WORK_PATH];
+    char *text = NULL;
+    dg_container *f = NULL;
+    dg_err none;
+    *out = INT64_MIN;
+    const dg_status st = dg_container__open_checked(dg_work_path(w, "dataset.h5", path),
+                                                    "daogou-dataset", DG_DATASET_VERSION, &f, err);
+    if (st != DG_OK) return st;
+    if (dg_container_text(f, "/meta", "card", &text, &none) == DG_OK) {
+        json_t *card = json_loads(text, 0, NULL);
+        const json_t *newest = json_object_get(json_object_get(card, "time"), "newest");
+        if (json_is_integer(newest)) *out = json_integer_value(newest);
+        json_decref(card);
+    }
+    dg_free(text);
+    dg_container_close(&f);
+    return DG_OK;
+}
+
 /* COLLECTIVE. */
 static dg_status make_card(dg_work *w, dg_card *card, dg_err *err)
 {
@@ -237,6 +266,9 @@ static dg_status make_card(dg_work *w, dg_card *card, dg_err *err)
     dg_status st = dg_stage_metrics(w, &card->metrics, err);
     if (st != DG_OK) return st;
     st = dg_job_show(w->job, sections, &card->config, err);
+    if (st == DG_OK) st = dg_job_show_key(w->job, "prepare.event_weights", &card->weights, err);
+    if (st == DG_OK) st = dg_job_show_key(w->job, "prepare.duplicates", &card->duplicates, err);
+    if (st == DG_OK) st = read_newest(w, &card->newest, err);
     if (st == DG_OK)
         st = dg_work_inputs(card->inputs, err, w->model_content, w->data.content, card->config,
                             card->metrics == NULL ? "" : card->metrics, NULL);
@@ -255,6 +287,8 @@ dg_status dg_stage_export(dg_work *w, dg_err *err)
     if (st == DG_OK) st = make_card(w, &card, err);
     if (st == DG_OK) st = export_if_needed(w, &card, content, err);
     dg_free(card.config);
+    dg_free(card.weights);
+    dg_free(card.duplicates);
     dg_free(card.metrics);
     if (st == DG_OK)
         dg_work_record(w, "export", started,

@@ -243,3 +243,15 @@ void dg_job_help(const dg_job_tables *tables, dg_text *out)
         }
     }
 }
+
+dg_status dg_job_show_key(const dg_job *job, const char *key, char **out, dg_err *err)
+{
+    dg_mount mount[DG_MAX_MOUNTS];
+    char whole[DG_MAX_KEY];
+    const size_t n = dg_job__mounts(job, mount);
+    for (size_t m = 0; m < n; m++)
+        for (size_t r = 0; r < mount[m].n; r++)
+            if (strcmp(dg_job__key(&mount[m], &mount[m].rows[r], whole, sizeof whole), key) == 0)
+                return dg_option_show(&mount[m].rows[r], mount[m].fields, out, err);
+    return DG_FAIL(err, DG_ERR_INTERNAL, "a job has no key %s", key);
+}

@@ -7,7 +7,8 @@ import sys
 
 import h5py
 
-OPTIONAL = {"clip_min", "clip_max", "metrics", "warm_start", "card"}  # "where the scores are ratings" …
+OPTIONAL = {"clip_min", "clip_max", "metrics", "warm_start", "card", "event_weights",
+            "newest"}  # "where the scores are ratings" …
 TYPES = {"u8": "|u1", "i64": "<i8", "i32": "<i4", "f32": "<f4", "f64": "<f8"}
 SHARED = ["format", "format_version", "content_digest", "created"]
 
@@ -24,13 +25,15 @@ def expand(name):
 # Rows of the tables that only these models' files have: the words of their meaning.
 FACTORS = {"als", "ials"}
 NEIGHBOURS = {"item-knn", "user-knn"}
-OF_MODELS = [("als, ials", FACTORS), ("where n_cols > 0", FACTORS), ("where n_cols is 0", None),
+OF_MODELS = [("als, ials", FACTORS), ("ials: sum", {"ials"}),
+             ("where n_cols > 0", FACTORS), ("where n_cols is 0", None),
              ("item-knn", NEIGHBOURS), ("models that rate by neighbours", NEIGHBOURS),
              ("ease, slim", {"ease", "slim"}), ("row j: ", None), ("row u: ", None)]
 
 # Attributes that only these models' files have.
 OWN = {"n_factors": FACTORS, "mean": FACTORS, "dropped": {"ease"}, "violation": {"slim"},
-       "normalize": NEIGHBOURS, "k": NEIGHBOURS, "min_k": NEIGHBOURS, "fallback": NEIGHBOURS}
+       "binary": {"ease", "slim"}, "normalize": NEIGHBOURS, "k": NEIGHBOURS,
+       "min_k": NEIGHBOURS, "fallback": NEIGHBOURS}
 
 
 def documented(section, algorithm):
@@ -54,7 +57,7 @@ def documented(section, algorithm):
                 may_lack |= set(names)  # one side's, of a model that may have either
     text = section[section.index("`/meta`:"):].split("\n\n")[0]
     attributes = re.findall(r"[a-z_]+", " ".join(re.findall(r"`([a-z_ ]+)`", text)))
-    own = OWN | ({"n_cols": FACTORS} if "n_factors" in attributes else {})
+    own = OWN | {a: FACTORS for a in attributes if a.startswith("fold_")} | ({"n_cols": FACTORS} if "n_factors" in attributes else {})
     return arrays, may_lack, {a for a in attributes if algorithm in own.get(a, {algorithm})}
 
 

@@ -203,6 +203,54 @@ made_artifact *make_weights_artifact(int64_t n_users, int64_t n_items, const cha
     return m;
 }
 
+static void add_gram(made_artifact *m)
+{
+    const int64_t d = m->n_cols;
+    const float *item = made_array(m, "factors/item")->at;
+    double *gram = add_part(m, "fold/gram", DG_F64, d, d)->at;
+    for (int64_t r = 0; r < m->n_items; r++)
+        for (int64_t i = 0; i < d; i++)
+            for (int64_t j = 0; j < d; j++)
+                gram[i * d + j] += (double)item[r * d + i] * (double)item[r * d + j];
+}
+
+/* A bias and a 1 behind the items' factors, a 1 and a bias behind the users', as export has them.
+ */
+static void set_biases(made_artifact *m, dg_rng *rng)
+{
+    const int64_t n = m->n_cols;
+    float *user = made_array(m, "factors/user")->at, *item = made_array(m, "factors/item")->at;
+    for (int64_t r = 0; r < m->n_users; r++) {
+        user[r * n + n - 2] = 1;
+        user[r * n + n - 1] = (float)((int)dg_rng_below(rng, 17) - 8) / 8;
+    }
+    for (int64_t r = 0; r < m->n_items; r++) {
+        item[r * n + n - 2] = (float)((int)dg_rng_below(rng, 17) - 8) / 8;
+        item[r * n + n - 1] = 1;
+    }
+}
+
+made_artifact *make_fold_artifact(int64_t n_users, int64_t n_items, int64_t n_factors,
+                                  const dg_als_law *law, double reg, uint64_t seed)
+{
+    static const char *const profile[] = {"profile/ptr", "profile/index", "profile/value"};
+    const bool ratings = law->loss == DG_ALS_RATINGS;
+    made_artifact *m = make_artifact(n_users, n_items, n_factors + 2 * ratings, seed);
+    dg_rng rng = dg_rng_at(seed, DG_RNG_TEST, 2);
+    m->similar_cols = n_factors;
+    m->law = law;
+    m->reg = reg;
+    m->algorithm = ratings ? "als" : "ials";
+    if (!ratings) m->offset = 0;
+    if (ratings) set_biases(m, &rng);
+    if (!ratings) add_gram(m);
+    add_links(m, profile, n_users, n_items, 0, n_items - 1, &rng);
+    made_part *value = made_array(m, "profile/value");
+    for (int64_t k = 0; k < value->n_rows; k++)
+        ((float *)value->at)[k] = (float)(1 + dg_rng_below(&rng, 5));
+    return m;
+}
+
 void free_artifact(made_artifact **m)
 {
     for (int k = 0; k < PARTS; k++) dg_free((*m)->part[k].at);
@@ -275,6 +323,19 @@ static void put_part(hid_t file, dg_content *content, const made_part *p)
     dg_content_array(content, p->array, &info, table);
 }
 
+static void put_law(hid_t meta, dg_content *content, const dg_als_law *law, double reg)
+{
+    if (law == NULL) return;
+    put_text(meta, content, "fold_loss", dg_als_losses[law->loss]);
+    put_text(meta, content, "fold_confidence", dg_als_confidences[law->confidence]);
+    put_text(meta, content, "fold_compat", dg_als_compats[law->compat]);
+    put_real(meta, content, "fold_unobserved_weight", law->unobserved_weight);
+    put_real(meta, content, "fold_alpha", law->alpha);
+    put_real(meta, content, "fold_epsilon", law->epsilon);
+    put_real(meta, content, "fold_reg", reg);
+    put_real(meta, content, "fold_reg_exponent", law->reg_exponent);
+}
+
 static void put_meta(hid_t file, dg_content *content, const made_artifact *m)
 {
     char hex[DG_HEX_SIZE];
@@ -291,6 +352,9 @@ static void put_meta(hid_t file, dg_content *content, const made_artifact *m)
     put_text(meta, content, "model", m->model);
     put_text(meta, content, "created", m->created);
     put_text(meta, content, "metrics", m->metrics);
+    put_text(meta, content, "event_weights", m->event_weights);
+    put_text(meta, content, "duplicates", m->duplicates);
+    put_law(meta, content, m->law, m->reg);
     put_int(meta, content, "n_users", m->n_users);
     put_int(meta, content, "n_items", m->n_items);
     put_int(meta, content, "n_cols", m->n_cols);

@@ -5,9 +5,10 @@
  * afterwards, it refuses for what was spoiled. Written with serial HDF5, independent of store/. */
 #ifndef TESTS_ARTIFACT_FILE_H
 #define TESTS_ARTIFACT_FILE_H
+#include "als/law.h"
 #include "artifact/container.h"
 
-enum { PARTS = 18, EXTRAS = 4 };
+enum { PARTS = 24, EXTRAS = 4 };
 
 typedef struct made_part {
     const char *array; /* path; NULL: leave it out */
@@ -26,7 +27,10 @@ typedef struct made_artifact {
     struct {
         const char *name; /* NULL: none */
         int64_t value;
-    } extra[EXTRAS]; /* more whole numbers of /meta */
+    } extra[EXTRAS];       /* more whole numbers of /meta */
+    const dg_als_law *law; /* what folding in needs; NULL: none */
+    double reg;
+    const char *event_weights, *duplicates; /* or NULL */
     made_part part[PARTS];
 } made_artifact;
 
@@ -43,6 +47,14 @@ made_artifact *make_artifact(int64_t n_users, int64_t n_items, int64_t n_cols, u
  */
 made_artifact *make_weights_artifact(int64_t n_users, int64_t n_items, const char *side,
                                      uint64_t seed);
+
+/**
+ * A model of factors that new users can be folded into, and profiles of values 1 to 5; by a law of
+ * ratings with biases. Users' factors are drawn, not solved. User 0 has no profile. The law is
+ * borrowed until the artifact is freed.
+ */
+made_artifact *make_fold_artifact(int64_t n_users, int64_t n_items, int64_t n_factors,
+                                  const dg_als_law *law, double reg, uint64_t seed);
 
 /** The array at a path, to be spoiled. */
 made_part *made_array(made_artifact *m, const char *array);

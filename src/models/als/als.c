@@ -10,6 +10,7 @@
 #include "models/als/exchange.h"
 #include "models/als/gram.h"
 #include "models/als/rows.h"
+#include "store/sparse.h"
 
 #include <math.h>
 #include <string.h>
@@ -631,6 +632,57 @@ static void export_side(const dg_model *m, dg_writer *w, const char *array, cons
     dg_free(wide);
 }
 
+/* Own users' ratings that their rows are solved from. LOCAL. */
+static dg_status profiles(const dg_model *m, dg_csr *out, dg_err *err)
+{
+    const dg_dataset *d = m->data;
+    const int64_t first = d->train.begin,
+                  most = dg_csr_count(&d->train) + dg_csr_count(&d->fold_in);
+    const dg_status st = dg_csr_create(first, d->train.end, most, out, err);
+    int64_t n = 0;
+    for (int64_t u = first; u < d->train.end && st == DG_OK; u++) {
+        const dg_row shown = dg_csr_row(&d->fold_in, u);
+        const dg_row row = shown.n > 0 ? shown : dg_csr_row(&d->train, u);
+        memcpy(out->index + n, row.index, (size_t)row.n * sizeof *row.index);
+        memcpy(out->value + n, row.value, (size_t)row.n * sizeof *row.value);
+        n += row.n;
+        out->ptr[u - first + 1] = n;
+    }
+    return st;
+}
+
+/* What serving needs to solve users' rows itself. COLLECTIVE. */
+static void export_fold_in(const dg_model *m, dg_writer *w)
+{
+    const dg_als_law *law = &m->options->law;
+    const int64_t d = m->d;
+    double *gram = NULL;
+    dg_csr profile = {0};
+    dg_err err = {.text = ""};
+    dg_writer_text(w, "fold_loss", dg_als_losses[law->loss]);
+    dg_writer_text(w, "fold_confidence", dg_als_confidences[law->confidence]);
+    dg_writer_text(w, "fold_compat", dg_als_compats[law->compat]);
+    dg_writer_real(w, "fold_unobserved_weight", law->unobserved_weight);
+    dg_writer_real(w, "fold_alpha", law->alpha);
+    dg_writer_real(w, "fold_epsilon", law->epsilon);
+    dg_writer_real(w, "fold_reg", m->options->reg_user);
+    dg_writer_real(w, "fold_reg_exponent", law->reg_exponent);
+    dg_status st = profiles(m, &profile, &err);
+    if (st == DG_OK && has_base(m) && (gram = dg_alloc((size_t)(d * d), sizeof *gram)) == NULL)
+        st = DG_FAIL(&err, DG_ERR_NOMEM, "out of memory exporting the Gram matrix");
+    st = dg_agree(m->comm, st, &err);
+    if (st == DG_OK && has_base(m))
+        st = dg_als_gram(m->comm, &m->data->items, &m->items, m->d, NULL, gram, &err);
+    if (st == DG_OK) {
+        if (has_base(m)) dg_writer_small(w, "fold/gram", DG_F64, d, d, gram);
+        dg_sparse_write(m->comm, w, "profile", &m->data->users, &profile);
+    } else {
+        dg_writer_fail(w, st, &err);
+    }
+    dg_csr_free(&profile);
+    dg_free(gram);
+}
+
 static void export(dg_model *m, dg_writer *w)
 {
     const bool biases = m->options->law.loss == DG_ALS_RATINGS && m->options->biases;
@@ -650,6 +702,7 @@ static void export(dg_model *m, dg_writer *w)
         dg_writer_fail(w, st, &err);
     }
     dg_free(folded);
+    export_fold_in(m, w);
 }
 
 static json_t *figures(const dg_model *m)

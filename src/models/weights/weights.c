@@ -102,6 +102,7 @@ void dg_weights_export(const dg_weights *w, dg_writer *to)
     dg_writer_int(to, "n_cols", 0);
     dg_writer_int(to, "similar_cols", 0);
     dg_writer_real(to, "offset", 0);
+    dg_writer_int(to, "binary", w->binary);
     if (st == DG_OK) {
         dg_sparse_write(w->comm, to, "profile", &w->data->users, &profile);
         dg_weights_save(w, to);

@@ -237,6 +237,8 @@ static int by_size(const void *a, const void *b)
     return (x->row > y->row) - (x->row < y->row);
 }
 
+void dg_reasons_order(dg_reasons *why) { qsort(why->at, (size_t)why->n, sizeof *why->at, by_size); }
+
 dg_status dg_links_explain(const dg_artifact *a, const dg_taste *t, int64_t item, dg_reasons *out,
                            dg_err *err)
 {
@@ -259,6 +261,6 @@ dg_status dg_links_explain(const dg_artifact *a, const dg_taste *t, int64_t item
     for (int64_t k = 0; k < out->n; k++)
         out->at[k].contribution =
             (double)out->at[k].weight * (double)out->at[k].value / (double)divisor;
-    qsort(out->at, (size_t)out->n, sizeof *out->at, by_size);
+    dg_reasons_order(out);
     return DG_OK;
 }

@@ -36,6 +36,9 @@ typedef struct dg_reasons { /* score = base + sum of contributions, but for roun
     double base, score;
 } dg_reasons;
 
+/** Put the largest first. LOCAL. */
+void dg_reasons_order(dg_reasons *why);
+
 /** Why the score of an item is what it is. LOCAL; caller frees out->at. Errors DG_ERR_NOMEM. */
 dg_status dg_links_explain(const dg_artifact *a, const dg_taste *t, int64_t item, dg_reasons *out,
                            dg_err *err);

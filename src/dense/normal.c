@@ -1,4 +1,4 @@
-#include "als/normal.h"
+#include "dense/normal.h"
 
 #include "base/memory.h"
 #include "dense/blas.h"
@@ -9,7 +9,7 @@
 /* Changes of a factor until it is made anew, so that roundings do not pile up. */
 enum { MOST_CHANGES = 256 };
 
-struct dg_als_normal {
+struct dg_normal {
     int d;
     double lambda;
     bool factored;    /* the factor is that of the matrix as it is */
@@ -21,15 +21,15 @@ struct dg_als_normal {
     double *spare;    /* (d,) */
 };
 
-size_t dg_als_normal_bytes(int d)
+size_t dg_normal_bytes(int d)
 {
-    return sizeof(dg_als_normal) + ((size_t)d + 3) * (size_t)d * sizeof(double);
+    return sizeof(dg_normal) + ((size_t)d + 3) * (size_t)d * sizeof(double);
 }
 
-static dg_status allocate(int d, dg_als_normal **out, dg_err *err)
+static dg_status allocate(int d, dg_normal **out, dg_err *err)
 {
     const size_t n = (size_t)d;
-    dg_als_normal *at = *out = dg_alloc(1, sizeof *at);
+    dg_normal *at = *out = dg_alloc(1, sizeof *at);
     if (at != NULL) {
         at->d = d;
         at->a = dg_alloc(n * n, sizeof(double));
@@ -39,11 +39,11 @@ static dg_status allocate(int d, dg_als_normal **out, dg_err *err)
         if (at->a != NULL && at->diagonal != NULL && at->right != NULL && at->spare != NULL)
             return DG_OK;
     }
-    dg_als_normal_destroy(out);
+    dg_normal_destroy(out);
     return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a system of %d unknowns", d);
 }
 
-dg_status dg_als_normal_create(int d, const double *shared, dg_als_normal **out, dg_err *err)
+dg_status dg_normal_create(int d, const double *shared, dg_normal **out, dg_err *err)
 {
     const dg_status st = allocate(d, out, err);
     if (st != DG_OK || shared == NULL) return st;
@@ -53,7 +53,7 @@ dg_status dg_als_normal_create(int d, const double *shared, dg_als_normal **out,
     return DG_OK;
 }
 
-void dg_als_normal_destroy(dg_als_normal **at)
+void dg_normal_destroy(dg_normal **at)
 {
     if (*at == NULL) return;
     dg_free((*at)->a);
@@ -64,7 +64,7 @@ void dg_als_normal_destroy(dg_als_normal **at)
     *at = NULL;
 }
 
-dg_status dg_als_normal_copy(const dg_als_normal *n, dg_als_normal **out, dg_err *err)
+dg_status dg_normal_copy(const dg_normal *n, dg_normal **out, dg_err *err)
 {
     const dg_status st = allocate(n->d, out, err);
     if (st != DG_OK) return st;
@@ -78,7 +78,7 @@ dg_status dg_als_normal_copy(const dg_als_normal *n, dg_als_normal **out, dg_err
     return DG_OK;
 }
 
-void dg_als_normal_regularize(dg_als_normal *n, double lambda)
+void dg_normal_regularize(dg_normal *n, double lambda)
 {
     if (lambda == n->lambda) return;
     n->lambda = lambda;
@@ -86,7 +86,7 @@ void dg_als_normal_regularize(dg_als_normal *n, double lambda)
 }
 
 /* The factor of the matrix plus x x', by rotations; x is used up. */
-static void update(dg_als_normal *n, double *x)
+static void update(dg_normal *n, double *x)
 {
     for (int k = 0; k < n->d; k++) {
         double *row = n->a + (size_t)k * (size_t)n->d;
@@ -101,7 +101,7 @@ static void update(dg_als_normal *n, double *x)
 
 /* The same minus x x'. False where too little of a pivot is left to be trusted; the factor is then
  * of no use. */
-static bool downdate(dg_als_normal *n, double *x)
+static bool downdate(dg_normal *n, double *x)
 {
     static const double least = 1e-3; /* of the pivot's square: three digits are lost at most */
     for (int k = 0; k < n->d; k++) {
@@ -118,7 +118,7 @@ static bool downdate(dg_als_normal *n, double *x)
     return true;
 }
 
-void dg_als_normal_add(dg_als_normal *n, const double *f, double weight, double pull)
+void dg_normal_add(dg_normal *n, const double *f, double weight, double pull)
 {
     for (int i = 0; i < n->d; i++) {
         double *row = n->a + (size_t)i * (size_t)n->d;
@@ -136,7 +136,7 @@ void dg_als_normal_add(dg_als_normal *n, const double *f, double weight, double 
     n->factored = n->factored && ++n->changes < MOST_CHANGES;
 }
 
-static dg_status factor(dg_als_normal *n, dg_err *err)
+static dg_status factor(dg_normal *n, dg_err *err)
 {
     const size_t d = (size_t)n->d;
     for (size_t i = 0; i < d; i++) {
@@ -149,7 +149,7 @@ static dg_status factor(dg_als_normal *n, dg_err *err)
     return DG_FAIL(err, DG_ERR_NUMERIC, "a system of %d unknowns is not positive definite", n->d);
 }
 
-dg_status dg_als_normal_solve_for(dg_als_normal *n, const double *f, double *z, dg_err *err)
+dg_status dg_normal_solve_for(dg_normal *n, const double *f, double *z, dg_err *err)
 {
     const int d = n->d;
     const dg_status st = n->factored ? DG_OK : factor(n, err);
@@ -172,7 +172,7 @@ dg_status dg_als_normal_solve_for(dg_als_normal *n, const double *f, double *z, 
     return DG_FAIL(err, DG_ERR_NUMERIC, "a solution of %d unknowns is not finite", d);
 }
 
-dg_status dg_als_normal_solve(dg_als_normal *n, double *x, dg_err *err)
+dg_status dg_normal_solve(dg_normal *n, double *x, dg_err *err)
 {
-    return dg_als_normal_solve_for(n, n->right, x, err);
+    return dg_normal_solve_for(n, n->right, x, err);
 }

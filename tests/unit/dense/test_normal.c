@@ -1,8 +1,7 @@
 /* Normal equations kept up to date: what changes by one rank is what a fresh system would be. */
-#include "als/law.h"
-#include "als/normal.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "dense/normal.h"
 #include "ref_als.h"
 #include "unit_main.h"
 
@@ -55,34 +54,34 @@ static double difference(const double *x, const double *y)
     return most / size;
 }
 
-static dg_als_normal *start(double lambda)
+static dg_normal *start(double lambda)
 {
-    dg_als_normal *n;
-    ck_assert_int_eq(dg_als_normal_create(D, shared, &n, &err), DG_OK);
-    dg_als_normal_regularize(n, lambda);
+    dg_normal *n;
+    ck_assert_int_eq(dg_normal_create(D, shared, &n, &err), DG_OK);
+    dg_normal_regularize(n, lambda);
     return n;
 }
 
-static void solve(dg_als_normal *n, double *x)
+static void solve(dg_normal *n, double *x)
 {
-    ck_assert_msg(dg_als_normal_solve(n, x, &err) == DG_OK, "%s", err.text);
+    ck_assert_msg(dg_normal_solve(n, x, &err) == DG_OK, "%s", err.text);
 }
 
 START_TEST(updates_equal_a_fresh_solve)
 {
     double x[D], want[D];
     draw(1);
-    dg_als_normal *n = start(0.5);
+    dg_normal *n = start(0.5);
     solve(n, x);
     for (int k = 0; k < D; k++) ck_assert(x[k] == 0); /* nothing pulls */
     for (int p = 0; p < PAIRS; p++) {
-        dg_als_normal_add(n, feature[p], weight[p], pull[p]);
+        dg_normal_add(n, feature[p], weight[p], pull[p]);
         solve(n, x);
         reference(p + 1, 0.5, NULL, want);
         ck_assert_double_lt(difference(x, want), 1e-8);
     }
-    dg_als_normal_destroy(&n);
-    dg_als_normal_destroy(&n);
+    dg_normal_destroy(&n);
+    dg_normal_destroy(&n);
     ck_assert_uint_eq(dg_alloc_live(), 0);
 }
 END_TEST
@@ -91,23 +90,23 @@ START_TEST(what_was_added_can_be_taken_out)
 {
     double before[D], after[D], x[D];
     draw(2);
-    dg_als_normal *n = start(0.5);
-    for (int p = 0; p < 50; p++) dg_als_normal_add(n, feature[p], weight[p], pull[p]);
+    dg_normal *n = start(0.5);
+    for (int p = 0; p < 50; p++) dg_normal_add(n, feature[p], weight[p], pull[p]);
     solve(n, before);
     for (int p = 50; p < PAIRS; p++) {
-        dg_als_normal_add(n, feature[p], weight[p], pull[p]);
+        dg_normal_add(n, feature[p], weight[p], pull[p]);
         solve(n, x);
         ck_assert_double_gt(difference(x, before), 1e-6);
-        dg_als_normal_add(n, feature[p], -weight[p], -pull[p]);
+        dg_normal_add(n, feature[p], -weight[p], -pull[p]);
         solve(n, after);
         ck_assert_double_lt(difference(after, before), 1e-8);
     }
-    for (int p = 49; p >= 0; p--) dg_als_normal_add(n, feature[p], -weight[p], -pull[p]);
-    dg_als_normal_add(n, feature[0], weight[0], pull[0]);
+    for (int p = 49; p >= 0; p--) dg_normal_add(n, feature[p], -weight[p], -pull[p]);
+    dg_normal_add(n, feature[0], weight[0], pull[0]);
     solve(n, after);
     reference(1, 0.5, NULL, before);
     ck_assert_double_lt(difference(after, before), 1e-8);
-    dg_als_normal_destroy(&n);
+    dg_normal_destroy(&n);
 }
 END_TEST
 
@@ -115,36 +114,36 @@ START_TEST(another_lambda_is_taken_up)
 {
     double x[D], want[D];
     draw(3);
-    dg_als_normal *n = start(0.5);
+    dg_normal *n = start(0.5);
     for (int p = 0; p < 20; p++) {
-        dg_als_normal_regularize(n, 0.1 * p);
-        dg_als_normal_add(n, feature[p], weight[p], pull[p]);
+        dg_normal_regularize(n, 0.1 * p);
+        dg_normal_add(n, feature[p], weight[p], pull[p]);
         solve(n, x);
         reference(p + 1, 0.1 * p, NULL, want);
         ck_assert_double_lt(difference(x, want), 1e-9);
     }
-    dg_als_normal_destroy(&n);
+    dg_normal_destroy(&n);
 }
 END_TEST
 
 START_TEST(a_copy_goes_its_own_way)
 {
     double x[D], want[D];
-    dg_als_normal *copy;
+    dg_normal *copy;
     draw(4);
-    dg_als_normal *n = start(1);
-    for (int p = 0; p < 10; p++) dg_als_normal_add(n, feature[p], weight[p], pull[p]);
+    dg_normal *n = start(1);
+    for (int p = 0; p < 10; p++) dg_normal_add(n, feature[p], weight[p], pull[p]);
     solve(n, x);
-    ck_assert_int_eq(dg_als_normal_copy(n, &copy, &err), DG_OK);
-    dg_als_normal_add(copy, feature[10], weight[10], pull[10]);
+    ck_assert_int_eq(dg_normal_copy(n, &copy, &err), DG_OK);
+    dg_normal_add(copy, feature[10], weight[10], pull[10]);
     solve(copy, x);
     reference(11, 1, NULL, want);
     ck_assert_double_lt(difference(x, want), 1e-9);
     solve(n, x);
     reference(10, 1, NULL, want);
     ck_assert_double_lt(difference(x, want), 1e-9);
-    dg_als_normal_destroy(&n);
-    dg_als_normal_destroy(&copy);
+    dg_normal_destroy(&n);
+    dg_normal_destroy(&copy);
 }
 END_TEST
 
@@ -152,12 +151,12 @@ START_TEST(solves_for_any_right_side)
 {
     double z[D], want[D];
     draw(5);
-    dg_als_normal *n = start(0.2);
-    for (int p = 0; p < 30; p++) dg_als_normal_add(n, feature[p], weight[p], pull[p]);
-    ck_assert_int_eq(dg_als_normal_solve_for(n, feature[40], z, &err), DG_OK);
+    dg_normal *n = start(0.2);
+    for (int p = 0; p < 30; p++) dg_normal_add(n, feature[p], weight[p], pull[p]);
+    ck_assert_int_eq(dg_normal_solve_for(n, feature[40], z, &err), DG_OK);
     reference(30, 0.2, feature[40], want);
     ck_assert_double_lt(difference(z, want), 1e-9);
-    dg_als_normal_destroy(&n);
+    dg_normal_destroy(&n);
 }
 END_TEST
 
@@ -166,16 +165,16 @@ START_TEST(a_system_without_solution_is_an_error_and_can_recover)
     double x[D], want[D];
     draw(6);
     memset(shared, 0, sizeof shared);
-    dg_als_normal *n = start(0);
-    dg_als_normal_add(n, feature[0], weight[0], pull[0]);
-    ck_assert_int_eq(dg_als_normal_solve(n, x, &err), DG_ERR_NUMERIC);
-    for (int p = 1; p < 60; p++) dg_als_normal_add(n, feature[p], weight[p], pull[p]);
+    dg_normal *n = start(0);
+    dg_normal_add(n, feature[0], weight[0], pull[0]);
+    ck_assert_int_eq(dg_normal_solve(n, x, &err), DG_ERR_NUMERIC);
+    for (int p = 1; p < 60; p++) dg_normal_add(n, feature[p], weight[p], pull[p]);
     solve(n, x);
     reference(60, 0, NULL, want);
     ck_assert_double_lt(difference(x, want), 1e-8);
-    dg_als_normal_add(n, (double[D]){NAN}, 1, 1);
-    ck_assert_int_eq(dg_als_normal_solve(n, x, &err), DG_ERR_NUMERIC);
-    dg_als_normal_destroy(&n);
+    dg_normal_add(n, (double[D]){NAN}, 1, 1);
+    ck_assert_int_eq(dg_normal_solve(n, x, &err), DG_ERR_NUMERIC);
+    dg_normal_destroy(&n);
 }
 END_TEST
 
