@@ -21,11 +21,9 @@ static dg_status to_source(const dg_job *job, const char *key, const dg_job_sour
 {
     static const dg_format format[] = {[DG_JOB_CSV] = DG_FORMAT_CSV,
                                        [DG_JOB_MTX] = DG_FORMAT_MTX,
-                                       [DG_JOB_LISTS] = DG_FORMAT_LISTS};
+                                       [DG_JOB_LISTS] = DG_FORMAT_LISTS,
+                                       [DG_JOB_JSONL] = DG_FORMAT_JSONL};
     const bool blanks = from->format == DG_JOB_MTX && strcmp(from->separator, ",") == 0;
-    if (from->format == DG_JOB_JSONL)
-        return DG_FAIL(err, DG_ERR_CONFIG, "%s: %s.format: this version reads csv, mtx and lists",
-                       job->file, key);
     out->paths = from->path; /* borrowed */
     out->dialect = dg_dialect_default();
     out->dialect.format = format[from->format];

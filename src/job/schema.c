@@ -41,8 +41,9 @@ static const dg_option dialect_rows[] = {
      .type = DG_OPT_CHOICE,
      .offset = offsetof(dg_job_source, format),
      .fallback = "csv",
-     .help =
-         "of the files; lists is \"user item item …\" a line, in time order; mtx is MatrixMarket",
+     .help = "of the files; jsonl is an object a line, columns are paths of keys (event.user.id); "
+             "lists is "
+             "\"user item item …\" a line, in time order; mtx is MatrixMarket",
      .choices = formats},
     {.key = "separator",
      .type = DG_OPT_TEXT,

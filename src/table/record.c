@@ -3,10 +3,13 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "table/header.h"
+#include "table/json.h"
 #include "table/mtx.h"
 #include "table/split.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 struct dg_records {
     dg_split *split;
@@ -17,6 +20,8 @@ struct dg_records {
     size_t next;               /* lists: field to yield next; fields.n when the line is done */
     const dg_filters *filters; /* NULL for none */
     int64_t dropped[DG_FILTERS_MAX];
+    dg_json_paths paths;                         /* jsonl: of the columns, */
+    dg_slice value[DG_N_ROLES + DG_FILTERS_MAX]; /* and what the record has there */
 };
 
 static const char *const role_name[DG_N_ROLES] = {"user", "item",  "value",
@@ -40,13 +45,45 @@ static dg_status find_columns(const dg_header *h, const dg_source *source, const
     return st;
 }
 
+static int32_t add_path(dg_layout *l, const char *path)
+{
+    l->path[l->n_fields] = path;
+    return l->n_fields++;
+}
+
+/* The columns of jsonl are what the job asks for. */
+static dg_status list_paths(const dg_source *source, const char *const columns[DG_N_ROLES],
+                            const dg_filters *filters, dg_layout *out, dg_err *err)
+{
+    dg_json_paths paths = {0};
+    dg_status st = DG_OK;
+    out->n_fields = 0;
+    for (int role = 0; role < DG_N_ROLES && st == DG_OK; role++) {
+        if (columns[role] != NULL)
+            out->column[role] = add_path(out, columns[role]);
+        else if (role <= DG_ROLE_ITEM)
+            st = DG_FAIL(err, DG_ERR_CONFIG, "%s: which key is the %s is not said", source->path,
+                         role_name[role]);
+    }
+    for (int32_t k = 0; filters != NULL && k < filters->n; k++)
+        out->filtered[k] = add_path(out, filters->at[k].column);
+    for (int32_t k = 0; k < out->n_fields && st == DG_OK; k++) {
+        dg_err why;
+        st = dg_json_paths_add(&paths, out->path[k], &why);
+        if (st != DG_OK) st = DG_FAIL(err, st, "%s: %.600s", source->path, why.text);
+    }
+    return st;
+}
+
 dg_status dg_layout_read(const dg_source *source, const dg_dialect *d,
                          const char *const columns[DG_N_ROLES], const dg_filters *filters,
                          dg_layout *out, dg_err *err)
 {
     dg_header h;
-    if (d->format != DG_FORMAT_CSV && filters != NULL && filters->n > 0)
-        return DG_FAIL(err, DG_ERR_CONFIG, "%s: only csv has columns to filter by", source->path);
+    const bool columned = d->format == DG_FORMAT_CSV || d->format == DG_FORMAT_JSONL;
+    if (!columned && filters != NULL && filters->n > 0)
+        return DG_FAIL(err, DG_ERR_CONFIG, "%s: only csv and jsonl have columns to filter by",
+                       source->path);
     if (d->format == DG_FORMAT_MTX) return dg_mtx_layout(source, d, out, err);
     dg_status st = dg_header_read(source, d, &h, err);
     if (st != DG_OK) return st;
@@ -56,6 +93,7 @@ dg_status dg_layout_read(const dg_source *source, const dg_dialect *d,
                        .column = {-1, -1, -1, -1, -1, -1},
                        .empty = h.empty};
     if (d->format == DG_FORMAT_CSV) st = find_columns(&h, source, d, columns, filters, &found, err);
+    if (d->format == DG_FORMAT_JSONL) st = list_paths(source, columns, filters, &found, err);
     dg_header_free(&h);
     if (st == DG_OK) *out = found;
     return st;
@@ -87,6 +125,7 @@ static bool take_value(dg_records *r, int32_t column, float *out)
     if (column < 0) return true;
     const dg_slice field = r->fields.at[column];
     double value;
+    if (field.n == 0 && r->format == DG_FORMAT_JSONL) return true;
     const bool parsed = dg_parse_double(field.at, field.n, &value);
     if (parsed && isfinite((float)value)) {
         *out = (float)value;
@@ -163,6 +202,49 @@ static bool is_dropped(dg_records *r)
     return by >= 0;
 }
 
+/* The object of the line as fields. */
+static bool read_object(dg_records *r)
+{
+    const char *wrong;
+    size_t where;
+    const dg_slice line = r->fields.at[0]; /* in the window, which may be written to */
+    char *text = (char *)(uintptr_t)line.at;
+    if (!dg_json_read(&r->paths, text, line.n, r->value, &wrong, &where)) {
+        dg_reject__set(&r->reject, DG_REJECT_JSON, 0, (dg_slice){0},
+                       "no JSON object: %s at byte %zu", wrong, where + 1);
+        return false;
+    }
+    r->fields.at = r->value;
+    r->fields.n = (size_t)r->paths.n;
+    return true;
+}
+
+/* Columns have no numbers there, but names. */
+static void name_path(const dg_layout *l, dg_reject *reject)
+{
+    char reason[sizeof reject->reason];
+    if (reject->column == 0) return;
+    memcpy(reason, reject->reason, sizeof reason);
+    snprintf(reject->reason, sizeof reject->reason, "%.80s: %.170s", l->path[reject->column - 1],
+             reason);
+    reject->column = 0;
+}
+
+static dg_status next_object(dg_records *r, dg_record *out, dg_err *err)
+{
+    for (;;) {
+        const dg_status st = dg_split_next(r->split, &out->outcome, &r->fields, &r->reject, err);
+        out->position = r->fields.position;
+        if (st != DG_OK || out->outcome != DG_OUTCOME_RECORD) return st;
+        const bool object = read_object(r);
+        if (object && is_dropped(r)) continue;
+        if (object && take_row(r, out)) return DG_OK;
+        name_path(&r->layout, &r->reject);
+        out->outcome = DG_OUTCOME_REJECT;
+        return DG_OK;
+    }
+}
+
 static dg_status next_row(dg_records *r, dg_record *out, dg_err *err)
 {
     dg_status st;
@@ -184,8 +266,9 @@ dg_status dg_records_next(dg_records *r, dg_record *out, dg_err *err)
     out->value = 1;
     out->time = 0;
     out->reject = NULL;
-    const dg_status st =
-        r->format == DG_FORMAT_LISTS ? next_list(r, out, err) : next_row(r, out, err);
+    const dg_status st = r->format == DG_FORMAT_LISTS   ? next_list(r, out, err)
+                         : r->format == DG_FORMAT_JSONL ? next_object(r, out, err)
+                                                        : next_row(r, out, err);
     out->line = r->reject.line;
     if (out->outcome == DG_OUTCOME_REJECT) out->reject = &r->reject;
     return st;
@@ -201,7 +284,9 @@ dg_status dg_records_open(const dg_source *source, const dg_dialect *d, const dg
     r->layout = *layout;
     r->filters = filters;
     const dg_span span = {at.begin, at.end, layout->data_begin, layout->header_lines, at.start};
-    const dg_status st = dg_split_open(source, d, span, &r->split, err);
+    dg_status st = dg_split_open(source, d, span, &r->split, err);
+    for (int32_t k = 0; d->format == DG_FORMAT_JSONL && k < layout->n_fields && st == DG_OK; k++)
+        st = dg_json_paths_add(&r->paths, layout->path[k], err);
     *out = r;
     if (st != DG_OK) dg_records_close(out);
     return st;

@@ -21,18 +21,20 @@ typedef enum dg_role {
     DG_N_ROLES
 } dg_role;
 
-/* Where things are in one file. Plain data: one rank may read it and send it to the others. */
+/* Where things are in one file. Plain data, but for the paths of jsonl. */
 typedef struct dg_layout {
     int64_t data_begin;         /* first byte after byte order mark and header */
     int64_t header_lines;       /* lines before data_begin */
     int32_t n_fields;           /* of the header, else of the first record; every record's number */
     int32_t column[DG_N_ROLES]; /* from 0, -1 where the file has none; unused for lists */
     bool empty;                 /* no record follows: nothing but a header, or blank lines */
-    int32_t filtered[DG_FILTERS_MAX]; /* column of each filter, from 0 */
+    int32_t filtered[DG_FILTERS_MAX];              /* column of each filter, from 0 */
+    const char *path[DG_N_ROLES + DG_FILTERS_MAX]; /* (n_fields,) jsonl: of each column; borrowed */
 } dg_layout;
 
 /**
- * Read a file's first lines and find the columns. LOCAL, reads a megabyte or so.
+ * Read a file's first lines and find the columns. LOCAL, reads a megabyte or so. Columns of jsonl
+ * are the paths that are asked for; records may lack them.
  *
  * @param[in]  columns  (DG_N_ROLES,) name of each role's column in the header, else its number
  *                      from 1; NULL where the job names none. User and item are needed, except
@@ -41,9 +43,9 @@ typedef struct dg_layout {
  * @param[out] out      defined on success only
  *
  * Errors  DG_ERR_CONFIG a column the header lacks (the text lists those there are, the hint has the
- *         nearest), user or item not named, a filter of lists; DG_ERR_DATA a number beyond the
- * first record's columns; DG_ERR_DATA nothing in the file, a broken header, a named column twice in
- * it, UTF-16; and those of stream.h.
+ *         nearest), user or item not named, a path that is none, a filter of lists; DG_ERR_DATA a
+ * number beyond the first record's columns; DG_ERR_DATA nothing in the file, a broken header, a
+ * named column twice in it, UTF-16; and those of stream.h.
  */
 dg_status dg_layout_read(const dg_source *source, const dg_dialect *d,
                          const char *const columns[DG_N_ROLES], const dg_filters *filters,
@@ -60,7 +62,7 @@ typedef struct dg_record {
     dg_outcome outcome;
     dg_slice user, item;     /* UTF-8, 1 to DG_ID_MAX bytes */
     dg_slice event, scene;   /* UTF-8; n == 0 where the file or the record has none */
-    float value;             /* finite; 1 where the file has none */
+    float value;             /* finite; 1 where the file, or a record of jsonl, has none */
     int64_t time;            /* seconds since 1970 UTC; lists: place from 1; 0 where none */
     int64_t position;        /* unique and increasing in a file: byte offset of the record in the
                                 decompressed content; lists: of the line, plus the item's place */

@@ -18,6 +18,7 @@
     X(DG_REJECT_QUOTE, "broken quotes")                                                            \
     X(DG_REJECT_ENCODING, "not UTF-8")                                                             \
     X(DG_REJECT_NUL, "NUL byte")                                                                   \
+    X(DG_REJECT_JSON, "no JSON object")                                                            \
     X(DG_REJECT_EVENT, "event without a weight")
 
 typedef enum dg_reject_cause {

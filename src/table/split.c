@@ -14,6 +14,7 @@ struct dg_split {
     dg_cut cut;
     bool lists, latin1;
     bool plain; /* csv with a separator of one byte */
+    bool whole; /* a line is one field */
     int64_t lines;
     int64_t first;   /* where the first record begins */
     dg_slice *field; /* (capacity,) of the last record */
@@ -78,6 +79,14 @@ static dg_status split_list(dg_split *s, char *at, char *end, size_t *n, dg_err 
             s->field[(*n)++] = (dg_slice){at, (size_t)(stop - at)};
         at = separator != NULL ? stop + s->cut.n : end;
     }
+    return st;
+}
+
+static dg_status split_none(dg_split *s, char *at, char *end, size_t *n, dg_err *err)
+{
+    const dg_status st = reserve(s, 0, err);
+    if (st == DG_OK) s->field[0] = (dg_slice){at, (size_t)(end - at)};
+    *n = st == DG_OK;
     return st;
 }
 
@@ -190,7 +199,9 @@ static dg_status split_record(dg_split *s, dg_extent e, dg_outcome *outcome, dg_
 {
     size_t n;
     if (s->latin1 && s->window.has_high) decode_latin1(s, &e);
-    const dg_status st = (s->lists ? split_list : split_csv)(s, e.at, e.at + e.n, &n, err);
+    const dg_status st = (s->whole   ? split_none
+                          : s->lists ? split_list
+                                     : split_csv)(s, e.at, e.at + e.n, &n, err);
     if (st == DG_OK && n > 0) take_fields(s, n, outcome, fields, reject);
     return st;
 }
@@ -233,12 +244,13 @@ dg_status dg_split_next(dg_split *s, dg_outcome *outcome, dg_fields *fields, dg_
 
 static dg_status set_dialect(dg_split *s, const dg_dialect *d, dg_err *err)
 {
-    s->lists = d->format != DG_FORMAT_CSV;
+    s->whole = d->format == DG_FORMAT_JSONL;
+    s->lists = d->format != DG_FORMAT_CSV && !s->whole;
     s->latin1 = d->encoding == DG_ENCODING_LATIN1;
-    s->cut.quote = d->quote == '\0' || s->lists ? -1 : (unsigned char)d->quote;
+    s->cut.quote = d->quote == '\0' || s->lists || s->whole ? -1 : (unsigned char)d->quote;
     memcpy(s->cut.separator, d->separator, sizeof s->cut.separator);
     s->cut.n = strlen(d->separator);
-    s->plain = !s->lists && s->cut.n == 1;
+    s->plain = !s->lists && !s->whole && s->cut.n == 1;
     for (size_t k = 0; k < s->cut.n; k++)
         if (s->latin1 && (unsigned char)s->cut.separator[k] >= 0x80)
             return DG_FAIL(err, DG_ERR_CONFIG, "%s: a latin1 file needs an ASCII separator",

@@ -258,6 +258,46 @@ START_TEST(shards_in_any_order_make_the_dataset_of_one_file)
 }
 END_TEST
 
+/* Records as objects: ids as text, numbers and escapes, one key deep, in any order of keys. */
+static void write_objects(const ref_record *at, int n, dg_text *t)
+{
+    for (int k = 0; k < n; k++) {
+        dg_text_add(t,
+                    k % 2 == 0 ? "{\"ts\":%lld,\"who\":{\"id\":\""
+                               : "{ \"ts\" : %lld.0, \"who\" : {\"id\" : \"",
+                    (long long)at[k].time);
+        for (const char *c = at[k].user; *c != '\0'; c++)
+            dg_text_add(t, *c == '"' ? "\\\"" : k % 3 == 0 && *c == 'u' ? "\\u0075" : "%c", *c);
+        dg_text_add(t, "\",\"age\":[1,{\"id\":2}]},\"item\":\"%s\",\"score\":%.9g}\n", at[k].item,
+                    (double)at[k].value);
+    }
+}
+
+START_TEST(objects_make_the_dataset_of_the_same_csv)
+{
+    dg_prepare_options o = shop_options(&town);
+    dg_text t = {0};
+    int64_t stretch[] = {0, 900, 40};
+    ck_assert_all(dg_prepare(&world, &o, &d, &report, &err) == DG_OK);
+    const int64_t mark = mark_of_dataset();
+    dg_dataset_free(&d);
+    write_objects(town.train, SHOP_RECORDS, &t);
+    o.ratings.dialect.format = DG_FORMAT_JSONL;
+    o.ratings.dialect.header = false;
+    o.ratings.columns[DG_ROLE_USER] = "who.id";
+    o.ratings.columns[DG_ROLE_VALUE] = "score";
+    o.ratings.columns[DG_ROLE_EVENT] = NULL;
+    for (size_t s = 0; s < sizeof stretch / sizeof *stretch; s++) {
+        o.stretch = stretch[s];
+        ck_assert_all(prepare_text_keep(&o, "objects.jsonl", t.at, t.n) == DG_OK);
+        ck_assert_all(report.records == SHOP_RECORDS && mark_of_dataset() == mark);
+        dg_dataset_free(&d);
+    }
+    dg_text_free(&t);
+    shop_options_free(&o);
+}
+END_TEST
+
 static bool refuses(dg_prepare_options *o, dg_status expected, const char *text)
 {
     const dg_status st = prepare_with(o, "train-0.csv");
@@ -483,5 +523,5 @@ MPI_MAIN("prepare files", make_the_shop, bad_records_are_counted_and_quoted_with
          compressed_files_read_as_plain_ones_and_truncated_ones_are_refused,
          bad_targets_and_goods_are_judged_by_their_own_limits, lists_are_read_in_time_order,
          the_digest_sees_content_and_names_and_nothing_else, mangled_files_never_divide_the_ranks,
-         line_ends_in_quotes_may_lie_across_any_cut,
+         line_ends_in_quotes_may_lie_across_any_cut, objects_make_the_dataset_of_the_same_csv,
          shards_in_any_order_make_the_dataset_of_one_file, remove_the_shop)
