@@ -70,8 +70,9 @@ dg_status dg_seal_check_bytes(const dg_sealed *file, const dg_keyring *trusted, 
 /** The signature of a seal; false where it has none. LOCAL. */
 bool dg_seal_signature(const char seal[DG_SEAL_SIZE], dg_signature *out);
 
-/** Sign a file in place, in the stead of who signed it before. Only its first 512 bytes change, so
- * a node that maps it is not disturbed. LOCAL, reads it twice. Errors as dg_seal_check. */
+/** Sign a file in place, in the stead of who signed it before; what this key signed is left. Only
+ * its first 512 bytes change, so a node that maps it is not disturbed. LOCAL, reads it twice.
+ * Errors as dg_seal_check. */
 dg_status dg_seal_sign(const char *path, const dg_key *secret, dg_err *err);
 
 #endif

@@ -1,6 +1,7 @@
-#include "artifact/container.h"
+#include "artifact/crypt.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "cli/access.h"
 #include "cli/saved.h"
 #include "cli/versions.h"
 
@@ -72,6 +73,10 @@ static dg_status collect(const dg_container *c, json_t *doc, dg_err *err)
     json_object_set_new(doc, "bytes", json_integer(info.st_size));
     json_object_set_new(doc, "format", json_string(dg_container_format(c)));
     json_object_set_new(doc, "content_digest", json_string(dg_container_content(c)));
+    if (dg_container_signed(c) != NULL)
+        json_object_set_new(doc, "signed_by", json_string(dg_container_signed(c)));
+    if (dg_container_encrypted(c) != NULL)
+        json_object_set_new(doc, "encrypted_with", json_string(dg_container_encrypted(c)));
     json_object_set_new(doc, "meta", meta);
     json_object_set_new(doc, "arrays", arrays);
     const dg_status st = collect_meta(c, meta, err);
@@ -115,6 +120,12 @@ static void print_arrays(const json_t *arrays)
     }
 }
 
+static void print_key(const json_t *doc, const char *name)
+{
+    const char *id = json_string_value(json_object_get(doc, name));
+    if (id != NULL) printf("  %-20s key %s\n", name, id);
+}
+
 static void print_human(const json_t *doc)
 {
     static const char *const said[] = {"format", "format_version", "content_digest"};
@@ -129,6 +140,8 @@ static void print_human(const json_t *doc)
                          sizeof bytes));
     printf("  %-20s %s\n", "content_digest",
            json_string_value(json_object_get(doc, "content_digest")));
+    print_key(doc, "signed_by");
+    print_key(doc, "encrypted_with");
     json_object_foreach((json_t *)meta, name, value)
     {
         bool skip = false;
@@ -139,13 +152,40 @@ static void print_human(const json_t *doc)
     print_arrays(json_object_get(doc, "arrays"));
 }
 
-static dg_status run(const dg_cli *cli, dg_err *err)
+/* Of an encrypted file whose key is not at hand, what its head tells. */
+static dg_status show_envelope(const dg_cli *cli, const char *path, dg_err *err)
 {
-    if (dg_cli_is_registry(cli->args[0])) return dg_cli_show_versions(cli, cli->args[0], err);
-    if (dg_cli_is_folder(cli->args[0])) return dg_cli_show_saved(cli, cli->args[0], err);
+    dg_crypt head;
+    char bytes[32];
+    const dg_status st = dg_crypt_head(path, &head, err);
+    if (st != DG_OK) return st;
+    if (cli->json)
+        return dg_cli_print_json(json_pack("{s:s, s:s, s:I}", "path", path, "encrypted_with",
+                                           head.key_id, "bytes", (json_int_t)head.n_bytes),
+                                 err);
+    printf("%s: encrypted with key %s, %s; its key shows what is in it\n", path, head.key_id,
+           dg_show_bytes((double)head.n_bytes, bytes, sizeof bytes));
+    return DG_OK;
+}
+
+static bool is_closed(const char *path, const dg_access *access)
+{
+    dg_crypt head;
+    dg_key key;
+    dg_err ignored;
+    if (access->decrypt != NULL || dg_crypt_head(path, &head, &ignored) != DG_OK) return false;
+    const bool none = dg_key_from_environment(&key, &ignored) == DG_ERR_NOINPUT;
+    dg_key_wipe(&key);
+    return none;
+}
+
+static dg_status show_file(const dg_cli *cli, const char *path, const dg_access *access,
+                           dg_err *err)
+{
+    if (is_closed(path, access)) return show_envelope(cli, path, err);
     dg_container *c = NULL;
     json_t *doc = json_object();
-    dg_status st = dg_container_open(cli->args[0], NULL, INT_MAX, &c, err);
+    dg_status st = dg_container_open_for(path, NULL, INT_MAX, access, &c, err);
     if (st == DG_OK) st = collect(c, doc, err);
     dg_container_close(&c);
     if (st == DG_OK && cli->json) return dg_cli_print_json(doc, err);
@@ -153,6 +193,19 @@ static dg_status run(const dg_cli *cli, dg_err *err)
     json_decref(doc);
     return st;
 }
+
+static dg_status run(const dg_cli *cli, dg_err *err)
+{
+    dg_cli_access a;
+    if (dg_cli_is_registry(cli->args[0])) return dg_cli_show_versions(cli, cli->args[0], err);
+    if (dg_cli_is_folder(cli->args[0])) return dg_cli_show_saved(cli, cli->args[0], err);
+    dg_status st = dg_cli_access_read(cli->fields, &a, err);
+    if (st == DG_OK) st = show_file(cli, cli->args[0], &a.access, err);
+    dg_cli_access_free(&a);
+    return st;
+}
+
+static const dg_option rows[] = {DG_ACCESS_ROWS};
 
 const dg_command dg_cmd_inspect = {
     .name = "inspect",
@@ -162,5 +215,8 @@ const dg_command dg_cmd_inspect = {
         "a registry's model",
     .min_args = 1,
     .max_args = 1,
+    .row = rows,
+    .n_rows = sizeof rows / sizeof *rows,
+    .fields_size = sizeof(dg_access_flags),
     .run = run,
 };

@@ -38,7 +38,8 @@ static dg_status check_version(const flags *f, const char *version, char content
     char path[DG_PATH];
     dg_container *artifact = NULL;
     dg_registry_path(f->registry, f->model, version, "artifact.h5", path);
-    const dg_status st = dg_container_open(path, "daogou-artifact", INT_MAX, &artifact, err);
+    const dg_status st =
+        dg_container_open_for(path, "daogou-artifact", INT_MAX, NULL, &artifact, err);
     if (st == DG_OK) snprintf(content, DG_HEX_SIZE, "%s", dg_container_content(artifact));
     dg_container_close(&artifact);
     return st;

@@ -18,6 +18,7 @@ static const double look_every = 1; /* seconds between looks at the registry */
 typedef struct arguments {
     const char *artifact;
     const char *registry, *model; /* in place of the artifact */
+    const char *trusted, *key;    /* files; NULL: none */
     dg_server_options server;
 } arguments;
 
@@ -25,6 +26,10 @@ static const struct argp_option options[] = {
     {"artifact", 'a', "FILE", 0, "The artifact.h5 to serve, made by daogou export", 0},
     {"registry", 'r', "DIR", 0, "Serve the champion of this registry, and those that follow it", 0},
     {"model", 'm', "NAME", 0, "Which model of the registry", 0},
+    {"trusted-keys", 'k', "FILE", 0,
+     "Serve only what one of these public keys signed (daogou keygen, daogou sign)", 0},
+    {"encryption-key", 'e', "FILE", 0,
+     "Key of encrypted artifacts (default: DAOGOU_ENCRYPTION_KEY of the environment)", 0},
     {"listen", 'l', "HOST:PORT", 0,
      "Address to answer on (default 127.0.0.1:8080; port 0 takes a free one)", 0},
     {"threads", 't', "N", 0, "Threads that answer (default: one per processor)", 0},
@@ -38,6 +43,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case 'a': a->artifact = text; return 0;
     case 'r': a->registry = text; return 0;
     case 'm': a->model = text; return 0;
+    case 'k': a->trusted = text; return 0;
+    case 'e': a->key = text; return 0;
     case 'l': a->server.listen = text; return 0;
     case 't':
         if (!dg_parse_int64(text, strlen(text), &n) || n < 1 || n > DG_MAX_THREADS)
@@ -78,9 +85,27 @@ static void announce(const dg_artifact *a, const dg_server *server)
            dg_show_count(a->n_items, items, sizeof items), dg_server_address(server));
 }
 
-/* Serve until SIGTERM or SIGINT, which every thread blocks and this one waits for. */
-static dg_status serve(const arguments *a, dg_node **node, dg_err *err)
+/* What is asked of artifacts, and the keys for it. */
+typedef struct demands {
+    dg_keyring trusted;
+    dg_key key;
+    dg_access access;
+} demands;
+
+static dg_status read_keys(const arguments *a, demands *d, dg_err *err)
 {
+    dg_status st = DG_OK;
+    if (a->trusted != NULL) st = dg_keyring_read(a->trusted, &d->trusted, err);
+    if (a->trusted != NULL) d->access.trusted = &d->trusted;
+    if (st == DG_OK && a->key != NULL) st = dg_key_read(a->key, DG_KEY_ENCRYPT, &d->key, err);
+    if (a->key != NULL) d->access.decrypt = &d->key;
+    return st;
+}
+
+/* Serve until SIGTERM or SIGINT, which every thread blocks and this one waits for. */
+static dg_status serve(const arguments *a, const dg_access *access, dg_node **node, dg_err *err)
+{
+    const dg_followed who = {a->registry, a->model, access};
     sigset_t ends;
     int which;
     dg_server *server;
@@ -91,13 +116,12 @@ static dg_status serve(const arguments *a, dg_node **node, dg_err *err)
     sigaddset(&ends, SIGINT);
     sigprocmask(SIG_BLOCK, &ends, NULL);
     signal(SIGPIPE, SIG_IGN);
-    dg_status st = a->artifact != NULL ? dg_node_open(a->artifact, node, err)
-                                       : dg_follow_open(a->registry, a->model, &seen, node, err);
+    dg_status st = a->artifact != NULL ? dg_node_open_for(a->artifact, access, node, err)
+                                       : dg_follow_open(&who, &seen, node, err);
     if (st == DG_OK) st = dg_server_start(*node, &a->server, &server, err);
     if (st != DG_OK) return st;
     announce(dg_node_artifact(*node), server);
-    if (a->registry != NULL)
-        st = dg_follow_start(server, a->registry, a->model, &seen, look_every, &follow, err);
+    if (a->registry != NULL) st = dg_follow_start(server, &who, &seen, look_every, &follow, err);
     while (st == DG_OK && sigwait(&ends, &which) != 0) continue;
     dg_follow_stop(&follow);
     dg_server_stop(&server, patience);
@@ -117,11 +141,15 @@ int main(int argc, char **argv)
         NULL,
         NULL};
     arguments a = {.server = dg_server_defaults()};
+    demands d = {0};
     dg_node *node = NULL;
     dg_err err;
     argp_program_version_hook = print_version;
     argp_parse(&parser, argc, argv, 0, NULL, &a);
-    const dg_status st = serve(&a, &node, &err);
+    dg_status st = read_keys(&a, &d, &err);
+    if (st == DG_OK) st = serve(&a, &d.access, &node, &err);
     dg_node_close(&node);
+    dg_keyring_free(&d.trusted);
+    dg_key_wipe(&d.key);
     return st == DG_OK ? EXIT_SUCCESS : fail(st, &err);
 }

@@ -22,6 +22,17 @@ dg_status dg_champion_find(const dg_work *w, dg_champion *out, dg_err *err)
     return DG_OK;
 }
 
+dg_status dg_champion_open(const dg_job *job, const char *path, dg_artifact **out, dg_err *err)
+{
+    dg_key key;
+    if (job->publish.encrypt[0] == '\0') return dg_artifact_open(path, out, err);
+    *out = NULL;
+    dg_status st = dg_key_read(job->publish.encrypt, DG_KEY_ENCRYPT, &key, err);
+    if (st == DG_OK) st = dg_artifact_open_for(path, &(dg_access){NULL, &key}, out, err);
+    dg_key_wipe(&key);
+    return st;
+}
+
 static void tell_warm(dg_work *w, const dg_warm *from, const char *path)
 {
     char users[32], items[32], gone[32];
@@ -50,7 +61,7 @@ static dg_status start_from(dg_work *w, const char *path, dg_err *err)
     dg_status st = DG_OK;
     if (w->class->warm == NULL)
         st = DG_FAIL(err, DG_ERR_CONFIG, "train.warm_start: %s has no warm start", w->class->name);
-    if (st == DG_OK) st = dg_artifact_open(path, &a, err);
+    if (st == DG_OK) st = dg_champion_open(w->job, path, &a, err);
     st = dg_agree(w->comm, st, err);
     if (st == DG_OK) st = dg_warm_create(w->comm, &w->data, a, &from, err);
     if (st == DG_OK) st = w->class->warm(w->model, &from, err);

@@ -146,13 +146,15 @@ typedef struct dg_job {
     struct {
         int precision;   /* dg_job_precision */
         dg_map max_loss; /* metric@k = share */
+        char *sign;      /* file of the key; "" for none */
     } export;
     struct {
         char *registry, *name, *gate; /* name is never "" once parsed */
         double confidence;            /* 0: none */
         int64_t resamples, keep;
         bool rescore;
-        double wait; /* seconds */
+        char *encrypt; /* file of the key; "" for none */
+        double wait;   /* seconds */
     } publish;
     struct {
         const dg_job_table *table; /* NULL where nobody brought one */

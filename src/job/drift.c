@@ -14,7 +14,7 @@ static dg_status open_champion(const dg_work *w, dg_champion *who, dg_artifact *
     *a = NULL;
     dg_status st = dg_champion_find(w, who, err);
     if (st != DG_OK || who->version[0] == '\0') return st;
-    st = dg_agree(w->comm, dg_artifact_open(who->artifact, a, err), err);
+    st = dg_agree(w->comm, dg_champion_open(w->job, who->artifact, a, err), err);
     if (st != DG_OK) dg_artifact_close(a);
     return st;
 }

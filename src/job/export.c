@@ -1,5 +1,6 @@
 #include "job/stages.h"
 
+#include "artifact/seal.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -259,6 +260,18 @@ static dg_status read_newest(const dg_work *w, int64_t *out, dg_err *err)
     return DG_OK;
 }
 
+/* Rank 0. Who signs decides nothing about what is in the file, so a current one is signed as it is.
+ */
+static dg_status sign_file(const dg_work *w, dg_err *err)
+{
+    char path[DG_WORK_PATH];
+    dg_key key;
+    dg_status st = dg_key_read(w->job->export.sign, DG_KEY_SIGN, &key, err);
+    if (st == DG_OK) st = dg_seal_sign(dg_work_path(w, "artifact.h5", path), &key, err);
+    dg_key_wipe(&key);
+    return st;
+}
+
 /* COLLECTIVE. */
 static dg_status make_card(dg_work *w, dg_card *card, dg_err *err)
 {
@@ -286,6 +299,8 @@ dg_status dg_stage_export(dg_work *w, dg_err *err)
     dg_status st = dg_work_model(w, err);
     if (st == DG_OK) st = make_card(w, &card, err);
     if (st == DG_OK) st = export_if_needed(w, &card, content, err);
+    if (st == DG_OK && w->job->export.sign[0] != '\0')
+        st = dg_agree(w->comm, w->comm->rank == 0 ? sign_file(w, err) : DG_OK, err);
     dg_free(card.config);
     dg_free(card.weights);
     dg_free(card.duplicates);

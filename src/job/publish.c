@@ -1,7 +1,7 @@
 #include "job/stages.h"
 
 #include "artifact/artifact.h"
-#include "artifact/container.h"
+#include "artifact/crypt.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -27,6 +27,7 @@ typedef struct publication {
     char champion[DG_VERSION_SIZE]; /* before; on every rank */
     char content[DG_HEX_SIZE];      /* of artifact.h5 */
     char version[DG_VERSION_SIZE];
+    char signed_by[DG_KEY_ID_SIZE], encrypted_with[DG_KEY_ID_SIZE]; /* of the copy; "" for none */
     bool is_champion;   /* that artifact is served already */
     bool is_challenger; /* it was refused before: its version is there */
     dg_verdict verdict;
@@ -138,16 +139,44 @@ static dg_status write_text(const char *folder, const char *name, const char *te
     return dg_file_replace(to, text, strlen(text), err);
 }
 
-/* Bytes that a disk or network changed on the way are not published. */
-static dg_status check_copy(const publication *p, const char *folder, dg_err *err)
+/* Who signed it and what opens it, for the history. */
+static void note_keys(publication *p, const dg_container *copy)
 {
-    char path[DG_PATH];
+    const char *by = dg_container_signed(copy), *with = dg_container_encrypted(copy);
+    snprintf(p->signed_by, sizeof p->signed_by, "%s", by == NULL ? "" : by);
+    snprintf(p->encrypted_with, sizeof p->encrypted_with, "%s", with == NULL ? "" : with);
+}
+
+/* Bytes that a disk or network changed on the way are not published. */
+static dg_status check_copy(publication *p, const char *path, const dg_key *key, dg_err *err)
+{
     dg_container *copy = NULL;
-    snprintf(path, sizeof path, "%.4000s/artifact.h5", folder);
-    dg_status st = dg_container_open(path, "daogou-artifact", DG_ARTIFACT_VERSION, &copy, err);
+    dg_status st = dg_container_open_for(path, "daogou-artifact", DG_ARTIFACT_VERSION,
+                                         &(dg_access){NULL, key}, &copy, err);
     if (st == DG_OK && strcmp(dg_container_content(copy), p->content) != 0)
         st = DG_FAIL(err, DG_ERR_IO, "%s: is not what was copied there", path);
+    if (st == DG_OK) note_keys(p, copy);
     dg_container_close(&copy);
+    return st;
+}
+
+/* The artifact with its signature, encrypted where the job says so. */
+static dg_status copy_artifact(publication *p, const char *folder, dg_err *err)
+{
+    char from[DG_WORK_PATH], to[DG_PATH];
+    dg_key key;
+    const char *file = p->w->job->publish.encrypt;
+    dg_work_path(p->w, "artifact.h5", from);
+    snprintf(to, sizeof to, "%.4000s/artifact.h5", folder);
+    dg_status st = DG_OK;
+    if (file[0] == '\0') {
+        st = dg_file_copy(from, to, err);
+    } else {
+        st = dg_key_read(file, DG_KEY_ENCRYPT, &key, err);
+        if (st == DG_OK) st = dg_crypt_encrypt(from, to, &key, err);
+    }
+    if (st == DG_OK) st = check_copy(p, to, file[0] == '\0' ? NULL : &key, err);
+    if (file[0] != '\0') dg_key_wipe(&key);
     return st;
 }
 
@@ -164,8 +193,7 @@ static dg_status write_version(publication *p, dg_err *err)
 {
     char folder[DG_PATH], *job = NULL;
     dg_status st = dg_registry_begin(p->registry, p->content, p->version, folder, err);
-    if (st == DG_OK) st = copy_if_there(p->w, "artifact.h5", folder, err);
-    if (st == DG_OK) st = check_copy(p, folder, err);
+    if (st == DG_OK) st = copy_artifact(p, folder, err);
     if (st == DG_OK) st = copy_if_there(p->w, "metrics.json", folder, err);
     if (st == DG_OK && p->w->job->evaluate.per_user)
         st = copy_if_there(p->w, "metrics.h5", folder, err);
@@ -194,6 +222,9 @@ static json_t *event_members(const publication *p)
     json_object_del(metrics, "split");
     if (metrics != NULL) json_object_set(more, "metrics", metrics);
     if (p->verdict.told != NULL) json_object_set(more, "gate", p->verdict.told);
+    if (p->signed_by[0] != '\0') json_object_set_new(more, "signed_by", json_string(p->signed_by));
+    if (p->encrypted_with[0] != '\0')
+        json_object_set_new(more, "encrypted_with", json_string(p->encrypted_with));
     json_decref(metrics);
     return more;
 }

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "evaluate/stored.h"
+#include "job/champion.h"
 #include "job/judged.h"
 #include "registry/registry.h"
 
@@ -16,7 +17,7 @@ dg_status dg_rescore_champion(dg_work *w, const char *version, dg_err *err)
     dg_registry_path(job->publish.registry, job->publish.name, version, "artifact.h5", path);
     dg_log(DG_LOG_INFO, "rescore", "judging the champion %s by this run's held-out data", version);
     dg_status st = dg_evaluate_parse(&job->evaluate.k, &job->evaluate.metrics, &o, err);
-    if (st == DG_OK) st = dg_artifact_open(path, &a, err);
+    if (st == DG_OK) st = dg_champion_open(job, path, &a, err);
     st = dg_agree(w->comm, st, err);
     if (st == DG_OK) st = dg_stored_scorer(w->comm, &w->data, a, &scorer, err);
     if (st == DG_OK) st = dg_judge(w, &scorer, DG_RESCORED, a->content, o, &metrics, err);

@@ -11,7 +11,7 @@
 
 struct dg_follow {
     dg_server *server;
-    const char *dir, *model;
+    dg_followed who;
     dg_champion_seen seen;
     bool lost; /* the registry could not be read, which was told */
     double seconds;
@@ -21,7 +21,7 @@ struct dg_follow {
     pthread_t thread;
 };
 
-dg_status dg_follow_open(const char *dir, const char *model, dg_champion_seen *seen, dg_node **node,
+dg_status dg_follow_open(const dg_followed *who, dg_champion_seen *seen, dg_node **node,
                          dg_err *err)
 {
     enum { TRIES = 3 }; /* a version may be dropped between being named and being opened */
@@ -30,15 +30,15 @@ dg_status dg_follow_open(const char *dir, const char *model, dg_champion_seen *s
     dg_status st = DG_ERR_NOINPUT;
     *node = NULL;
     for (int k = 0; k < TRIES && st == DG_ERR_NOINPUT; k++) {
-        st = dg_registry_current(dir, model, &now, err);
+        st = dg_registry_current(who->dir, who->model, &now, err);
         if (st != DG_OK) return st;
         if (now.champion[0] == '\0') {
-            st = DG_FAIL(err, DG_ERR_NOINPUT, "%s/%s: no version has passed the gate yet", dir,
-                         model);
+            st = DG_FAIL(err, DG_ERR_NOINPUT, "%s/%s: no version has passed the gate yet", who->dir,
+                         who->model);
             return dg_err_hint(err, st, "daogou rollback --to challenger serves one all the same");
         }
-        st = dg_node_open(dg_registry_path(dir, model, now.champion, "artifact.h5", path), node,
-                          err);
+        dg_registry_path(who->dir, who->model, now.champion, "artifact.h5", path);
+        st = dg_node_open_for(path, who->access, node, err);
     }
     seen->event = now.event;
     snprintf(seen->version, sizeof seen->version, "%s", now.champion);
@@ -59,7 +59,7 @@ static void look(dg_follow *f)
     dg_champion_seen seen;
     dg_node *node;
     dg_err err;
-    if (dg_registry_current(f->dir, f->model, &now, &err) != DG_OK) {
+    if (dg_registry_current(f->who.dir, f->who.model, &now, &err) != DG_OK) {
         tell_lost(f, &err);
         return;
     }
@@ -70,7 +70,7 @@ static void look(dg_follow *f)
         return;
     }
     const double started = dg_now();
-    dg_status st = dg_follow_open(f->dir, f->model, &seen, &node, &err);
+    dg_status st = dg_follow_open(&f->who, &seen, &node, &err);
     if (st == DG_OK) st = dg_server_swap(f->server, DG_ARM_CHAMPION, &node, &err);
     f->seen.event = now.event; /* not tried again before the registry changes */
     if (st != DG_OK) {
@@ -103,15 +103,13 @@ static void *follow(void *context)
     return NULL;
 }
 
-dg_status dg_follow_start(dg_server *server, const char *dir, const char *model,
-                          const dg_champion_seen *seen, double seconds, dg_follow **out,
-                          dg_err *err)
+dg_status dg_follow_start(dg_server *server, const dg_followed *who, const dg_champion_seen *seen,
+                          double seconds, dg_follow **out, dg_err *err)
 {
     pthread_condattr_t monotonic;
     dg_follow *f = *out = dg_alloc(1, sizeof *f);
     if (f == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory to follow a registry");
-    *f = (dg_follow){
-        .server = server, .dir = dir, .model = model, .seen = *seen, .seconds = seconds};
+    *f = (dg_follow){.server = server, .who = *who, .seen = *seen, .seconds = seconds};
     pthread_mutex_init(&f->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

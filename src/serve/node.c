@@ -91,10 +91,15 @@ static dg_status render_card(dg_node *node, dg_err *err)
 
 dg_status dg_node_open(const char *path, dg_node **out, dg_err *err)
 {
+    return dg_node_open_for(path, NULL, out, err);
+}
+
+dg_status dg_node_open_for(const char *path, const dg_access *access, dg_node **out, dg_err *err)
+{
     *out = NULL;
     dg_node *node = dg_alloc(1, sizeof *node);
     if (node == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", path);
-    dg_status st = dg_artifact_open(path, &node->artifact, err);
+    dg_status st = dg_artifact_open_for(path, access, &node->artifact, err);
     if (st == DG_OK) st = dg_ranker_create(node->artifact, &node->ranker, err);
     if (st == DG_OK) st = render_card(node, err);
     if (st == DG_OK) st = mark(node, err);

@@ -12,6 +12,9 @@ typedef struct dg_node dg_node;
  *  dg_ranker_create, and DG_ERR_DATA for metrics that are not JSON. */
 dg_status dg_node_open(const char *path, dg_node **out, dg_err *err);
 
+/** The same, with more asked of the file: dg_artifact_open_for. LOCAL. */
+dg_status dg_node_open_for(const char *path, const dg_access *access, dg_node **out, dg_err *err);
+
 /** LOCAL, NULL-safe. No request may be in flight. */
 void dg_node_close(dg_node **node);
 

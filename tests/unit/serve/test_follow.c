@@ -1,6 +1,7 @@
 /* A server that follows a registry while it is asked without a pause. */
 #include "serve/follow.h"
 
+#include "artifact/seal.h"
 #include "artifact_file.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -18,8 +19,10 @@
 static char dir[DG_PATH];
 static dg_err err;
 
-/* Publish an artifact of so many items; `whole` false damages it. */
-static void publish(int n_items, bool whole, bool passes)
+static dg_key signer, stranger;
+
+/* Publish an artifact of so many items, signed where there is a key; `whole` false damages it. */
+static void publish_signed(int n_items, bool whole, bool passes, const dg_key *by)
 {
     char version[DG_VERSION_SIZE], folder[DG_PATH], path[DG_PATH + 16], before[DG_VERSION_SIZE];
     dg_registry *r;
@@ -29,12 +32,18 @@ static void publish(int n_items, bool whole, bool passes)
     ck_assert_int_eq(dg_registry_begin(r, "01234567", version, folder, &err), DG_OK);
     snprintf(path, sizeof path, "%s/artifact.h5", folder);
     write_artifact(m, path);
+    if (by != NULL) ck_assert_int_eq(dg_seal_sign(path, by, &err), DG_OK);
     if (!whole) ck_assert_int_eq(truncate(path, 5000), 0);
     free_artifact(&m);
     const dg_change change = {
         "publish", "a test", version, passes ? version : before, passes ? "" : version, NULL, 2};
     ck_assert_int_eq(dg_registry_change(r, &change, &err), DG_OK);
     dg_registry_close(&r);
+}
+
+static void publish(int n_items, bool whole, bool passes)
+{
+    publish_signed(n_items, whole, passes, NULL);
 }
 
 /* Items the server says its model has; 0 when it does not answer in full. */
@@ -86,20 +95,21 @@ START_TEST(it_follows_the_champion_without_a_request_lost)
     dg_server *server;
     dg_follow *follow;
     dg_champion_seen seen;
+    const dg_followed shop = {dir, "shop", NULL};
     pthread_t thread[2];
     snprintf(dir, sizeof dir, "%s", scratch(getpid(), "registry"));
     dg_log_setup(0, DG_LOG_QUIET);
     signal(SIGPIPE, SIG_IGN);
-    ck_assert_int_eq(dg_follow_open(dir, "shop", &seen, &node, &err), DG_ERR_NOINPUT);
+    ck_assert_int_eq(dg_follow_open(&shop, &seen, &node, &err), DG_ERR_NOINPUT);
     publish(30, true, false);
-    ck_assert_int_eq(dg_follow_open(dir, "shop", &seen, &node, &err), DG_ERR_NOINPUT);
+    ck_assert_int_eq(dg_follow_open(&shop, &seen, &node, &err), DG_ERR_NOINPUT);
     publish(31, true, true);
-    ck_assert_int_eq(dg_follow_open(dir, "shop", &seen, &node, &err), DG_OK);
+    ck_assert_int_eq(dg_follow_open(&shop, &seen, &node, &err), DG_OK);
     dg_server_options o = dg_server_defaults();
     o.listen = "127.0.0.1:0";
     o.threads = 2;
     ck_assert_int_eq(dg_server_start(node, &o, &server, &err), DG_OK);
-    ck_assert_int_eq(dg_follow_start(server, dir, "shop", &seen, .01, &follow, &err), DG_OK);
+    ck_assert_int_eq(dg_follow_start(server, &shop, &seen, .01, &follow, &err), DG_OK);
     asker a = {.address = dg_server_address(server)};
     for (int k = 0; k < 2; k++) pthread_create(&thread[k], NULL, ask_without_pause, &a);
     for (int items = 32; items < 40; items++) {
@@ -130,4 +140,59 @@ START_TEST(it_follows_the_champion_without_a_request_lost)
 }
 END_TEST
 
-UNIT_MAIN("follow", it_follows_the_champion_without_a_request_lost)
+static dg_key new_key(const char *name)
+{
+    dg_key key;
+    ck_assert_int_eq(dg_key_create(scratch(getpid(), name), DG_KEY_SIGN, &err), DG_OK);
+    ck_assert_int_eq(dg_key_read(scratch(getpid(), name), DG_KEY_SIGN, &key, &err), DG_OK);
+    return key;
+}
+
+START_TEST(what_no_trusted_key_signed_is_not_followed)
+{
+    dg_node *node;
+    dg_server *server;
+    dg_follow *follow;
+    dg_champion_seen seen;
+    dg_keyring trusted = {0};
+    const dg_access access = {&trusted, NULL};
+    const dg_followed shop = {dir, "shop", &access};
+    snprintf(dir, sizeof dir, "%s", scratch(getpid(), "registry"));
+    dg_log_setup(0, DG_LOG_QUIET);
+    signal(SIGPIPE, SIG_IGN);
+    signer = new_key("signer");
+    stranger = new_key("stranger");
+    ck_assert_int_eq(dg_keyring_read(scratch(getpid(), "signer.pub"), &trusted, &err), DG_OK);
+    publish(30, true, true);
+    ck_assert_int_eq(dg_follow_open(&shop, &seen, &node, &err), DG_ERR_PERM);
+    publish_signed(31, true, true, &signer);
+    ck_assert_int_eq(dg_follow_open(&shop, &seen, &node, &err), DG_OK);
+    dg_server_options o = dg_server_defaults();
+    o.listen = "127.0.0.1:0";
+    o.threads = 1;
+    ck_assert_int_eq(dg_server_start(node, &o, &server, &err), DG_OK);
+    ck_assert_int_eq(dg_follow_start(server, &shop, &seen, .01, &follow, &err), DG_OK);
+    const char *address = dg_server_address(server);
+    const struct timespec nap = {.tv_nsec = 100000000};
+    publish_signed(32, true, true, &stranger);
+    nanosleep(&nap, NULL);
+    ck_assert(comes_to(address, 31));
+    publish(33, true, true); /* the signature taken off */
+    nanosleep(&nap, NULL);
+    ck_assert(comes_to(address, 31));
+    publish_signed(34, false, true, &signer);
+    nanosleep(&nap, NULL);
+    ck_assert(comes_to(address, 31));
+    publish_signed(35, true, true, &signer);
+    ck_assert(comes_to(address, 35));
+    dg_follow_stop(&follow);
+    dg_server_stop(&server, 10);
+    dg_node_close(&node);
+    dg_keyring_free(&trusted);
+    scratch_remove();
+    ck_assert_uint_eq(dg_alloc_live(), 0);
+}
+END_TEST
+
+UNIT_MAIN("follow", it_follows_the_champion_without_a_request_lost,
+          what_no_trusted_key_signed_is_not_followed)
