@@ -20,6 +20,7 @@ typedef enum dg_rng_purpose { /* part of every file's bytes: append only */
                               DG_RNG_GENERATE_RATING,
                               DG_RNG_BOOTSTRAP,
                               DG_RNG_TUNE,
+                              DG_RNG_SAMPLED,
                               DG_RNG_TEST = 1000
 } dg_rng_purpose;
 

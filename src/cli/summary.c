@@ -1,5 +1,6 @@
 #include "cli/summary.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,66 +60,148 @@ static void train_line(const json_t *stage)
     exchange_lines(stage);
 }
 
-enum { MAX_K = 32 };
+enum { MAX_K = 32, CELL = 40 };
+
+/* Length of a measure's list, 0 of other keys; `name_bytes` before the @. */
+static int length_of(const char *key, int *name_bytes)
+{
+    const char *at = strchr(key, '@');
+    *name_bytes = at == NULL ? 0 : (int)(at - key);
+    return at == NULL || strchr(key, '(') != NULL ? 0 : atoi(at + 1);
+}
 
 /* The k's that occur, in order of appearance; returns how many. */
 static int columns(const json_t *metrics, int k[MAX_K])
 {
     const char *key;
     json_t *value;
-    int n = 0;
+    int n = 0, bytes;
     json_object_foreach((json_t *)(uintptr_t)metrics, key, value)
     {
-        const char *at = strchr(key, '@');
-        if (at == NULL) continue;
+        const int length = length_of(key, &bytes);
         int j = 0;
-        while (j < n && k[j] != atoi(at + 1)) j++;
-        if (j == n && n < MAX_K) k[n++] = atoi(at + 1);
+        while (j < n && k[j] != length) j++;
+        if (length > 0 && j == n && n < MAX_K) k[n++] = length;
     }
     return n;
 }
 
+/* "0.39190 ±.0065": a value and half its interval. */
+static const char *cell(const json_t *metrics, const char *key, char out[CELL])
+{
+    const json_t *value = json_object_get(metrics, key);
+    const json_t *between = json_object_get(json_object_get(metrics, "intervals"), key);
+    if (value == NULL) return "";
+    const double v = json_number_value(value);
+    const double half = (json_number_value(json_array_get(between, 1)) -
+                         json_number_value(json_array_get(between, 0))) /
+                        2;
+    char *end = out + snprintf(out, CELL, v < 1000 ? "%.5f" : "%.1f", v);
+    if (half > 0) snprintf(end, CELL - (size_t)(end - out), v < 100 ? " ±%.4f" : " ±%.1f", half);
+    return out;
+}
+
+/* Columns of text with one letter of two bytes are that much wider. */
+static void print_cell(const char *text, bool intervals)
+{
+    const int more = strstr(text, "±") != NULL;
+    printf(" %*s", (intervals ? 17 : 9) + more, text);
+}
+
 static void metric_row(const json_t *metrics, const char *name, int name_bytes, const int *k, int n)
 {
-    char key[96];
+    char key[96], room[CELL];
     printf("  %-9s %-14.*s", "", name_bytes, name);
     for (int j = 0; j < n; j++) {
         snprintf(key, sizeof key, "%.*s@%d", name_bytes, name, k[j]);
-        const json_t *value = json_object_get(metrics, key);
-        if (value == NULL)
-            printf(" %9s", "");
-        else
-            printf(" %9.5f", json_number_value(value));
+        print_cell(cell(metrics, key, room), json_object_get(metrics, "intervals") != NULL);
     }
     printf("\n");
 }
 
+static bool is_single(const char *key)
+{
+    static const char *const single[] = {"rmse", "mae", "logloss", "auc", "gauc"};
+    for (size_t k = 0; k < sizeof single / sizeof *single; k++)
+        if (strcmp(key, single[k]) == 0) return true;
+    return strchr(key, '(') != NULL;
+}
+
 static void metric_rows(const json_t *metrics)
 {
-    int k[MAX_K];
+    int k[MAX_K], bytes, last_bytes = 0;
     const int n = columns(metrics, k);
+    const bool intervals = json_object_get(metrics, "intervals") != NULL;
     const char *key, *last = "";
-    size_t last_bytes = 0;
+    char room[CELL], head[16];
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)metrics, key, value)
     {
-        if (strcmp(key, "rmse") == 0 || strcmp(key, "mae") == 0)
-            printf("  %-9s %-14s %9.5f\n", "", key, json_number_value(value));
+        if (!is_single(key)) continue;
+        printf("  %-9s %-14s", "", key);
+        print_cell(cell(metrics, key, room), intervals);
+        printf("\n");
     }
     if (n > 0) {
         printf("  %-9s %-14s", "", "");
-        for (int j = 0; j < n; j++) printf(" %8s%d", "@", k[j]);
+        for (int j = 0; j < n; j++) {
+            snprintf(head, sizeof head, "@%d", k[j]);
+            print_cell(head, intervals);
+        }
         printf("\n");
     }
     json_object_foreach((json_t *)(uintptr_t)metrics, key, value)
     {
-        const char *at = strchr(key, '@');
-        const size_t bytes = at == NULL ? 0 : (size_t)(at - key);
-        if (at == NULL || (bytes == last_bytes && strncmp(key, last, bytes) == 0)) continue;
+        if (length_of(key, &bytes) == 0) continue;
+        if (bytes == last_bytes && strncmp(key, last, (size_t)bytes) == 0) continue;
         last = key;
         last_bytes = bytes;
-        metric_row(metrics, key, (int)bytes, k, n);
+        metric_row(metrics, key, bytes, k, n);
     }
+}
+
+/* "recall@10 by history: 5-9 0.21, 10-19 0.18", of the first measure of lists. */
+static void slice_row(const json_t *metrics, const char *slices, const char *by, const char *key)
+{
+    const json_t *all = json_object_get(metrics, slices), *slice;
+    size_t at;
+    const char *between = ":";
+    if (json_object_get(json_array_get(all, json_array_size(all) - 1), key) == NULL &&
+        json_object_get(json_array_get(all, 0), key) == NULL)
+        return;
+    printf("  %-9s %s by %s", "", key, by);
+    json_array_foreach(all, at, slice)
+    {
+        const json_t *value = json_object_get(slice, key);
+        const char *group = json_string_value(json_object_get(slice, "group"));
+        if (value == NULL) continue;
+        printf("%s ", between);
+        if (group != NULL)
+            printf("%s", group);
+        else if (json_object_get(slice, "to") != NULL)
+            printf("%lld-%lld", (long long)count(slice, "from"), (long long)count(slice, "to"));
+        else
+            printf("%lld+", (long long)count(slice, "from"));
+        printf(" %.4f", json_number_value(value));
+        between = ",";
+    }
+    printf("\n");
+}
+
+static void slice_rows(const json_t *metrics)
+{
+    const char *key;
+    json_t *value;
+    int bytes;
+    json_object_foreach((json_t *)(uintptr_t)metrics, key, value)
+    {
+        if (strncmp(key, "recall@", 7) != 0 || length_of(key, &bytes) == 0) continue;
+        slice_row(metrics, "by_history", "ratings a user has", key);
+        slice_row(metrics, "by_popularity", "popularity of items", key);
+        return;
+    }
+    if (json_object_get(metrics, "rmse") != NULL)
+        slice_row(metrics, "by_history", "ratings a user has", "rmse");
 }
 
 static void evaluate_lines(const json_t *stage)
@@ -130,6 +213,7 @@ static void evaluate_lines(const json_t *stage)
              (long long)count(stage, "cold_users"));
     line("evaluate", stage, what);
     metric_rows(stage);
+    slice_rows(stage);
 }
 
 static void publish_line(const dg_work *w, const json_t *stage)

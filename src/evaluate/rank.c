@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "dense/panel.h"
+#include "evaluate/auc.h"
 
 #include <stdio.h>
 
@@ -15,8 +16,11 @@ struct dg_tile_ranker {
     uint16_t *mark;               /* (DG_SCORER_TILE, words of a block) scores that may enter */
     int32_t *skip;                /* items not to list, ascending, one user after another */
     size_t n_skip, skip_capacity;
-    size_t begin[DG_SCORER_TILE]; /* of each user, what is left of skip from the block on */
+    size_t first[DG_SCORER_TILE]; /* of each user, its part of skip */
+    size_t begin[DG_SCORER_TILE]; /* what is left of it from the block on */
     size_t end[DG_SCORER_TILE];
+    const dg_csr *watched; /* targets; NULL: nobody asks for auc */
+    dg_auc auc;
 };
 
 dg_status dg_tile_ranker_create(const dg_scorer *scorer, int k, dg_tile_ranker **out, dg_err *err)
@@ -43,6 +47,7 @@ void dg_tile_ranker_destroy(dg_tile_ranker **r)
     dg_free((*r)->score);
     dg_free((*r)->mark);
     dg_free((*r)->skip);
+    dg_auc_free(&(*r)->auc);
     dg_free(*r);
     *r = NULL;
 }
@@ -77,12 +82,16 @@ static dg_status start_tile(dg_tile_ranker *r, const int64_t *user, int n,
     r->n_skip = 0;
     for (int i = 0; i < n; i++) {
         r->best[i] = dg_topk_start(r->room + (size_t)i * (size_t)r->k, r->k);
-        r->begin[i] = r->n_skip;
+        r->first[i] = r->begin[i] = r->n_skip;
         const dg_status st = add_seen(r, user[i], seen, n_seen, err);
         if (st != DG_OK) return st;
         r->end[i] = r->n_skip;
     }
-    return r->scorer->load(r->scorer->self, user, n, err);
+    dg_status st = r->scorer->load(r->scorer->self, user, n, err);
+    for (int i = 0; r->watched != NULL && st == DG_OK && i < n; i++)
+        st = dg_auc_start(&r->auc, r->scorer, i, dg_csr_row(r->watched, user[i]),
+                          r->skip + r->first[i], (int64_t)(r->end[i] - r->first[i]), err);
+    return st;
 }
 
 static dg_status name_user(int64_t user, dg_status st, dg_err *err)
@@ -118,6 +127,7 @@ static dg_status offer(dg_tile_ranker *r, int64_t user, int i, const float *scor
                             r->skip + r->begin[i], (int64_t)(r->end[i] - r->begin[i]), err);
     if (st != DG_OK) return name_user(user, st, err);
     while (r->begin[i] < r->end[i] && r->skip[r->begin[i]] < end) r->begin[i]++;
+    if (r->watched != NULL) dg_auc_block(&r->auc, i, score, begin, end);
     return DG_OK;
 }
 
@@ -173,4 +183,17 @@ const dg_hit *dg_tile_ranker_list(const dg_tile_ranker *r, int i, int *n)
 {
     *n = r->best[i].n;
     return r->best[i].hit;
+}
+
+void dg_tile_ranker_watch(dg_tile_ranker *r, const dg_csr *targets) { r->watched = targets; }
+
+bool dg_tile_ranker_auc(const dg_tile_ranker *r, int i, double *out)
+{
+    return dg_auc_value(&r->auc, i, out);
+}
+
+const int32_t *dg_tile_ranker_seen(const dg_tile_ranker *r, int i, int64_t *n)
+{
+    *n = (int64_t)(r->end[i] - r->first[i]);
+    return r->skip + r->first[i];
 }

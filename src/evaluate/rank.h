@@ -32,6 +32,17 @@ void dg_tile_ranker_destroy(dg_tile_ranker **r);
 dg_status dg_tile_ranker_rank(dg_tile_ranker *r, const int64_t *user, int n,
                               const dg_csr *const *seen, int n_seen, dg_err *err);
 
+/** Count from the next tile on how targets fare against all else: dg_tile_ranker_auc. The rows are
+ *  kept. LOCAL. O(log targets) more a score. */
+void dg_tile_ranker_watch(dg_tile_ranker *r, const dg_csr *targets);
+
+/** Chance that a target of user number i scores above an item that is neither target nor seen;
+ *  false where there is no such pair. LOCAL, O(1). */
+bool dg_tile_ranker_auc(const dg_tile_ranker *r, int i, double *out);
+
+/** Items left out of the list of user number i, ascending, valid until the next tile. LOCAL. */
+const int32_t *dg_tile_ranker_seen(const dg_tile_ranker *r, int i, int64_t *n);
+
 /** The list of user number i of the tile, best first, valid until the next tile; shorter than k
  *  where fewer items are left. LOCAL, O(1). */
 const dg_hit *dg_tile_ranker_list(const dg_tile_ranker *r, int i, int *n);

@@ -1,5 +1,6 @@
 #include "evaluate/evaluate.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,9 @@ dg_status dg_evaluate_parse(const dg_strings *k, const dg_strings *metrics,
 
 const char *dg_measure_name(const dg_measure *m, char *buf, size_t n)
 {
-    if (m->k > 0)
+    if (m->sampled > 0)
+        snprintf(buf, n, "%s@%d(sampled %d)", dg_metric_name(m->metric), m->k, m->sampled);
+    else if (m->k > 0)
         snprintf(buf, n, "%s@%d", dg_metric_name(m->metric), m->k);
     else
         snprintf(buf, n, "%s", dg_metric_name(m->metric));
@@ -63,54 +66,84 @@ static void add_number(dg_text *out, double v)
     dg_text_add(out, "%s", buf);
 }
 
-void dg_metrics_json(const dg_metrics *m, dg_text *out)
+static void add_named(dg_text *out, const dg_measure *m, double value)
 {
     char name[48];
+    dg_text_add(out, "\"%s\": ", dg_measure_name(m, name, sizeof name));
+    add_number(out, value);
+}
+
+static void add_intervals(const dg_metrics *m, dg_text *out)
+{
+    char name[48];
+    const char *between = "";
+    if (m->resamples == 0) return;
+    dg_text_add(out, ",\n  \"resamples\": %lld,\n  \"intervals\": {", (long long)m->resamples);
+    for (int i = 0; i < m->n; i++) {
+        if (m->at[i].low == 0 && m->at[i].high == 0) continue;
+        dg_text_add(out, "%s\n    \"%s\": [", between,
+                    dg_measure_name(&m->at[i], name, sizeof name));
+        add_number(out, m->at[i].low);
+        dg_text_add(out, ", ");
+        add_number(out, m->at[i].high);
+        dg_text_add(out, "]");
+        between = ",";
+    }
+    dg_text_add(out, "\n  }");
+}
+
+static void add_histories(const dg_metrics *m, dg_text *out)
+{
+    const char *between = "";
+    dg_text_add(out, ",\n  \"by_history\": [");
+    for (int s = 0; s < DG_HISTORIES; s++) {
+        const dg_history_slice *x = &m->by_history[s];
+        if (x->targets == 0) continue;
+        dg_text_add(out, "%s\n    {\"from\": %lld", between, (long long)x->least);
+        if (s + 1 < DG_HISTORIES)
+            dg_text_add(out, ", \"to\": %lld", (long long)m->by_history[s + 1].least - 1);
+        dg_text_add(out, ", \"users\": %lld, \"targets\": %lld", (long long)x->users,
+                    (long long)x->targets);
+        for (int i = 0; i < m->n; i++) {
+            if (isnan(x->value[i]) || m->at[i].sampled > 0) continue;
+            dg_text_add(out, ", ");
+            add_named(out, &m->at[i], x->value[i]);
+        }
+        dg_text_add(out, "}");
+        between = ",";
+    }
+    dg_text_add(out, "\n  ]");
+}
+
+static void add_popularities(const dg_metrics *m, dg_text *out)
+{
+    dg_text_add(out, ",\n  \"by_popularity\": [");
+    for (int g = 0; g < DG_ITEM_GROUPS; g++) {
+        const dg_popularity_slice *x = &m->by_popularity[g];
+        dg_text_add(out, "%s\n    {\"group\": \"%s\", \"items\": %lld, \"targets\": %lld",
+                    g > 0 ? "," : "", dg_popularity_group_name((dg_popularity_group)g),
+                    (long long)x->items, (long long)x->targets);
+        for (int j = 0; j < m->n_k && x->targets > 0; j++) {
+            dg_text_add(out, ", ");
+            add_named(out, &(dg_measure){.metric = DG_METRIC_RECALL, .k = m->k[j]}, x->recall[j]);
+        }
+        dg_text_add(out, "}");
+    }
+    dg_text_add(out, "\n  ]");
+}
+
+void dg_metrics_json(const dg_metrics *m, dg_text *out)
+{
+    int64_t sliced = 0;
     dg_text_add(out, "{\n  \"users\": %lld,\n  \"cold_users\": %lld,\n  \"targets\": %lld",
                 (long long)m->users, (long long)m->cold_users, (long long)m->targets);
     for (int i = 0; i < m->n; i++) {
-        dg_text_add(out, ",\n  \"%s\": ", dg_measure_name(&m->at[i], name, sizeof name));
-        add_number(out, m->at[i].value);
+        dg_text_add(out, ",\n  ");
+        add_named(out, &m->at[i], m->at[i].value);
     }
+    for (int s = 0; s < DG_HISTORIES; s++) sliced += m->by_history[s].targets;
+    add_intervals(m, out);
+    if (sliced > 0) add_histories(m, out);
+    if (m->n_k > 0) add_popularities(m, out);
     dg_text_add(out, "\n}\n");
-}
-
-/* The first of the measures that has a k; m->n when there is none. */
-static int first_list(const dg_metrics *m)
-{
-    int i = 0;
-    while (i < m->n && m->at[i].k == 0) i++;
-    return i;
-}
-
-static void add_rows(const dg_metrics *m, dg_text *out)
-{
-    const int first = first_list(m);
-    if (first == m->n) return;
-    dg_text_add(out, "%-12s", "");
-    for (int i = first; i < m->n && m->at[i].metric == m->at[first].metric; i++) {
-        char head[16];
-        snprintf(head, sizeof head, "@%d", m->at[i].k);
-        dg_text_add(out, " %9s", head);
-    }
-    for (int i = first; i < m->n; i++) {
-        if (i == first || m->at[i].metric != m->at[i - 1].metric)
-            dg_text_add(out, "\n%-12s", dg_metric_name(m->at[i].metric));
-        dg_text_add(out, " %9.5f", m->at[i].value);
-    }
-    dg_text_add(out, "\n");
-}
-
-void dg_metrics_table(const dg_metrics *m, dg_text *out)
-{
-    char count[32], targets[32];
-    for (int i = 0; i < first_list(m); i++)
-        dg_text_add(out, "%-12s %9.5f\n", dg_metric_name(m->at[i].metric), m->at[i].value);
-    add_rows(m, out);
-    dg_text_add(out, "%s users, %s targets", dg_show_count(m->users, count, sizeof count),
-                dg_show_count(m->targets, targets, sizeof targets));
-    if (m->cold_users > 0)
-        dg_text_add(out, "; %s more users have no history and no list",
-                    dg_show_count(m->cold_users, count, sizeof count));
-    dg_text_add(out, "\n");
 }

@@ -4,20 +4,19 @@
 #include "base/memory.h"
 #include "store/writer.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char format[] = "daogou-metrics";
 
-static int lists_of(const dg_evaluate_options *o)
+int dg_user_columns(const dg_evaluate_options *o)
 {
-    int n = 0;
-    for (dg_metric m = 0; m < DG_METRIC_OF_LIST; m++) n += dg_metric_in(o->metrics, m);
-    return n;
+    dg_user_layout layout;
+    dg_user_layout_make(o, &layout);
+    return layout.n;
 }
-
-int dg_user_columns(const dg_evaluate_options *o) { return DG_USER_LISTS + lists_of(o) * o->n_k; }
 
 double *dg_user_metrics_add(dg_user_metrics *m, int64_t user)
 {
@@ -191,10 +190,9 @@ static void cut_table(const dg_comm *c, dg_table *t)
 
 static void name_columns(const dg_evaluate_options *o, dg_text *out)
 {
-    dg_text_add(out, "ranked targets squares misses ");
-    for (dg_metric m = 0; m < DG_METRIC_OF_LIST; m++)
-        for (int j = 0; dg_metric_in(o->metrics, m) && j < o->n_k; j++)
-            dg_text_add(out, "%s@%d ", dg_metric_name(m), o->k[j]);
+    dg_user_layout layout;
+    dg_user_layout_make(o, &layout);
+    for (int k = 0; k < layout.n; k++) dg_text_add(out, "%s ", layout.at[k].name);
 }
 
 dg_status dg_user_metrics_write(const dg_comm *c, const dg_dataset *d, const dg_evaluate_options *o,
@@ -254,6 +252,10 @@ static dg_status read_table(const dg_container *f, const char *path, dg_user_tab
         if (t->offset[r + 1] < t->offset[r]) return wrong(path, err);
     t->n = n;
     t->n_cols = names;
+    t->hash = dg_alloc((size_t)n, sizeof *t->hash);
+    if (t->hash == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", path);
+    for (int64_t r = 0; r < n; r++)
+        t->hash[r] = dg_id_hash(t->bytes + t->offset[r], (size_t)(t->offset[r + 1] - t->offset[r]));
     return DG_OK;
 }
 
@@ -277,6 +279,30 @@ int dg_user_table_column(const dg_user_table *t, const char *name)
     return -1;
 }
 
+bool dg_user_table_measure(const dg_user_table *t, const char *name, dg_user_ratio *out)
+{
+    static const struct {
+        const char *name, *over, *by;
+    } others[] = {{"rmse", "squares", "targets"},
+                  {"mae", "misses", "targets"},
+                  {"logloss", "logloss", "targets"},
+                  {"auc", "auc", "auc_users"},
+                  {"gauc", "gauc", "auc_targets"}};
+    const char *over = name, *by = "ranked";
+    for (size_t k = 0; k < sizeof others / sizeof *others; k++)
+        if (strcmp(name, others[k].name) == 0) over = others[k].over, by = others[k].by;
+    if (over == name && strchr(name, '@') == NULL) return false;
+    *out = (dg_user_ratio){dg_user_table_column(t, over), dg_user_table_column(t, by),
+                           strcmp(name, "rmse") == 0};
+    return out->over >= 0 && out->by >= 0;
+}
+
+double dg_user_ratio_value(const dg_user_ratio *r, double over, double by)
+{
+    if (!(by > 0)) return NAN;
+    return r->root ? sqrt(over / by) : over / by;
+}
+
 bool dg_user_table_pairs(const dg_user_table *a, const dg_user_table *b)
 {
     return a->n == b->n && a->n_bytes == b->n_bytes &&
@@ -290,6 +316,7 @@ void dg_user_table_free(dg_user_table *t)
     dg_free(t->split);
     dg_free(t->offset);
     dg_free(t->bytes);
+    dg_free(t->hash);
     dg_free(t->value);
     *t = (dg_user_table){0};
 }

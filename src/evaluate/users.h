@@ -2,18 +2,9 @@
  * the digest that says whether two evaluations had the same targets. */
 #ifndef DG_EVALUATE_USERS_H
 #define DG_EVALUATE_USERS_H
-#include "evaluate/evaluate.h"
+#include "evaluate/columns.h"
 
 enum { DG_USERS_VERSION = 1 };
-
-/* Columns of a user's row; those of lists follow, as "recall@10", as many as were asked for. */
-enum {
-    DG_USER_RANKED,  /* 1 where a list was made, 0 for users without history */
-    DG_USER_TARGETS, /* pairs */
-    DG_USER_SQUARES, /* sum of squared errors of values; 0 where the model does not rate */
-    DG_USER_MISSES,  /* sum of absolute errors */
-    DG_USER_LISTS    /* first measure of a list */
-};
 
 /* Zero-initialise; free with dg_user_metrics_free. Own users that were judged, in row order. */
 typedef struct dg_user_metrics {
@@ -63,15 +54,29 @@ typedef struct dg_user_table {
     char *split;
     int64_t *offset; /* (n+1,) */
     char *bytes;     /* id of row r is bytes[offset[r] … offset[r+1]) */
+    uint64_t *hash;  /* (n,) dg_id_hash of each */
     int64_t n_bytes;
     double *value; /* (n, n_cols) */
 } dg_user_table;
+
+/* A measure as sums over users: over / by, or its root. */
+typedef struct dg_user_ratio {
+    int over, by; /* columns */
+    bool root;
+} dg_user_ratio;
 
 /** Read and check. LOCAL. Errors DG_ERR_NOINPUT, DG_ERR_DATA, DG_ERR_NOMEM. */
 dg_status dg_user_table_read(const char *path, dg_user_table *out, dg_err *err);
 
 /** Number of the column so named, -1 where there is none. LOCAL. */
 int dg_user_table_column(const dg_user_table *t, const char *name);
+
+/** What makes the measure so named ("rmse", "recall@10"); false where the file does not have it.
+ *  LOCAL. */
+bool dg_user_table_measure(const dg_user_table *t, const char *name, dg_user_ratio *out);
+
+/** over / by, or its root; NAN where `by` is not above 0. LOCAL. */
+double dg_user_ratio_value(const dg_user_ratio *r, double over, double by);
 
 /** Have both the same users in the same order? LOCAL. */
 bool dg_user_table_pairs(const dg_user_table *a, const dg_user_table *b);

@@ -114,6 +114,8 @@ typedef struct dg_job {
         dg_strings metrics;
         bool exclude_seen, per_user;
         int part; /* dg_job_part */
+        int64_t resamples; /* for intervals; 0: none */
+        int64_t sampled;   /* items drawn for sampled measures; 0: none */
     } evaluate;
     struct {
         int method;   /* dg_job_search */

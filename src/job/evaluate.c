@@ -54,8 +54,14 @@ static dg_status identify(const dg_work *w, dg_evaluate_options *o, char inputs[
                           dg_err *err)
 {
     /* Not evaluate.per_user: it changes what is written, not what is measured. */
-    static const char *const sections[] = {"evaluate.k", "evaluate.metrics",
-                                           "evaluate.exclude_seen", "evaluate.part", NULL};
+    static const char *const sections[] = {"seed",
+                                           "evaluate.k",
+                                           "evaluate.metrics",
+                                           "evaluate.exclude_seen",
+                                           "evaluate.part",
+                                           "evaluate.resamples",
+                                           "evaluate.sampled",
+                                           NULL};
     char *config = NULL;
     dg_status st = dg_evaluate_parse(&w->job->evaluate.k, &w->job->evaluate.metrics, o, err);
     if (st == DG_OK) st = dg_job_show(w->job, sections, &config, err);
@@ -81,6 +87,9 @@ dg_status dg_judge(dg_work *w, const dg_scorer *scorer, const char *stem, const 
     *metrics = NULL;
     o.part = part_of(w);
     o.exclude_seen = w->job->evaluate.exclude_seen;
+    o.resamples = (int)w->job->evaluate.resamples;
+    o.sampled = (int)w->job->evaluate.sampled;
+    o.seed = (uint64_t)w->job->seed;
     o.each = w->job->evaluate.per_user ? &each : NULL;
     dg_status st = dg_evaluate(w->comm, &w->data, scorer, &o, &m, err);
     if (st == DG_OK) st = dg_evaluate_split(w->comm, &w->data, &o, split, err);

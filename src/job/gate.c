@@ -10,24 +10,25 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { N_SUMS = 2 + DG_GATE_NAMES }; /* users ranked, targets, then what each metric adds up */
-
-/* A gate on its way to a verdict. Rank 0 reads; draws are shared. */
+/* A gate on its way to a verdict. Rank 0 reads; draws are shared. A user has two sums for each
+ * metric: what is divided, and what by. */
 typedef struct trial {
     const dg_work *w;
     dg_gate *gate;
     int names;
     bool has_champion;
     double mine[DG_GATE_NAMES], theirs[DG_GATE_NAMES];
-    int column[DG_GATE_NAMES];             /* of a table of users; -1: not a mean over users */
-    dg_bootstrap users;                    /* n == 0: no draws */
-    double *mine_of_user, *theirs_of_user; /* (n, 2 + names) */
-    double *mine_drawn, *theirs_drawn;     /* (n_draws, names) */
+    dg_user_ratio ratio[DG_GATE_NAMES];    /* of this model's table; over < 0: no mean over users */
+    int64_t n;                             /* users; 0: no draws */
+    uint64_t *user;                        /* (n,) hashes of their ids */
+    double *mine_of_user, *theirs_of_user; /* (n, 2 names) */
+    double *mine_drawn, *theirs_drawn;     /* (n_draws, names) of (n_draws, 2 names) */
 } trial;
 
 static void free_trial(trial *t)
 {
     dg_gate_destroy(&t->gate);
+    dg_free(t->user);
     dg_free(t->mine_of_user);
     dg_free(t->theirs_of_user);
     dg_free(t->mine_drawn);
@@ -87,38 +88,34 @@ static dg_status read_values(trial *t, const dg_measures *mine, const dg_measure
 
 /* ---- draws ---- */
 
-static void find_columns(trial *t, const dg_user_table *table)
+static void find_ratios(trial *t, const dg_user_table *table)
 {
-    for (int k = 0; k < t->names; k++) {
-        const char *name = dg_gate_name(t->gate, k);
-        t->column[k] = strcmp(name, "rmse") == 0  ? DG_USER_SQUARES
-                       : strcmp(name, "mae") == 0 ? DG_USER_MISSES
-                                                  : dg_user_table_column(table, name);
-        if (t->column[k] >= 0 && t->column[k] < DG_USER_SQUARES) t->column[k] = -1;
-    }
+    for (int k = 0; k < t->names; k++)
+        if (!dg_user_table_measure(table, dg_gate_name(t->gate, k), &t->ratio[k]))
+            t->ratio[k] = (dg_user_ratio){-1, -1, false};
 }
 
 static dg_status pick_sums(const trial *t, const dg_user_table *table, const char *path,
                            double **out, dg_err *err)
 {
-    const int m = 2 + t->names;
-    int column[DG_GATE_NAMES];
-    for (int k = 0; k < t->names; k++) {
-        column[k] = t->column[k];
-        if (column[k] < DG_USER_LISTS) continue; /* where tables of any columns have them */
-        column[k] = dg_user_table_column(table, dg_gate_name(t->gate, k));
-        if (column[k] < 0)
+    dg_user_ratio ratio[DG_GATE_NAMES];
+    for (int k = 0; k < t->names;
+         k++) { /* tables of any columns have them in places of their own */
+        ratio[k] = t->ratio[k];
+        if (ratio[k].over >= 0 &&
+            !dg_user_table_measure(table, dg_gate_name(t->gate, k), &ratio[k]))
             return DG_FAIL(err, DG_ERR_CONFIG, "%s: has no measures of %s", path,
                            dg_gate_name(t->gate, k));
     }
-    *out = dg_alloc((size_t)table->n * (size_t)m, sizeof **out);
+    *out = dg_alloc((size_t)table->n * 2 * (size_t)t->names, sizeof **out);
     if (*out == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for measures of users");
     for (int64_t u = 0; u < table->n; u++) {
         const double *row = table->value + u * table->n_cols;
-        double *to = *out + u * m;
-        to[0] = row[DG_USER_RANKED];
-        to[1] = row[DG_USER_TARGETS];
-        for (int k = 0; k < t->names; k++) to[2 + k] = column[k] < 0 ? 0 : row[column[k]];
+        double *to = *out + 2 * u * t->names;
+        for (int k = 0; k < t->names; k++, to += 2) {
+            to[0] = ratio[k].over < 0 ? 0 : row[ratio[k].over];
+            to[1] = ratio[k].over < 0 ? 0 : row[ratio[k].by];
+        }
     }
     return DG_OK;
 }
@@ -128,7 +125,7 @@ static dg_status read_users(trial *t, const dg_measures *mine, const dg_measures
 {
     dg_user_table own = {0}, other = {0};
     dg_status st = dg_user_table_read(mine->users, &own, err);
-    if (st == DG_OK) find_columns(t, &own);
+    if (st == DG_OK) find_ratios(t, &own);
     if (st == DG_OK) st = pick_sums(t, &own, mine->users, &t->mine_of_user, err);
     if (st == DG_OK && t->has_champion) {
         st = dg_user_table_read(theirs->users, &other, err);
@@ -141,7 +138,9 @@ static dg_status read_users(trial *t, const dg_measures *mine, const dg_measures
                          mine->users);
         if (st == DG_OK) st = pick_sums(t, &other, theirs->users, &t->theirs_of_user, err);
     }
-    t->users.n = own.n;
+    t->n = own.n;
+    t->user = own.hash;
+    own.hash = NULL;
     dg_user_table_free(&own);
     dg_user_table_free(&other);
     return st;
@@ -151,39 +150,50 @@ static dg_status read_users(trial *t, const dg_measures *mine, const dg_measures
 static dg_status share_users(trial *t, dg_err *err)
 {
     const dg_comm *c = t->w->comm;
-    const size_t m = 2 + (size_t)t->names, draws = (size_t)t->w->job->publish.resamples;
-    dg_bcast(c, &t->users.n, sizeof t->users.n, 0);
-    dg_bcast(c, t->column, sizeof t->column, 0);
-    const size_t n = (size_t)t->users.n;
+    const size_t m = 2 * (size_t)t->names, draws = (size_t)t->w->job->publish.resamples;
+    dg_bcast(c, &t->n, sizeof t->n, 0);
+    dg_bcast(c, t->ratio, sizeof t->ratio, 0);
+    const size_t n = (size_t)t->n;
     dg_status st = DG_OK;
+    if (c->rank != 0) t->user = dg_alloc(n, sizeof *t->user);
     if (c->rank != 0) t->mine_of_user = dg_alloc(n * m, sizeof(double));
     if (c->rank != 0 && t->has_champion) t->theirs_of_user = dg_alloc(n * m, sizeof(double));
     t->mine_drawn = dg_alloc(draws * m, sizeof(double));
     t->theirs_drawn = dg_alloc(draws * m, sizeof(double));
-    if (t->mine_of_user == NULL || t->mine_drawn == NULL || t->theirs_drawn == NULL ||
-        (t->has_champion && t->theirs_of_user == NULL))
+    if (t->user == NULL || t->mine_of_user == NULL || t->mine_drawn == NULL ||
+        t->theirs_drawn == NULL || (t->has_champion && t->theirs_of_user == NULL))
         st = DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a bootstrap of %zu users", n);
     st = dg_agree(c, st, err);
     if (st != DG_OK) return st;
+    dg_bcast(c, t->user, n * sizeof *t->user, 0);
     dg_bcast(c, t->mine_of_user, n * m * sizeof(double), 0);
     if (t->has_champion) dg_bcast(c, t->theirs_of_user, n * m * sizeof(double), 0);
-    t->users = (dg_bootstrap){.n = t->users.n,
-                              .n_cols = (int)m,
-                              .mine = t->mine_of_user,
-                              .theirs = t->theirs_of_user,
-                              .seed = (uint64_t)t->w->job->seed};
     return DG_OK;
 }
 
-/* Sums of a draw become values of the metrics. */
+/* Sums of a draw become values of the metrics; a draw without any user is the sample itself. */
 static void to_values(const trial *t, const double *constant, const double *sum, double *value)
 {
     for (int k = 0; k < t->names; k++) {
-        const bool rated = t->column[k] == DG_USER_SQUARES || t->column[k] == DG_USER_MISSES;
-        const double mean = sum[2 + k] / (rated ? sum[1] : sum[0]);
-        value[k] = t->column[k] < 0                  ? constant[k]
-                   : t->column[k] == DG_USER_SQUARES ? sqrt(mean)
-                                                     : mean;
+        const double v = t->ratio[k].over < 0
+                             ? NAN
+                             : dg_user_ratio_value(&t->ratio[k], sum[2 * k], sum[2 * k + 1]);
+        value[k] = isnan(v) ? constant[k] : v;
+    }
+}
+
+static void draw_own(const trial *t, int64_t begin, int64_t end)
+{
+    const int m = 2 * t->names;
+    uint8_t weight[256];
+    for (int64_t at = begin; at < end; at += (int64_t)sizeof weight) {
+        const int64_t n = end - at < (int64_t)sizeof weight ? end - at : (int64_t)sizeof weight;
+        for (int64_t u = 0; u < t->n; u++) {
+            dg_bootstrap_weights((uint64_t)t->w->job->seed, t->user[u], at, at + n, weight);
+            dg_bootstrap_add(weight, n, t->mine_of_user + u * m, m, t->mine_drawn + at * m);
+            if (t->has_champion)
+                dg_bootstrap_add(weight, n, t->theirs_of_user + u * m, m, t->theirs_drawn + at * m);
+        }
     }
 }
 
@@ -192,14 +202,12 @@ static void to_values(const trial *t, const double *constant, const double *sum,
 static void draw(trial *t)
 {
     const dg_comm *c = t->w->comm;
-    const int64_t n = t->w->job->publish.resamples, m = t->users.n_cols;
-    const int64_t begin = n * c->rank / c->size, end = n * (c->rank + 1) / c->size;
-    dg_bootstrap_draw(&t->users, begin, end, t->mine_drawn + begin * m,
-                      t->theirs_drawn + begin * m);
+    const int64_t n = t->w->job->publish.resamples, m = 2 * t->names;
+    double sum[2 * DG_GATE_NAMES];
+    draw_own(t, n * c->rank / c->size, n * (c->rank + 1) / c->size);
     dg_sum_int64(c, (int64_t *)t->mine_drawn, (int)(n * m));
     if (t->has_champion) dg_sum_int64(c, (int64_t *)t->theirs_drawn, (int)(n * m));
     for (int64_t d = 0; d < n; d++) { /* in place: a value's row is shorter than its sums' */
-        double sum[N_SUMS];
         memcpy(sum, t->mine_drawn + d * m, (size_t)m * sizeof *sum);
         to_values(t, t->mine, sum, t->mine_drawn + d * t->names);
         memcpy(sum, t->theirs_drawn + d * m, (size_t)m * sizeof *sum);
@@ -231,7 +239,7 @@ static dg_status judge(const trial *t, const dg_measures *theirs, dg_verdict *ou
     if (drawn) {
         json_object_set_new(out->told, "confidence", json_real(job->publish.confidence));
         json_object_set_new(out->told, "resamples", json_integer(job->publish.resamples));
-        json_object_set_new(out->told, "users", json_integer(t->users.n));
+        json_object_set_new(out->told, "users", json_integer(t->n));
     }
     return line.failed ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a verdict") : DG_OK;
 }

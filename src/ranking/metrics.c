@@ -14,7 +14,21 @@ static const char *const names[DG_METRIC_COUNT] = {[DG_METRIC_RECALL] = "recall"
                                                    [DG_METRIC_MAP] = "map",
                                                    [DG_METRIC_MRR] = "mrr",
                                                    [DG_METRIC_HR] = "hr",
+                                                   [DG_METRIC_ARP] = "arp",
+                                                   [DG_METRIC_APLT] = "aplt",
+                                                   [DG_METRIC_ACLT] = "aclt",
+                                                   [DG_METRIC_NOVELTY] = "novelty",
+                                                   [DG_METRIC_SERENDIPITY] = "serendipity",
+                                                   [DG_METRIC_ILS] = "ils",
                                                    [DG_METRIC_COVERAGE] = "coverage",
+                                                   [DG_METRIC_GINI] = "gini",
+                                                   [DG_METRIC_ENTROPY] = "entropy",
+                                                   [DG_METRIC_EVENNESS] = "evenness",
+                                                   [DG_METRIC_POPRSP] = "poprsp",
+                                                   [DG_METRIC_POPREO] = "popreo",
+                                                   [DG_METRIC_AUC] = "auc",
+                                                   [DG_METRIC_GAUC] = "gauc",
+                                                   [DG_METRIC_LOGLOSS] = "logloss",
                                                    [DG_METRIC_RMSE] = "rmse",
                                                    [DG_METRIC_MAE] = "mae"};
 
@@ -28,7 +42,12 @@ static const struct {
                {"f1_score", DG_METRIC_F1},
                {"mean_average_precision", DG_METRIC_MAP},
                {"mean_reciprocal_rank", DG_METRIC_MRR},
-               {"item_coverage", DG_METRIC_COVERAGE}};
+               {"item_coverage", DG_METRIC_COVERAGE},
+               {"gini_index", DG_METRIC_GINI},
+               {"shannon_entropy", DG_METRIC_ENTROPY},
+               {"average_recommendation_popularity", DG_METRIC_ARP},
+               {"intra_list_similarity", DG_METRIC_ILS},
+               {"log_loss", DG_METRIC_LOGLOSS}};
 
 const char *dg_metric_name(dg_metric metric) { return names[metric]; }
 
@@ -67,6 +86,7 @@ dg_status dg_metric_set_parse(const dg_strings *list, dg_metric_set *out, dg_err
         set |= (dg_metric_set)1 << m;
     }
     if (dg_metric_in(set, DG_METRIC_RECALL)) set |= (dg_metric_set)1 << DG_METRIC_RECALL_TRUNC;
+    if (dg_metric_in(set, DG_METRIC_ENTROPY)) set |= (dg_metric_set)1 << DG_METRIC_EVENNESS;
     *out = set;
     return DG_OK;
 }
@@ -76,14 +96,14 @@ typedef struct dg_walk { /* sums over the ranks up to the present one */
     double dcg, ideal, precisions;
 } dg_walk;
 
-static double discount(int rank) { return 1.0 / log2((double)rank + 1.0); }
+double dg_metric_discount(int rank) { return 1.0 / log2((double)rank + 1.0); }
 
 static void step(dg_walk *w, int rank, bool hit, int64_t n_target)
 {
-    if (rank <= n_target) w->ideal += discount(rank);
+    if (rank <= n_target) w->ideal += dg_metric_discount(rank);
     if (!hit) return;
     if (w->hits++ == 0) w->first = rank;
-    w->dcg += discount(rank);
+    w->dcg += dg_metric_discount(rank);
     w->precisions += (double)w->hits / rank;
 }
 
@@ -114,4 +134,28 @@ void dg_metrics_of_list(const dg_hit *list, int n_list, dg_row target, const int
         }
         record(&w, k[j], target.n, n_k, out + j);
     }
+}
+
+static int64_t below(const float *sorted, int64_t n, float x, bool or_equal)
+{
+    int64_t low = 0, high = n;
+    while (low < high) {
+        const int64_t middle = low + (high - low) / 2;
+        if (sorted[middle] < x || (or_equal && sorted[middle] == x))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+int64_t dg_metric_lost(const float *positive, int64_t n, float negative)
+{
+    return below(positive, n, negative, false) + below(positive, n, negative, true);
+}
+
+double dg_metric_logloss(double label, double p)
+{
+    const double least = 1e-7, kept = fmin(fmax(p, least), 1 - least);
+    return -label * log(kept) - (1 - label) * log1p(-kept);
 }

@@ -4,6 +4,7 @@
 #include "unit_main.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <string.h>
 
 static dg_err err;
@@ -63,12 +64,12 @@ static const dg_metrics some = {.users = 1943,
                                 .cold_users = 2,
                                 .targets = 20000,
                                 .n = 6,
-                                .at = {{DG_METRIC_RMSE, 0, 0.1 + 0.2},
-                                       {DG_METRIC_MAE, 0, 0.7},
-                                       {DG_METRIC_RECALL, 10, 1.0 / 3},
-                                       {DG_METRIC_RECALL, 20, 0.5},
-                                       {DG_METRIC_NDCG, 10, 1e-7},
-                                       {DG_METRIC_NDCG, 20, 1}}};
+                                .at = {{.metric = DG_METRIC_RMSE, .value = 0.1 + 0.2},
+                                       {.metric = DG_METRIC_MAE, .value = 0.7},
+                                       {.metric = DG_METRIC_RECALL, .k = 10, .value = 1.0 / 3},
+                                       {.metric = DG_METRIC_RECALL, .k = 20, .value = 0.5},
+                                       {.metric = DG_METRIC_NDCG, .k = 10, .value = 1e-7},
+                                       {.metric = DG_METRIC_NDCG, .k = 20, .value = 1}}};
 
 START_TEST(json_reads_back_to_the_same_bits)
 {
@@ -102,24 +103,41 @@ START_TEST(measures_are_found_by_name)
 }
 END_TEST
 
-START_TEST(the_table_lines_up)
+START_TEST(intervals_and_slices_stand_beside_the_measures)
 {
+    static dg_metrics m;
     dg_text t = {0};
-    dg_metrics_table(&some, &t);
-    ck_assert_str_eq(t.at,
-                     "rmse           0.30000\n"
-                     "mae            0.70000\n"
-                     "                   @10       @20\n"
-                     "recall         0.33333   0.50000\n"
-                     "ndcg           0.00000   1.00000\n"
-                     "1,943 users, 20,000 targets; 2 more users have no history and no list\n");
-    dg_text_free(&t);
-    const dg_metrics ratings = {.users = 1, .targets = 1, .n = 1, .at = {{DG_METRIC_RMSE, 0, 1}}};
-    dg_metrics_table(&ratings, &t);
-    ck_assert_str_eq(t.at, "rmse           1.00000\n1 users, 1 targets\n");
+    m = some;
+    m.resamples = 1000;
+    m.at[2].low = 0.25;
+    m.at[2].high = 0.4;
+    m.at[5] = (dg_measure){.metric = DG_METRIC_HR, .k = 10, .value = 0.9, .sampled = 99};
+    for (int s = 0; s < DG_HISTORIES; s++)
+        for (int k = 0; k < DG_MEASURES; k++) m.by_history[s].value[k] = NAN;
+    m.by_history[2] = (dg_history_slice){.least = 5, .users = 7, .targets = 8};
+    m.by_history[3].least = 10;
+    m.n_k = 1;
+    m.k[0] = 10;
+    m.by_popularity[1] = (dg_popularity_slice){.items = 3, .targets = 4, .recall = {0.25}};
+    dg_metrics_json(&m, &t);
+    json_t *j = json_loads(t.at, 0, NULL);
+    double low, high;
+    ck_assert_int_eq(json_unpack(j, "{s:{s:[F,F]}}", "intervals", "recall@10", &low, &high), 0);
+    ck_assert(low == 0.25 && high == 0.4);
+    ck_assert_uint_eq(json_object_size(json_object_get(j, "intervals")), 1);
+    ck_assert(json_number_value(json_object_get(j, "hr@10(sampled 99)")) == 0.9);
+    const json_t *slice = json_array_get(json_object_get(j, "by_history"), 0);
+    ck_assert_uint_eq(json_array_size(json_object_get(j, "by_history")), 1);
+    ck_assert_int_eq(json_integer_value(json_object_get(slice, "to")), 9);
+    ck_assert_int_eq(json_integer_value(json_object_get(slice, "users")), 7);
+    const json_t *group = json_array_get(json_object_get(j, "by_popularity"), 1);
+    ck_assert_str_eq(json_string_value(json_object_get(group, "group")), "middle");
+    ck_assert(json_number_value(json_object_get(group, "recall@10")) == 0.25);
+    json_decref(j);
     dg_text_free(&t);
 }
 END_TEST
 
 UNIT_MAIN("report", lengths_are_sorted_and_doubles_dropped, wrong_lengths_and_metrics_are_named,
-          json_reads_back_to_the_same_bits, measures_are_found_by_name, the_table_lines_up)
+          json_reads_back_to_the_same_bits, measures_are_found_by_name,
+          intervals_and_slices_stand_beside_the_measures)

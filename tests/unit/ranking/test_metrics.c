@@ -125,6 +125,31 @@ START_TEST(random_lists_equal_the_definitions)
 }
 END_TEST
 
+/* scikit-learn 1.2.1, roc_auc_score of labels 1 0 1 0 0 1 0 and scores .9 .9 .35 .8 .1 .6 .35, with
+ * ties on both sides: .5833333333333333. Of the 12 pairs, lost are
+ * .9: one tied, .35: two lost and one tied, .6: two lost. */
+START_TEST(pairs_the_wrong_way_round_make_the_area_under_the_curve)
+{
+    const float positive[] = {0.35F, 0.6F, 0.9F}, negative[] = {0.9F, 0.8F, 0.1F, 0.35F};
+    int64_t lost = 0;
+    for (int k = 0; k < 4; k++) lost += dg_metric_lost(positive, 3, negative[k]);
+    ck_assert_int_eq(lost, 2 * 4 + 2);
+    ck_assert_double_eq_tol(1 - (double)lost / (2 * 3 * 4), 0.5833333333333333, 1e-15);
+    ck_assert_int_eq(dg_metric_lost(positive, 0, 1), 0);
+}
+END_TEST
+
+/* scikit-learn 1.2.1, log_loss of single labels. */
+START_TEST(log_loss_of_labels)
+{
+    ck_assert_double_eq_tol(dg_metric_logloss(1, 0.9), 0.10536051565782628, 1e-15);
+    ck_assert_double_eq_tol(dg_metric_logloss(0, 0.9), 2.302585092994046, 1e-14);
+    ck_assert_double_eq_tol(dg_metric_logloss(1, 0.35), 1.0498221244986778, 1e-15);
+    ck_assert_double_eq_tol(dg_metric_logloss(1, 0), 7 * log(10), 1e-12); /* kept finite */
+    ck_assert_double_eq_tol(dg_metric_logloss(0, 1), 7 * log(10), 1e-8);
+}
+END_TEST
+
 static dg_status parse(const char *name, dg_metric_set *set)
 {
     dg_strings names = {0};
@@ -143,6 +168,8 @@ START_TEST(every_name_parses_to_its_metric)
         ck_assert(dg_metric_in(set, m) && dg_metric_in(set, DG_METRIC_MRR));
         ck_assert_int_eq(dg_metric_in(set, DG_METRIC_RECALL_TRUNC),
                          m == DG_METRIC_RECALL || m == DG_METRIC_RECALL_TRUNC);
+        ck_assert_int_eq(dg_metric_in(set, DG_METRIC_EVENNESS),
+                         m == DG_METRIC_ENTROPY || m == DG_METRIC_EVENNESS);
     }
     dg_metric_set set = 0;
     ck_assert(parse("hit_rate", &set) == DG_OK && dg_metric_in(set, DG_METRIC_HR));
@@ -158,13 +185,16 @@ START_TEST(wrong_names_get_the_nearest_one)
     ck_assert_str_eq(err.hint, "did you mean \"recall\"?");
     ck_assert(parse("a name as long as it gets, far more than any buffer will ever hold, on and on",
                     &set) == DG_ERR_CONFIG);
-    ck_assert_str_eq(err.hint, "metrics are recall recall_trunc precision f1 ndcg map mrr hr "
-                               "coverage rmse mae");
+    ck_assert_str_eq(err.hint,
+                     "metrics are recall recall_trunc precision f1 ndcg map mrr hr arp aplt "
+                     "aclt novelty serendipity ils coverage gini entropy evenness poprsp "
+                     "popreo auc gauc logloss rmse mae");
     ck_assert(parse("", &set) == DG_ERR_CONFIG);
     ck_assert_uint_eq(set, 77);
 }
 END_TEST
 
 UNIT_MAIN("metrics", two_of_three_targets_found, more_targets_than_places,
+          pairs_the_wrong_way_round_make_the_area_under_the_curve, log_loss_of_labels,
           a_short_list_is_not_forgiven, random_lists_equal_the_definitions,
           every_name_parses_to_its_metric, wrong_names_get_the_nearest_one)
