@@ -24,9 +24,10 @@ def expand(name):
 
 # Rows of the tables that only these models' files have: the words of their meaning.
 FACTORS = {"als", "ials"}
+COLUMNS = FACTORS | {"popular"}  # whose artifacts have n_cols > 0
 NEIGHBOURS = {"item-knn", "user-knn"}
-OF_MODELS = [("als, ials", FACTORS), ("ials: sum", {"ials"}),
-             ("where n_cols > 0", FACTORS), ("where n_cols is 0", None),
+OF_MODELS = [("all but popular: ", FACTORS | NEIGHBOURS | {"ease", "slim"}), ("als, ials", FACTORS), ("ials: sum", {"ials"}),
+             ("popular: ", {"popular"}), ("where n_cols > 0", COLUMNS), ("where n_cols is 0", None),
              ("item-knn", NEIGHBOURS), ("models that rate by neighbours", NEIGHBOURS),
              ("ease, slim", {"ease", "slim"}), ("row j: ", None), ("row u: ", None)]
 
@@ -44,7 +45,7 @@ def documented(section, algorithm):
         names = [n for code in re.findall(r"`(.*?)`", cells[0]) for n in expand(code)]
         types = cells[2].split(", ") if cells[2] else [None]
         models = next((m for words, m in OF_MODELS if words in cells[3]), {algorithm})
-        if models is not None and algorithm not in models or models is None and algorithm in FACTORS:
+        if models is not None and algorithm not in models or models is None and algorithm in COLUMNS:
             continue
         if cells[3].startswith("attributes: "):  # what a catalogue has, and no model decides
             may_lack |= {f"{n}{end}" for n in names for end in ("", "/offsets", "/bytes")}
@@ -53,7 +54,7 @@ def documented(section, algorithm):
         else:
             types *= len(names) // len(types)
             arrays |= dict(zip(names, types, strict=True))
-            if models != {algorithm} and models != FACTORS:
+            if models != {algorithm} and models not in (FACTORS, COLUMNS):
                 may_lack |= set(names)  # one side's, of a model that may have either
     text = section[section.index("`/meta`:"):].split("\n\n")[0]
     attributes = re.findall(r"[a-z_]+", " ".join(re.findall(r"`([a-z_ ]+)`", text)))

@@ -23,7 +23,7 @@ expect 0 "$daogou" prepare "$source/jobs/quickstart.yaml" --set cache.parsed=tru
 expect 0 "$python" "$source/tests/e2e/formats.py" "$page" parsed of-parsed/parsed/*.h5
 cd runs/quickstart || exit 1
 expect 0 "$python" "$source/tests/e2e/formats.py" "$page" metrics.h5 metrics.h5
-for algorithm in ease slim item-knn user-knn; do
+for algorithm in ease slim item-knn user-knn popular; do
     cd "$scratch" || exit 1
     awk '/^model:/ {skip = 1; next} /^[a-z]/ {skip = 0} !skip' "$source/jobs/quickstart.yaml" >job.yaml
     echo "model: {algorithm: $algorithm}" >>job.yaml

@@ -76,9 +76,9 @@ static inline void life_fails_alike(const dg_model_class *class, const char *tex
     ck_assert_all(dg_alloc_live() == 0);
 }
 
-/* Loading refuses weights of another shop. */
-static inline void life_refuses_weights(const dg_model_class *class, const char *text,
-                                        const made_shop *shop)
+/* Loading refuses the file of another shop, and says so. */
+static inline void life_refuses(const dg_model_class *class, const char *text,
+                                const made_shop *shop, const char *says)
 {
     const char *path = life_file("other.h5");
     void *options = run_options(class, text);
@@ -93,12 +93,18 @@ static inline void life_refuses_weights(const dg_model_class *class, const char 
     made_dataset(&world, shop, &d);
     ck_assert_all(class->create(&world, &d, options, 1, &m, &err) == DG_OK);
     ck_assert_all(run_load(&world, class, m, path, &err) == DG_ERR_DATA);
-    ck_assert_all(strstr(err.text, "weights/item has") != NULL);
+    ck_assert_all(strstr(err.text, says) != NULL);
     class->destroy(&m);
     dg_dataset_free(&d);
     dg_free(options);
     life_clean_up();
     ck_assert_all(dg_alloc_live() == 0);
+}
+
+static inline void life_refuses_weights(const dg_model_class *class, const char *text,
+                                        const made_shop *shop)
+{
+    life_refuses(class, text, shop, "weights/item has");
 }
 
 #endif
