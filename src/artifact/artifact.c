@@ -133,10 +133,39 @@ static dg_status read_clip(dg_artifact *a, dg_err *err)
     return st;
 }
 
+/* Words of /meta's "requires": what a reader must know to answer right from a file that has it.
+ * Whatever else it does not know it leaves alone (docs/formats.md#versions). */
+static const char *const understood[] = {NULL};
+
+static bool is_understood(const char *word, size_t n)
+{
+    for (size_t k = 0; understood[k] != NULL; k++)
+        if (strlen(understood[k]) == n && memcmp(understood[k], word, n) == 0) return true;
+    return false;
+}
+
+static dg_status check_required(const dg_artifact *a, dg_err *err)
+{
+    char *words;
+    dg_status st = dg_artifact__text(a, "requires", false, &words, err);
+    for (const char *s = words; s != NULL && st == DG_OK && *s != '\0';) {
+        const size_t n = strcspn(s, " ");
+        if (n > 0 && !is_understood(s, n)) {
+            st = DG_FAIL(err, DG_ERR_DATA, "%s: cannot be read without knowing \"%.*s\"", a->path,
+                         n < 60 ? (int)n : 60, s);
+            st = dg_err_hint(err, st, "use the Daogou version that wrote it, or newer");
+        }
+        s += n + (s[n] == ' ');
+    }
+    dg_free(words);
+    return st;
+}
+
 static dg_status read_meta(dg_artifact *a, dg_err *err)
 {
     int64_t n_cols = 0, similar_cols = 0, binary = 0;
-    dg_status st = read_texts(a, err);
+    dg_status st = check_required(a, err);
+    if (st == DG_OK) st = read_texts(a, err);
     if (st == DG_OK) st = read_count(a, "n_users", 0, INT32_MAX, &a->n_users, err);
     if (st == DG_OK) st = read_count(a, "n_items", 1, INT32_MAX, &a->n_items, err);
     if (st == DG_OK) st = read_count(a, "n_cols", 0, 1 << 20, &n_cols, err);

@@ -351,6 +351,7 @@ static void put_meta(hid_t file, dg_content *content, const made_artifact *m)
     put_text(meta, content, "dataset", m->dataset);
     put_text(meta, content, "model", m->model);
     put_text(meta, content, "created", m->created);
+    put_text(meta, content, "requires", m->requires);
     put_text(meta, content, "metrics", m->metrics);
     put_text(meta, content, "event_weights", m->event_weights);
     put_text(meta, content, "duplicates", m->duplicates);

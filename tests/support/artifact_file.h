@@ -31,6 +31,7 @@ typedef struct made_artifact {
     const dg_als_law *law; /* what folding in needs; NULL: none */
     double reg;
     const char *event_weights, *duplicates; /* or NULL */
+    const char *requires;                   /* or NULL */
     made_part part[PARTS];
 } made_artifact;
 
