@@ -54,14 +54,9 @@ static dg_status identify(const dg_work *w, dg_evaluate_options *o, char inputs[
                           dg_err *err)
 {
     /* Not evaluate.per_user: it changes what is written, not what is measured. */
-    static const char *const sections[] = {"seed",
-                                           "evaluate.k",
-                                           "evaluate.metrics",
-                                           "evaluate.exclude_seen",
-                                           "evaluate.part",
-                                           "evaluate.resamples",
-                                           "evaluate.sampled",
-                                           NULL};
+    static const char *const sections[] = {
+        "seed",          "evaluate.k",         "evaluate.metrics", "evaluate.exclude_seen",
+        "evaluate.part", "evaluate.resamples", "evaluate.sampled", NULL};
     char *config = NULL;
     dg_status st = dg_evaluate_parse(&w->job->evaluate.k, &w->job->evaluate.metrics, o, err);
     if (st == DG_OK) st = dg_job_show(w->job, sections, &config, err);
