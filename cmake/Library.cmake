@@ -22,7 +22,8 @@ function(dg_library target)
 
   add_library(${target} SHARED ${objects} ${map})
   target_link_libraries(${target} PRIVATE ${L_FOLDERS} INTERFACE ${L_LINKS})
-  target_link_options(${target} PRIVATE -Wl,--version-script=${map} -Wl,--no-undefined)
+  target_link_options(${target} PRIVATE -Wl,--version-script=${map} -Wl,--no-undefined
+    -Wl,--as-needed) # of dense/ readers of artifacts take kernels, not BLAS
   target_include_directories(${target} INTERFACE
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/daogou>)
   set_target_properties(${target} PROPERTIES OUTPUT_NAME ${L_NAME} EXPORT_NAME ${L_EXPORT}

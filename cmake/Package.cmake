@@ -6,7 +6,7 @@ dg_library(libdaogou NAME daogou EXPORT daogou
   FOLDERS base table dense als sparse ranking artifact registry comm store ingest generate models evaluate job
   LINKS MPI::MPI_C PkgConfig::JANSSON)
 dg_library(libdaogou_artifact NAME daogou-artifact EXPORT artifact
-  FOLDERS base als sparse ranking artifact_serial
+  FOLDERS base als sparse ranking artifact_serial serve_rank
   LINKS PkgConfig::JANSSON)
 
 write_basic_package_version_file(daogouConfigVersion.cmake COMPATIBILITY SameMinorVersion)

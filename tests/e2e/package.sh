@@ -52,7 +52,7 @@ cat alone/*.c >together.c
 expect 0 "$cc" $flags -fsyntax-only $(pkg-config --cflags daogou) together.c
 # shellcheck disable=SC2046,SC2086
 expect 0 "$cc" $flags -fsyntax-only $(pkg-config --cflags daogou-artifact) \
-    alone/base-*.c alone/sparse-*.c alone/ranking-*.c alone/artifact-*.c
+    alone/base-*.c alone/sparse-*.c alone/ranking-*.c alone/artifact-*.c alone/serve-rank-*.c
 
 for name in daogou daogou-artifact; do
     version=$(pkg-config --modversion daogou)
@@ -63,6 +63,7 @@ for name in daogou daogou-artifact; do
     is "lib$name keeps its internals" test -z "$(grep __ names)"
 done
 is "reading artifacts needs no MPI" test -z "$(ldd ./artifact | grep -iE 'mpi|open-rte|open-pal')"
+is "nor BLAS" test -z "$(ldd ./artifact | grep -i blas)"
 is "every library is found" test -z "$(ldd ./artifact ./job "$prefix"/bin/* | grep 'not found')"
 
 "$make_artifact" a.h5
@@ -71,6 +72,12 @@ prints "fixture (als): 20 users, 300 items"
 is "five goods" test "$(grep -c '^item' "$out")" = 5
 expect 66 ./artifact a.h5 nobody
 says 'a.h5: no user "nobody"'
+expect 0 "$prefix/bin/daogou" keygen key
+expect 0 "$prefix/bin/daogou" sign a.h5 --key key
+expect 0 ./artifact a.h5 u2 key.pub
+expect 0 "$prefix/bin/daogou" keygen other
+expect 77 ./artifact a.h5 u2 other.pub
+is "a stranger is refused" grep -q "not among the 1 trusted" "$err"
 expect 65 ./artifact "$source/README.md"
 
 quickstart=$source/jobs/quickstart.yaml
