@@ -62,7 +62,7 @@ const dg_command dg_cmd_prepare = {
 
 static dg_status train_in(const dg_cli *cli, dg_work *w, dg_err *err)
 {
-    return with(cli, w, dg_stage_train, err);
+    return with(cli, w, dg_stage_model, err);
 }
 
 static dg_status train(const dg_cli *cli, dg_err *err)
@@ -83,7 +83,7 @@ const dg_command dg_cmd_train = {
 
 static dg_status evaluate_in(const dg_cli *cli, dg_work *w, dg_err *err)
 {
-    return with(cli, w, dg_stage_evaluate, err);
+    return with(cli, w, dg_stage_verdict, err);
 }
 
 static dg_status evaluate(const dg_cli *cli, dg_err *err)

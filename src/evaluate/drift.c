@@ -73,6 +73,7 @@ dg_status dg_drift_find(const dg_comm *c, const dg_dataset *d, const dg_artifact
         *out = (dg_drift){.psi = index_of(then, now),
                           .known_users = (double)sum[OF_KNOWN_USERS] / n_train,
                           .known_items = (double)sum[OF_KNOWN_ITEMS] / n_train,
+                          .known_goods = 1 - (double)sum[NEW_ITEMS] / fmax((double)n_items, 1),
                           .new_users = sum[NEW_USERS],
                           .new_items = sum[NEW_ITEMS],
                           .gone_users = a->n_users - (n_users - sum[NEW_USERS]),

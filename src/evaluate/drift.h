@@ -12,6 +12,7 @@ typedef struct dg_drift {
     double psi;         /* population stability index of what is chosen, see dg_drift_find */
     double known_users; /* share of the training ratings whose user the artifact knows */
     double known_items; /* likewise, whose item */
+    double known_goods; /* share of the items it knows */
     int64_t new_users, new_items;   /* rows it does not know */
     int64_t gone_users, gone_items; /* rows of it that the data has no more */
 } dg_drift;

@@ -1,4 +1,4 @@
-#include "evaluate/stored.h"
+#include "evaluate/stored_head.h"
 
 #include "base/memory.h"
 #include "comm/matrix.h"
@@ -8,19 +8,15 @@
 
 /* Two columns are added to the factors, so that all cases are one dot product: an item's
  * popularity, which meets 1 of a user who is offered what is popular, and 1 of an item that is not
- * known, which meets this: below any score of a model, far from infinite. */
-static const float behind_all = -1e30F;
+ * known, which meets DG_STORED_BEHIND_ALL. */
 enum { POPULARITY, UNKNOWN, MORE };
 
 typedef struct dg_stored {
-    const dg_dataset *data;
-    const dg_artifact *artifact;
+    dg_stored_head head;
     const dg_panel_kernels *kernels;
     dg_matrix items; /* (n_items, n_cols + MORE) */
-    int64_t *user;   /* (own users,) row in the artifact, -1 where there is none */
     float *loaded;   /* (DG_SCORER_TILE, n_cols + MORE) */
     float start[DG_SCORER_TILE];
-    bool knows[DG_SCORER_TILE]; /* something was learned of that user */
     int n;
 } dg_stored;
 
@@ -32,7 +28,7 @@ static bool is_blank(const float *row, int n)
     return true;
 }
 
-static dg_status find_users(dg_stored *s, dg_err *err)
+dg_status dg_stored__find_users(dg_stored_head *s, dg_err *err)
 {
     const dg_strings *ids = &s->data->user_id;
     s->user = dg_alloc((size_t)ids->n, sizeof *s->user);
@@ -54,10 +50,10 @@ static void copy_row(const dg_factors *f, int64_t from, float *row)
 /* Own items' rows, in place. LOCAL. */
 static void fill_items(dg_stored *s)
 {
-    const dg_artifact *a = s->artifact;
+    const dg_artifact *a = s->head.artifact;
     for (int64_t r = s->items.own.begin; r < s->items.own.end; r++) {
         size_t n;
-        const char *id = dg_strings_at(&s->data->item_id, r - s->items.own.begin, &n);
+        const char *id = dg_strings_at(&s->head.data->item_id, r - s->items.own.begin, &n);
         const int64_t from = dg_names_find(&a->item_id, id, n);
         float *row = dg_matrix_row(&s->items, r), *more = row + a->n_cols;
         more[UNKNOWN] = from < 0;
@@ -70,18 +66,18 @@ static void fill_items(dg_stored *s)
 static dg_status load(void *self, const int64_t *user, int n, dg_err *err)
 {
     dg_stored *s = self;
-    const dg_artifact *a = s->artifact;
+    const dg_artifact *a = s->head.artifact;
     (void)err;
     s->n = n;
     for (int i = 0; i < n; i++) {
-        const int64_t from = s->user[user[i] - s->data->train.begin];
+        const int64_t from = s->head.user[user[i] - s->head.data->train.begin];
         float *row = s->loaded + (size_t)i * (size_t)s->items.n_cols, *more = row + a->n_cols;
         memset(row, 0, (size_t)s->items.n_cols * sizeof *row);
         if (from >= 0) copy_row(&a->user_factor, from, row);
-        s->knows[i] = !is_blank(row, a->n_cols);
-        const bool popular = !a->clipped && !s->knows[i];
+        s->head.knows[i] = !is_blank(row, a->n_cols);
+        const bool popular = !a->clipped && !s->head.knows[i];
         more[POPULARITY] = popular;
-        more[UNKNOWN] = a->clipped ? 0 : behind_all;
+        more[UNKNOWN] = a->clipped ? 0 : DG_STORED_BEHIND_ALL;
         s->start[i] = popular ? 0 : (float)a->offset;
     }
     return DG_OK;
@@ -109,11 +105,16 @@ static float score_one(void *self, int i, int64_t item)
                                  dg_matrix_row(&s->items, item), s->start[i]);
 }
 
+static bool knows_item(const dg_stored_head *head, int64_t item)
+{
+    const dg_stored *s = (const dg_stored *)head;
+    return dg_matrix_row(&s->items, item)[head->artifact->n_cols + UNKNOWN] == 0;
+}
+
 bool dg_stored_knows(const dg_scorer *scorer, int i, int64_t item)
 {
-    const dg_stored *s = scorer->self;
-    const int n_cols = s->artifact->n_cols;
-    return s->knows[i] && dg_matrix_row(&s->items, item)[n_cols + UNKNOWN] == 0;
+    const dg_stored_head *s = scorer->self;
+    return s->knows[i] && s->knows_item(s, item);
 }
 
 static void destroy(dg_scorer *out)
@@ -121,16 +122,29 @@ static void destroy(dg_scorer *out)
     dg_stored *s = out->self;
     if (s == NULL) return;
     dg_matrix_destroy(&s->items);
-    dg_free(s->user);
+    dg_free(s->head.user);
     dg_free(s->loaded);
     dg_free(s);
     out->self = NULL;
 }
 
+static dg_status open_stored(dg_stored *s, const dg_dataset *d, const dg_artifact *a, dg_err *err)
+{
+    if (s == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for scoring");
+    *s = (dg_stored){.head = {.data = d, .artifact = a, .knows_item = knows_item},
+                     .kernels = dg_panel()};
+    s->loaded = dg_alloc((size_t)DG_SCORER_TILE * (size_t)(a->n_cols + MORE), sizeof *s->loaded);
+    return s->loaded == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for scoring")
+                             : dg_stored__find_users(&s->head, err);
+}
+
 dg_status dg_stored_scorer(const dg_comm *c, const dg_dataset *d, const dg_artifact *a,
                            dg_scorer *out, dg_err *err)
 {
-    *out = (dg_scorer){.n_items = d->items.begin[d->items.n],
+    if (a->n_cols == 0) return dg_stored__links(c, d, a, out, err);
+    dg_stored *s = dg_alloc(1, sizeof *s);
+    *out = (dg_scorer){.self = s,
+                       .n_items = d->items.begin[d->items.n],
                        .rates = a->clipped,
                        .clip_min = a->clip_min,
                        .clip_max = a->clip_max,
@@ -139,21 +153,7 @@ dg_status dg_stored_scorer(const dg_comm *c, const dg_dataset *d, const dg_artif
                        .score_marked = score_marked,
                        .score_one = score_one,
                        .destroy = destroy};
-    dg_stored *s = out->self = dg_alloc(1, sizeof *s);
-    dg_status st = s == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for scoring") : DG_OK;
-    if (st == DG_OK && a->n_cols == 0)
-        st = DG_FAIL(err, DG_ERR_CONFIG,
-                     "%s: %s is a model of weights, which cannot be scored "
-                     "over other data",
-                     a->path, a->algorithm);
-    if (st == DG_OK) {
-        *s = (dg_stored){.data = d, .artifact = a, .kernels = dg_panel()};
-        s->loaded =
-            dg_alloc((size_t)DG_SCORER_TILE * (size_t)(a->n_cols + MORE), sizeof *s->loaded);
-        st = s->loaded == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for scoring")
-                               : find_users(s, err);
-    }
-    st = dg_agree(c, st, err);
+    dg_status st = dg_agree(c, open_stored(s, d, a, err), err);
     if (st == DG_OK) st = dg_matrix_create(c, &d->items, a->n_cols + MORE, &s->items, err);
     if (st == DG_OK) {
         fill_items(s);

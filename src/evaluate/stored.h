@@ -12,9 +12,12 @@
  * it does not know comes after all that it knows. Where its scores are ratings, both are its
  * offset.
  *
+ * Scores of a model of weights are the same bits as from its own scorer, where both know the rows.
+ *
  * @param[in] d, a  kept until scorer->destroy; the same artifact is open on every rank
- * Cost    4 n_items n_cols bytes a node; a search for each own id.
- * Errors  DG_ERR_CONFIG a model of weights, which this version cannot score; DG_ERR_NOMEM; agreed.
+ * Cost    a search for each own id, and 4 n_items n_cols bytes a node; of a model of weights
+ *         8 n_items bytes a rank, and 4 n_items for each loaded user.
+ * Errors  DG_ERR_NOMEM, agreed.
  */
 dg_status dg_stored_scorer(const dg_comm *c, const dg_dataset *d, const dg_artifact *a,
                            dg_scorer *out, dg_err *err);

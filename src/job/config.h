@@ -130,7 +130,7 @@ typedef struct dg_job {
         int64_t warm_iterations;
     } train;
     struct {
-        double psi_max, psi_min, score_shift_max; /* 0: no limit */
+        double psi_max, psi_min, goods_min, score_shift_max, coverage_min; /* 0: no limit */
     } drift;
     struct {
         int interval;    /* dg_job_interval */

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "evaluate/evaluate.h"
 #include "evaluate/stored.h"
 #include "job/champion.h"
 #include "job/stages.h"
@@ -22,11 +23,11 @@ static dg_status open_champion(const dg_work *w, dg_champion *who, dg_artifact *
 static json_t *figures(const dg_work *w, const dg_champion *who, const dg_drift *f)
 {
     if (w->comm->rank != 0) return NULL;
-    return json_pack("{s:s, s:f, s:f, s:f, s:I, s:I, s:I, s:I}", "champion", who->version,
+    return json_pack("{s:s, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I}", "champion", who->version,
                      "psi_popularity", f->psi, "known_users", f->known_users, "known_items",
-                     f->known_items, "new_users", (json_int_t)f->new_users, "new_items",
-                     (json_int_t)f->new_items, "gone_users", (json_int_t)f->gone_users,
-                     "gone_items", (json_int_t)f->gone_items);
+                     f->known_items, "known_goods", f->known_goods, "new_users",
+                     (json_int_t)f->new_users, "new_items", (json_int_t)f->new_items, "gone_users",
+                     (json_int_t)f->gone_users, "gone_items", (json_int_t)f->gone_items);
 }
 
 /* The same on every rank, as the figures are. */
@@ -45,9 +46,14 @@ static dg_status judge(const dg_work *w, const dg_champion *who, const dg_drift 
                                      f->psi, who->version, most);
         return dg_err_hint(err, st, "look at the data; --set drift.psi_max=0 trains all the same");
     }
-    *rest = least > 0 && f->psi < least;
+    const double goods = w->job->drift.goods_min;
+    *rest = (least > 0 || goods > 0) && (least <= 0 || f->psi < least) &&
+            (goods <= 0 || f->known_goods >= goods);
     if (*rest)
-        dg_log(DG_LOG_INFO, "skipped", "less than drift.psi_min %g: nothing to train for", least);
+        dg_log(DG_LOG_INFO, "skipped",
+               "a PSI of %.4f, %.1f %% of the goods known: by drift.psi_min %g and goods_min %g "
+               "nothing to train for",
+               f->psi, 100 * f->known_goods, least, goods);
     return DG_OK;
 }
 
@@ -80,13 +86,21 @@ dg_status dg_stage_drift(dg_work *w, bool *rest, dg_err *err)
     return st;
 }
 
+/* Into the record's figures of drift; a command that only looks at the model begins them. */
+static void note(const dg_work *w, const char *name, double value)
+{
+    if (w->record == NULL) return;
+    if (json_object_get(w->record, "drift") == NULL)
+        json_object_set_new(w->record, "drift", json_object());
+    json_object_set_new(json_object_get(w->record, "drift"), name, json_real(value));
+}
+
 static dg_status judge_shift(const dg_work *w, double shift, dg_err *err)
 {
     const double most = w->job->drift.score_shift_max;
     dg_log(DG_LOG_INFO, "drift", "scores of held-out pairs shifted by %.4f standard deviations",
            shift);
-    if (w->record != NULL)
-        json_object_set_new(json_object_get(w->record, "drift"), "score_shift", json_real(shift));
+    note(w, "score_shift", shift);
     if (most <= 0 || fabs(shift) <= most) return DG_OK;
     const dg_status st = DG_FAIL(err, DG_ERR_GATE,
                                  "scores have shifted by %.4f standard deviations of the "
@@ -96,7 +110,49 @@ static dg_status judge_shift(const dg_work *w, double shift, dg_err *err)
                        w->folder);
 }
 
-dg_status dg_stage_score_shift(dg_work *w, dg_err *err)
+/* Share of the goods that are in anybody's list, by the first of evaluate.k. */
+static dg_status find_coverage(const dg_work *w, const dg_scorer *scorer, double *coverage,
+                               dg_err *err)
+{
+    dg_metrics m;
+    dg_evaluate_options o = {0};
+    dg_strings none = {0};
+    dg_status st = dg_agree(w->comm, dg_evaluate_parse(&w->job->evaluate.k, &none, &o, err), err);
+    if (st != DG_OK) return st;
+    o.n_k = 1;
+    o.metrics = 1U << DG_METRIC_COVERAGE;
+    o.part = w->data.n_test > 0 ? DG_PART_TEST : DG_PART_VALID;
+    o.exclude_seen = w->job->evaluate.exclude_seen;
+    st = dg_evaluate(w->comm, &w->data, scorer, &o, &m, err);
+    for (int k = 0; st == DG_OK && k < m.n; k++)
+        if (m.at[k].metric == DG_METRIC_COVERAGE) *coverage = m.at[k].value;
+    return st;
+}
+
+static dg_status judge_coverage(const dg_work *w, const dg_scorer *before, const dg_scorer *now,
+                                dg_err *err)
+{
+    double then = 0, tonight = 0;
+    const double least = w->job->drift.coverage_min;
+    if (least <= 0) return DG_OK;
+    dg_status st = find_coverage(w, before, &then, err);
+    if (st == DG_OK) st = find_coverage(w, now, &tonight, err);
+    if (st != DG_OK) return st;
+    dg_log(DG_LOG_INFO, "drift", "lists show %.2f %% of the goods, the champion's %.2f %%",
+           100 * tonight, 100 * then);
+    note(w, "coverage", tonight);
+    note(w, "coverage_before", then);
+    if (tonight >= least * then) return DG_OK;
+    st = DG_FAIL(
+        err, DG_ERR_GATE,
+        "lists show %.2f %% of the goods, less than drift.coverage_min %g times the %.2f %% "
+        "of the champion's",
+        100 * tonight, least, 100 * then);
+    return dg_err_hint(err, st, "the model is in %s; daogou publish takes it all the same",
+                       w->folder);
+}
+
+dg_status dg_stage_model_drift(dg_work *w, dg_err *err)
 {
     dg_champion who;
     dg_artifact *a;
@@ -105,16 +161,13 @@ dg_status dg_stage_score_shift(dg_work *w, dg_err *err)
     dg_status st = dg_work_model(w, err);
     if (st == DG_OK) st = open_champion(w, &who, &a, err);
     if (st != DG_OK || a == NULL) return st;
-    if (a->n_cols == 0) { /* a model of weights: stored.h cannot score it */
-        dg_artifact_close(&a);
-        return DG_OK;
-    }
     st = dg_stored_scorer(w->comm, &w->data, a, &before, err);
     if (st == DG_OK) st = w->class->scorer(w->model, &now, err);
     if (st == DG_OK)
         st = dg_drift_scores(w->comm, &w->data, w->data.n_test > 0 ? &w->data.test : &w->data.valid,
                              &before, &now, &shift, err);
     if (st == DG_OK) st = judge_shift(w, shift, err);
+    if (st == DG_OK) st = judge_coverage(w, &before, &now, err);
     if (before.destroy != NULL) before.destroy(&before);
     if (now.destroy != NULL) now.destroy(&now);
     dg_artifact_close(&a);

@@ -13,8 +13,9 @@ dg_status dg_stage_prepare(dg_work *w, dg_err *err);
  *  drift. *rest: too little to train for. Errors DG_ERR_GATE too far; as dg_artifact_open. */
 dg_status dg_stage_drift(dg_work *w, bool *rest, dg_err *err);
 
-/** How far the trained model's scores have moved from the champion's. Errors DG_ERR_GATE. */
-dg_status dg_stage_score_shift(dg_work *w, dg_err *err);
+/** How far the trained model's scores and, where drift.coverage_min asks for it, the coverage of
+ * its lists have moved from the champion's. Errors DG_ERR_GATE. */
+dg_status dg_stage_model_drift(dg_work *w, dg_err *err);
 
 /** dataset.h5 → model.h5, with checkpoints. Errors DG_ERR_NUMERIC; DG_ERR_AGAIN after a signal,
  *  with the state saved in a checkpoint. */
@@ -42,6 +43,15 @@ dg_status dg_stage_publish(dg_work *w, const char *why, dg_err *err);
 
 /** Every stage the job has use for, in order. */
 dg_status dg_stage_all(dg_work *w, dg_err *err);
+
+/* What single commands do of it. Where the job has a section drift and the data has moved too
+ * little to train for, there is no model, and all of these succeed without. */
+
+/** Drift, then train. */
+dg_status dg_stage_model(dg_work *w, dg_err *err);
+
+/** Evaluate, then the drift of the model. */
+dg_status dg_stage_verdict(dg_work *w, dg_err *err);
 
 /** Those that bring a trained model.h5 into the registry: evaluate, export, publish. */
 dg_status dg_stage_release(dg_work *w, const char *why, dg_err *err);

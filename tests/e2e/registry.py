@@ -166,6 +166,20 @@ class Publish(Registry):
         self.assertTrue(now["gate"]["rescored"])
         self.assertEqual(now["model_digest"], current("first")["model_digest"])
 
+    def test_a_champion_of_weights_is_judged_anew_as_well(self):
+        same = " and ".join(f"{m} >= champion and {m} <= champion"
+                            for m in ("ndcg@10", "recall@20", "coverage@20"))
+        for algorithm in ("ease", "slim", "item-knn", "user-knn"):
+            name = f"of-{algorithm}"
+            write(f"{name}.yaml", re.sub("model: .*", f"model: {{algorithm: {algorithm}}}", JOB))
+            self.succeeds("run", f"{name}.yaml", "--work", name, *self.to(name), np=2)
+            ended = self.succeeds("run", f"{name}.yaml", "--work", f"{name}-again", *self.to(name),
+                                  "--set", "publish.rescore=true", "--set",
+                                  "evaluate.exclude_seen=false", "--set", f"publish.gate={same}",
+                                  np=3)
+            self.assertIn("judging the champion", ended.err)
+            self.assertTrue(current(name)["gate"]["rescored"], algorithm)
+
     def test_a_gate_that_cannot_be_judged_fails_before_any_work(self):
         for gate, says in (("ndcg@10 >=", "column 11: the gate ends too early"),
                            ("ndcg@50 > 0.1", '"ndcg@50" is not measured'),
@@ -324,12 +338,41 @@ class Nightly(Registry):
             self.assertEqual(json.load(f)["drift"]["psi_popularity"], told["psi_popularity"])
         ended = drifts("drift-2", 3, "--set", "drift.psi_min=4")
         self.assertEqual(ended.code, 0, ended)
-        self.assertIn("less than drift.psi_min 4: nothing to train for", ended.lines)
+        self.assertRegex(ended.err, r"by drift.psi_min 4 and goods_min 0 nothing to train for")
         self.assertFalse(os.path.exists("drift-2/model.h5"))
+        spare = ("--set", "drift.psi_min=4", "--set", "drift.goods_min=0.1")
+        for stage in ("train", "evaluate", "publish"):  # a chain of them ends well, without a model
+            ended = self.succeeds(stage, "night.yaml", "--work", "drift-2",
+                                  *self.to("drift-2-reg"), "--set", "publish.name=shop", *spare)
+            self.assertIn("nothing to train for", ended.err)
+        self.assertFalse(os.path.exists("drift-2/model.h5"))
+        self.assertEqual(len(versions("drift-2-reg")), 1)
+        ended = self.fails(66, "model.h5", "evaluate", "night.yaml", "--work", "drift-2",
+                           *self.to("drift-2-reg"), "--set", "publish.name=shop", "--set",
+                           "drift.psi_min=0.0000001")
         ended = drifts("drift-1", 0, "--set", "drift.score_shift_max=1e-6")
         self.assertEqual(ended.code, 79, ended)
         self.assert_one_sentence(ended, "run", "scores have shifted by")
         self.assertEqual(len(versions("drift-1-reg")), 1)
+        covers = {}
+        for np in (0, 3):
+            ended = drifts("drift-1", np, "--set", "drift.coverage_min=50")
+            self.assertEqual(ended.code, 79, ended)
+            self.assert_one_sentence(ended, "run", r"lists show \S+ % of the goods, less than "
+                                     r"drift.coverage_min 50 times the \S+ % of the champion's")
+            self.assertEqual(len(versions("drift-1-reg")), 1)
+            covers[np] = re.search("lists show (.*), the champion's (.*)", ended.err).groups()
+        self.assertEqual(covers[0], covers[3])
+        ended = self.fails(79, "lists show", "evaluate", "night.yaml", "--work", "drift-1",
+                           *self.to("drift-1-reg"), "--set", "publish.name=shop", "--set",
+                           "drift.coverage_min=50")
+        ended = drifts("drift-1", 0, "--set", "drift.coverage_min=0.5", "--set",
+                       "drift.goods_min=1")
+        self.assertEqual(ended.code, 0, ended)
+        with open("drift-1/run.json") as f:
+            told = json.load(f)["drift"]
+        self.assertGreater(told["coverage"], 0.5 * told["coverage_before"])
+        self.assertLess(told["known_goods"], 1)
 
     def test_what_does_not_fit_is_a_cold_start_or_an_error(self):
         ended = self.succeeds("train", "night.yaml", "--work", "night-2", *self.to("nightly"),

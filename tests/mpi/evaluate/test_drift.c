@@ -161,6 +161,7 @@ START_TEST(figures_are_those_of_a_count_in_the_same_bits_on_any_ranks)
             n++;
         }
     ck_assert_all(mine.known_users == known[0] / n && mine.known_items == known[1] / n);
+    ck_assert_all(fabs(mine.known_goods - (double)OLD_ITEMS / ITEMS) < 1e-15);
     dg_dataset_free(&d);
     dg_dataset_free(&whole);
     free_artifact(&m);
@@ -253,12 +254,102 @@ START_TEST(a_stored_model_answers_as_a_node_would)
 }
 END_TEST
 
-START_TEST(a_failing_allocation_fails_all)
+enum { READ = 3, SPOKEN = 4 }; /* items of a profile; items that each item speaks for */
+
+typedef struct links { /* of a model of weights */
+    int64_t profile_ptr[A_USERS + 1], weight_ptr[A_ITEMS + 1];
+    int32_t profile_item[A_USERS * READ], weight_item[A_ITEMS * SPOKEN];
+    float profile_value[A_USERS * READ], weight[A_ITEMS * SPOKEN];
+} links;
+
+/* Every fifth user has no profile. */
+static void fill_links(memory *m, links *l)
+{
+    m->a.n_cols = 0;
+    m->a.offset = 0;
+    for (int u = 0, at = 0; u < A_USERS; u++) {
+        for (int k = 0; k < READ && u % 5 != 0; k++, at++) {
+            l->profile_item[at] = (u * 7 % 20) + 21 * k;
+            l->profile_value[at] = (float)(1 + (u + k) % 3) / 2;
+        }
+        l->profile_ptr[u + 1] = at;
+    }
+    for (int j = 0; j < A_ITEMS; j++)
+        for (int k = 0; k < SPOKEN; k++) {
+            l->weight_item[j * SPOKEN + k] = (j * 5 % 12) + 13 * k;
+            l->weight[j * SPOKEN + k] = (float)((j + 3 * k) % 7 - 2) / 8;
+            l->weight_ptr[j + 1] = (j + 1) * SPOKEN;
+        }
+    m->a.profile = (dg_links){l->profile_ptr, l->profile_item, l->profile_value};
+    m->a.item_weights = (dg_links){l->weight_ptr, l->weight_item, l->weight};
+}
+
+static float ref_sum(const links *l, int64_t u, int item)
+{
+    float sum = 0;
+    for (int64_t k = l->profile_ptr[u]; k < l->profile_ptr[u + 1]; k++)
+        for (int64_t e = l->weight_ptr[l->profile_item[k]];
+             e < l->weight_ptr[l->profile_item[k] + 1]; e++)
+            if (l->weight_item[e] == item) sum += l->weight[e] * l->profile_value[k];
+    return sum;
+}
+
+START_TEST(a_stored_model_of_weights_answers_as_a_node_would)
 {
     static memory m;
+    static links l;
+    static float out[2 * ITEMS], row[ITEMS];
     dg_dataset d;
+    dg_scorer s;
+    bool good = true;
     memset(&m, 0, sizeof m);
     fill_artifact(&m);
+    fill_links(&m, &l);
+    make(&world, &d);
+    ck_assert_all(dg_stored_scorer(&world, &d, &m.a, &s, &err) == DG_OK);
+    for (int64_t u = d.train.begin; u < d.train.end; u++) {
+        const int64_t pair[2] = {u, d.train.begin};
+        good = good && s.load(s.self, pair, 2, &err) == DG_OK;
+        s.score_row(s.self, 0, row);
+        good = good && s.load(s.self, pair, 1, &err) == DG_OK; /* fewer than there is room for */
+        s.score(s.self, 5, ITEMS, out);
+        for (int i = 0; i < ITEMS; i++) {
+            const bool learned = u < OLD_USERS && u % 5 != 0;
+            const float expected = i >= OLD_ITEMS ? -1e30F
+                                   : learned      ? ref_sum(&l, u, i)
+                                                  : (float)m.popularity[i];
+            good = good && row[i] == expected && (i < 5 || out[i - 5] == expected);
+            good = good && s.score_one(s.self, 0, i) == expected;
+            good = good && dg_stored_knows(&s, 0, i) == (i < OLD_ITEMS && learned);
+        }
+    }
+    ck_assert_all(good);
+    s.destroy(&s);
+    m.a.clipped = true; /* ratings: what is not known gets the offset, nothing popular */
+    m.a.offset = 3;
+    ck_assert_all(dg_stored_scorer(&world, &d, &m.a, &s, &err) == DG_OK);
+    for (int64_t u = d.train.begin; u < d.train.end; u++) {
+        good = good && s.load(s.self, &u, 1, &err) == DG_OK;
+        good = good && s.score_one(s.self, 0, ITEMS - 1) == 3;
+        if (u >= OLD_USERS) good = good && s.score_one(s.self, 0, 0) == 3;
+    }
+    ck_assert_all(good);
+    s.destroy(&s);
+    dg_dataset_free(&d);
+    free_artifact(&m);
+    ck_assert_all(dg_alloc_live() == 0);
+}
+END_TEST
+
+static void fail_allocations(bool weights)
+{
+    static memory m;
+    static links l;
+    dg_dataset d;
+    memset(&m, 0, sizeof m);
+    memset(&l, 0, sizeof l);
+    fill_artifact(&m);
+    if (weights) fill_links(&m, &l);
     make(&world, &d);
     const size_t before = dg_alloc_live();
     for (int nth = 1; nth < 4; nth++) {
@@ -278,8 +369,14 @@ START_TEST(a_failing_allocation_fails_all)
     dg_dataset_free(&d);
     free_artifact(&m);
 }
+
+START_TEST(a_failing_allocation_fails_all)
+{
+    fail_allocations(false);
+    fail_allocations(true);
+}
 END_TEST
 
 MPI_MAIN("drift", figures_are_those_of_a_count_in_the_same_bits_on_any_ranks,
          scores_shift_in_deviations_of_the_old_ones, a_stored_model_answers_as_a_node_would,
-         a_failing_allocation_fails_all)
+         a_stored_model_of_weights_answers_as_a_node_would, a_failing_allocation_fails_all)
