@@ -38,8 +38,8 @@ def check_arrow(place, start, to, folders, free):
         return f"{place}: {to}/ stands above {start}/"
     if start in free and to not in free:
         return f"{place}: {start}/ has no MPI, {to}/ does"
-    if to == "serve" and start not in ("cli", "serve"):
-        return f"{place}: serve/ is of the serving node only"
+    if to == "serve" and start not in ("cli", "serve", "evaluate"):  # which judges as nodes answer
+        return f"{place}: serve/ is of the serving node, and of who judges its answers"
     return None
 
 
