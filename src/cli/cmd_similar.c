@@ -112,6 +112,8 @@ static void print_reasons(const json_t *answer)
         printf(" (similarity %.4g)\n", json_number_value(json_object_get(each, "similarity")));
     }
     if (others != 0) printf("%+10.6g  because of others\n", others);
+    const double unsettled = json_number_value(json_object_get(answer, "unsettled"));
+    if (unsettled != 0) printf("%+10.6g  learned before the items were as they are\n", unsettled);
 }
 
 static dg_status print_answer(const dg_cli *cli, const dg_reply *reply, dg_err *err)

@@ -1,10 +1,14 @@
 #include "serve/answers.h"
 
 #include "base/memory.h"
-#include "serve/rank/links.h"
+#include "serve/selection.h"
+#include "serve/whom.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum { MOST_BATCH_HITS = 100000 }; /* of all lists of a batch together */
 
 static double shown_score(const dg_artifact *a, const dg_list *list, dg_hit hit)
 {
@@ -19,7 +23,7 @@ const char *dg_source_name(dg_list_source source)
     return names[source];
 }
 
-/* ,"source":…,"items":[…]} */
+/* ,"source":…,"items":[…] */
 static void add_list(dg_text *t, const dg_artifact *a, const dg_request *request,
                      const dg_list *list)
 {
@@ -41,42 +45,286 @@ static void add_list(dg_text *t, const dg_artifact *a, const dg_request *request
             dg_text_add(t, ",\"score\":%.7g", shown_score(a, list, hit));
         dg_text_add(t, ",\"rank\":%d}", place + 1);
     }
-    dg_text_add(t, "]}");
+    dg_text_bytes(t, "]", 1);
 }
 
-/* What kept the ranker from a list. */
-static dg_reply refuse_ranking(const dg_node *node, dg_status status, const dg_err *err)
+void dg_answer__begin(dg_text *t, const dg_node *node, const dg_request *request)
 {
-    if (status == DG_ERR_NOMEM) return dg_reply_no_memory();
-    return dg_reply_refuse(500, "not_finite", "the model \"%s\" cannot rank here: %s",
-                           node->artifact->name, err->text);
+    dg_text_bytes(t, "{", 1);
+    if (request->name == NULL) {
+        dg_text_bytes(t, node->mark.at + 1, node->mark.n - 1); /* without its comma */
+        return;
+    }
+    dg_text_add(t, "\"request_id\":");
+    dg_json_string(t, request->name, strlen(request->name));
+    dg_text_bytes(t, node->mark.at, node->mark.n);
 }
 
-static dg_reply refuse_unknown(const dg_node *node, bool user, const char *id, size_t n)
+static void add_user(dg_text *t, const char *id, size_t n)
+{
+    if (n == 0) return;
+    dg_text_add(t, ",\"user\":");
+    dg_json_string(t, id, n);
+}
+
+static void add_unknown(dg_text *t, int64_t n)
+{
+    if (n > 0) dg_text_add(t, ",\"unknown_items\":%" PRId64, n);
+}
+
+dg_reply dg_refuse_unknown(const dg_node *node, bool user, const char *id, size_t n)
 {
     return dg_reply_refuse(404, user ? "unknown_user" : "unknown_item",
                            "the model \"%s\" has no %s \"%.*s\"", node->artifact->name,
                            user ? "user" : "item", (int)n, id);
 }
 
+static dg_reply refuse_ranking(const dg_node *node, dg_status status, const dg_err *err)
+{
+    dg_refusal no;
+    dg_refuse_status(&no, node, status, err);
+    return dg_reply_refusal(&no);
+}
+
+/* Where the model has no list: popular goods that are allowed, then those seen before as well, as
+ * a shop shows known goods rather than an empty shelf. */
+static void fall_back(const dg_node *node, const dg_request *request, bool named, int64_t user,
+                      const dg_selection *s, dg_list *list)
+{
+    const bool unlearned = list->reason != NULL;
+    if (unlearned)
+        dg_ranker_popular(node->ranker, &s->allowed, request->k,
+                          named && user < 0 ? "unknown_user" : "no_profile", list);
+    if (list->n > 0) return;
+    list->excludes_seen = false;
+    dg_ranker_popular(node->ranker, &s->wanted, request->k, "all_seen", list);
+    if (list->n == 0) list->reason = "none_allowed";
+}
+
+/* The steps of a list: taste, allowed goods, the best of them, what stands in for them. */
+static dg_status make_list(const dg_node *node, const dg_request *request, const dg_whom *whom,
+                           const dg_selection *s, dg_list *list, dg_err *err)
+{
+    list->excludes_seen = request->exclude_seen;
+    const dg_status st =
+        dg_ranker_top(node->ranker, &whom->taste, &s->allowed, request->k, list, err);
+    if (st == DG_OK && list->n == 0)
+        fall_back(node, request, request->n_id > 0, whom->user, s, list);
+    return st;
+}
+
+static void write_list(const dg_node *node, const dg_request *request, const dg_whom *whom,
+                       const dg_selection *s, const dg_list *list, dg_text *t)
+{
+    dg_answer__begin(t, node, request);
+    add_user(t, request->id, request->n_id);
+    add_unknown(t, whom->unknown + s->unknown);
+    dg_text_add(t, ",\"exclude_seen\":%s", list->excludes_seen ? "true" : "false");
+    add_list(t, node->artifact, request, list);
+    dg_text_bytes(t, "}", 1);
+}
+
 dg_reply dg_answer_recommend(const dg_node *node, const dg_request *request)
 {
-    const dg_artifact *a = node->artifact;
     dg_hit hit[DG_MAX_K];
     dg_list list = {.hit = hit};
+    float room[DG_FACTORS_ROOM];
+    dg_whom whom;
+    dg_selection s = {0};
+    dg_refusal no;
     dg_text t = {0};
     dg_err err;
-    const int64_t user = dg_names_find(&a->user_id, request->id, request->n_id);
-    const dg_status st =
-        dg_ranker_recommend(node->ranker, user, request->k, request->exclude_seen, &list, &err);
-    if (st != DG_OK) return refuse_ranking(node, st, &err);
-    dg_text_add(&t, "{\"user\":");
-    dg_json_string(&t, request->id, request->n_id);
-    dg_text_bytes(&t, node->mark.at, node->mark.n);
-    dg_text_add(&t, ",\"exclude_seen\":%s", list.excludes_seen ? "true" : "false");
-    add_list(&t, a, request, &list);
-    return dg_reply_take(200, &t);
+    bool good = dg_whom_find(node, request, room, &whom, &no);
+    if (good) {
+        dg_status st = dg_selection_make(node->artifact, request, &whom.unseen, &s, &err);
+        if (st == DG_OK) st = make_list(node, request, &whom, &s, &list, &err);
+        good = st == DG_OK || dg_refuse_status(&no, node, st, &err);
+    }
+    if (good) write_list(node, request, &whom, &s, &list, &t);
+    dg_selection_free(&s);
+    dg_whom_close(&whom);
+    return good ? dg_reply_take(200, &t) : dg_reply_refusal(&no);
 }
+
+/* ---- many users at once ---- */
+
+typedef struct batch { /* arrays of (n,), hits of (n k,) */
+    int n;
+    dg_whom *whom;
+    dg_selection *selection;
+    dg_taste *taste;
+    dg_allowed *allowed;
+    dg_list *list;
+    dg_hit *hit;
+    float *room;
+} batch;
+
+static bool open_batch(const dg_node *node, const dg_request *r, batch *b)
+{
+    const size_t n = r->list[DG_LIST_USERS].n;
+    *b = (batch){.n = (int)n};
+    b->whom = dg_alloc(n, sizeof *b->whom);
+    b->selection = dg_alloc(n, sizeof *b->selection);
+    b->taste = dg_alloc(n, sizeof *b->taste);
+    b->allowed = dg_alloc(n, sizeof *b->allowed);
+    b->list = dg_alloc(n, sizeof *b->list);
+    b->hit = dg_alloc(n * (size_t)r->k, sizeof *b->hit);
+    b->room = dg_alloc(n * (size_t)node->artifact->n_cols, sizeof *b->room);
+    return b->whom != NULL && b->selection != NULL && b->taste != NULL && b->allowed != NULL &&
+           b->list != NULL && b->hit != NULL && b->room != NULL;
+}
+
+static void close_batch(batch *b)
+{
+    for (int u = 0; u < b->n && b->whom != NULL; u++) dg_whom_close(&b->whom[u]);
+    for (int u = 0; u < b->n && b->selection != NULL; u++) dg_selection_free(&b->selection[u]);
+    void *const all[] = {b->whom, b->selection, b->taste, b->allowed, b->list, b->hit, b->room};
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++) dg_free(all[k]);
+}
+
+/* The request as one of its users would have made it. */
+static void as_one(const dg_request *all, int u, dg_request *one)
+{
+    const dg_id id = all->list[DG_LIST_USERS].at[u];
+    memcpy(one->id, id.at, id.n);
+    one->n_id = id.n;
+}
+
+static bool rank_batch(const dg_node *node, const dg_request *request, dg_request *one, batch *b,
+                       dg_refusal *no)
+{
+    const dg_artifact *a = node->artifact;
+    dg_err err;
+    dg_status st = DG_OK;
+    for (int u = 0; u < b->n && st == DG_OK; u++) {
+        as_one(request, u, one);
+        if (!dg_whom_find(node, one, b->room + (size_t)u * (size_t)a->n_cols, &b->whom[u], no))
+            return false;
+        st = dg_selection_make(a, one, &b->whom[u].unseen, &b->selection[u], &err);
+        b->taste[u] = b->whom[u].taste;
+        b->allowed[u] = b->selection[u].allowed;
+        b->list[u] = (dg_list){.hit = b->hit + (size_t)u * (size_t)request->k,
+                               .excludes_seen = request->exclude_seen};
+    }
+    if (st == DG_OK)
+        st =
+            dg_ranker_top_many(node->ranker, b->n, b->taste, b->allowed, request->k, b->list, &err);
+    for (int u = 0; u < b->n && st == DG_OK; u++)
+        if (b->list[u].n == 0)
+            fall_back(node, request, true, b->whom[u].user, &b->selection[u], &b->list[u]);
+    return st == DG_OK || dg_refuse_status(no, node, st, &err);
+}
+
+static void write_batch(const dg_node *node, const dg_request *request, dg_request *one,
+                        const batch *b, dg_text *t)
+{
+    dg_answer__begin(t, node, request);
+    add_unknown(t, b->n > 0 ? b->selection[0].unknown : 0);
+    dg_text_add(t, ",\"users\":[");
+    for (int u = 0; u < b->n; u++) {
+        as_one(request, u, one);
+        dg_text_add(t, "%s{\"user\":", u > 0 ? "," : "");
+        dg_json_string(t, one->id, one->n_id);
+        dg_text_add(t, ",\"exclude_seen\":%s", b->list[u].excludes_seen ? "true" : "false");
+        add_list(t, node->artifact, one, &b->list[u]);
+        dg_text_bytes(t, "}", 1);
+    }
+    dg_text_add(t, "]}");
+}
+
+dg_reply dg_answer_batch(const dg_node *node, const dg_request *request)
+{
+    dg_request one = *request;
+    dg_refusal no;
+    batch b;
+    dg_text t = {0};
+    const size_t n = request->list[DG_LIST_USERS].n;
+    if (n == 0)
+        return dg_reply_refuse(400, "bad_parameter", "users must be a list of at least one id");
+    if (n * (size_t)request->k > MOST_BATCH_HITS)
+        return dg_reply_refuse(400, "bad_parameter",
+                               "%zu users of %d goods each are more than %d goods", n, request->k,
+                               MOST_BATCH_HITS);
+    bool good =
+        open_batch(node, request, &b) || dg_refuse(&no, 500, "out_of_memory", "out of memory");
+    good = good && rank_batch(node, request, &one, &b, &no);
+    if (good) write_batch(node, request, &one, &b, &t);
+    close_batch(&b);
+    return good ? dg_reply_take(200, &t) : dg_reply_refusal(&no);
+}
+
+/* ---- a list that the client brings ---- */
+
+static int best_first(const void *a, const void *b)
+{
+    const dg_hit *x = a, *y = b;
+    return dg_hit_before(*x, *y) ? -1 : dg_hit_before(*y, *x);
+}
+
+/* Rows of the items that the model knows, each once. */
+static int32_t known_items(const dg_artifact *a, const dg_ids *ids, int32_t *item, int64_t *unknown)
+{
+    int32_t n = 0;
+    for (size_t k = 0; k < ids->n; k++) {
+        const int64_t row = dg_names_find(&a->item_id, ids->at[k].at, ids->at[k].n);
+        bool again = false;
+        for (int32_t j = 0; j < n; j++) again = again || item[j] == row;
+        *unknown += row < 0;
+        if (row >= 0 && !again) item[n++] = (int32_t)row;
+    }
+    return n;
+}
+
+static dg_status rank_items(const dg_node *node, const dg_whom *whom, const int32_t *item, int n,
+                            dg_list *list, dg_err *err)
+{
+    float score[DG_MAX_IDS];
+    const dg_artifact *a = node->artifact;
+    const bool learned = whom->taste.factor != NULL || whom->taste.n > 0 ||
+                         (a->user_weights.ptr != NULL && whom->user >= 0);
+    list->source = learned ? DG_SOURCE_USER : DG_SOURCE_POPULAR;
+    list->reason = learned ? NULL : "no_profile";
+    const dg_status st =
+        learned ? dg_ranker_score(node->ranker, &whom->taste, item, n, score, err) : DG_OK;
+    if (st != DG_OK) return st;
+    for (int k = 0; k < n; k++)
+        list->hit[k] = (dg_hit){learned ? score[k] : (float)a->popularity[item[k]], item[k]};
+    list->n = n;
+    qsort(list->hit, (size_t)n, sizeof *list->hit, best_first);
+    return DG_OK;
+}
+
+dg_reply dg_answer_rank(const dg_node *node, const dg_request *request)
+{
+    dg_hit hit[DG_MAX_IDS];
+    int32_t item[DG_MAX_IDS];
+    dg_list list = {.hit = hit};
+    float room[DG_FACTORS_ROOM];
+    int64_t unknown = 0;
+    dg_whom whom;
+    dg_refusal no;
+    dg_text t = {0};
+    dg_err err;
+    if (request->list[DG_LIST_ITEMS].n == 0)
+        return dg_reply_refuse(400, "bad_parameter", "items must be a list of at least one id");
+    bool good = dg_whom_find(node, request, room, &whom, &no);
+    if (good) {
+        const int n = known_items(node->artifact, &request->list[DG_LIST_ITEMS], item, &unknown);
+        const dg_status st = rank_items(node, &whom, item, n, &list, &err);
+        good = st == DG_OK || dg_refuse_status(&no, node, st, &err);
+    }
+    if (good) {
+        dg_answer__begin(&t, node, request);
+        add_user(&t, request->id, request->n_id);
+        add_unknown(&t, unknown + whom.unknown);
+        add_list(&t, node->artifact, request, &list);
+        dg_text_bytes(&t, "}", 1);
+    }
+    dg_whom_close(&whom);
+    return good ? dg_reply_take(200, &t) : dg_reply_refusal(&no);
+}
+
+/* ---- neighbours ---- */
 
 dg_reply dg_answer_similar(const dg_node *node, const dg_request *request)
 {
@@ -86,7 +334,7 @@ dg_reply dg_answer_similar(const dg_node *node, const dg_request *request)
     dg_text t = {0};
     dg_err err;
     const int64_t item = dg_names_find(&a->item_id, request->id, request->n_id);
-    if (item < 0) return refuse_unknown(node, false, request->id, request->n_id);
+    if (item < 0) return dg_refuse_unknown(node, false, request->id, request->n_id);
     const dg_allowed all = {0};
     const dg_status st =
         dg_ranker_similar(node->ranker, (int32_t)item, &all, request->k, &list, &err);
@@ -99,6 +347,7 @@ dg_reply dg_answer_similar(const dg_node *node, const dg_request *request)
     }
     dg_text_bytes(&t, node->mark.at, node->mark.n);
     add_list(&t, a, request, &list);
+    dg_text_bytes(&t, "}", 1);
     return dg_reply_take(200, &t);
 }
 
@@ -110,7 +359,7 @@ dg_reply dg_answer_similar_users(const dg_node *node, const dg_request *request)
     dg_text t = {0};
     dg_err err;
     const int64_t user = dg_names_find(&a->user_id, request->id, request->n_id);
-    if (user < 0) return refuse_unknown(node, true, request->id, request->n_id);
+    if (user < 0) return dg_refuse_unknown(node, true, request->id, request->n_id);
     const dg_status st = dg_ranker_similar_users(node->ranker, user, request->k, &list, &err);
     if (st != DG_OK) return refuse_ranking(node, st, &err);
     dg_text_add(&t, "{\"user\":");
@@ -124,72 +373,4 @@ dg_reply dg_answer_similar_users(const dg_node *node, const dg_request *request)
     }
     dg_text_add(&t, "]}");
     return dg_reply_take(200, &t);
-}
-
-static void add_reason(dg_text *t, const dg_artifact *a, const dg_reasons *why, int64_t k)
-{
-    const dg_reason *r = why->at + k;
-    dg_text_add(t, "%s{\"%s\":", k > 0 ? "," : "", why->of_users ? "user" : "item");
-    dg_json_name(t, why->of_users ? &a->user_id : &a->item_id, r->row);
-    if (!why->of_users && a->item_title.n > 0) {
-        dg_text_add(t, ",\"title\":");
-        dg_json_name(t, &a->item_title, r->row);
-    }
-    dg_text_add(t, ",\"similarity\":%.7g,\"value\":%.7g,\"contribution\":%.9g}", (double)r->weight,
-                (double)r->value, r->contribution);
-}
-
-/* The k largest contributions, and the sum of the others: base, reasons and others are the score.
- */
-dg_reply dg_answer_explain(const dg_node *node, const dg_request *request)
-{
-    const dg_artifact *a = node->artifact;
-    dg_reasons why;
-    dg_text t = {0};
-    dg_err err;
-    double others = 0;
-    const int64_t user = dg_names_find(&a->user_id, request->id, request->n_id);
-    const int64_t item = dg_names_find(&a->item_id, request->item, request->n_item);
-    if (user < 0) return refuse_unknown(node, true, request->id, request->n_id);
-    if (item < 0) return refuse_unknown(node, false, request->item, request->n_item);
-    if (a->profile.ptr == NULL)
-        return dg_reply_refuse(409, "no_reasons",
-                               "the model \"%s\" (%s) knows no neighbours to explain a score by",
-                               a->name, a->algorithm);
-    const dg_taste taste = dg_taste_of(a, user, NULL);
-    const dg_status st = dg_links_explain(a, &taste, item, &why, &err);
-    if (st != DG_OK) return refuse_ranking(node, st, &err);
-    const int64_t shown = why.n < request->k ? why.n : request->k;
-    for (int64_t k = shown; k < why.n; k++) others += why.at[k].contribution;
-    dg_text_add(&t, "{\"user\":");
-    dg_json_string(&t, request->id, request->n_id);
-    dg_text_add(&t, ",\"item\":");
-    dg_json_string(&t, request->item, request->n_item);
-    dg_text_bytes(&t, node->mark.at, node->mark.n);
-    dg_text_add(&t, ",\"score\":%.9g,\"base\":%.9g,\"others\":%.9g,\"reasons\":[", why.score,
-                why.base, others);
-    for (int64_t k = 0; k < shown; k++) add_reason(&t, a, &why, k);
-    dg_text_add(&t, "]}");
-    dg_free(why.at);
-    return dg_reply_take(200, &t);
-}
-
-dg_reply dg_answer_model(const dg_node *node, const dg_request *request)
-{
-    (void)request;
-    return dg_reply_borrow(200, node->card.at, node->card.n);
-}
-
-dg_reply dg_answer_health(const dg_node *node, const dg_request *request)
-{
-    static const char ok[] = "{\"status\":\"ok\"}";
-    (void)node, (void)request;
-    return dg_reply_borrow(200, ok, sizeof ok - 1);
-}
-
-dg_reply dg_answer_ready(const dg_node *node, const dg_request *request)
-{
-    static const char ready[] = "{\"status\":\"ready\"}";
-    (void)node, (void)request;
-    return dg_reply_borrow(200, ready, sizeof ready - 1);
 }

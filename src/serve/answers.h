@@ -1,7 +1,7 @@
 /* answers.h - one function for each path: a checked request in, its JSON out.
  *
- * Each always yields a reply, errors included: 404 unknown_item or unknown_user, 409 no_reasons,
- * 500 not_finite or out_of_memory. All are LOCAL and thread-safe, and allocate the reply only. */
+ * Each always yields a reply, errors included: 404 unknown_item or unknown_user, 409 no_reasons or
+ * no_fold_in, 500 not_finite or out_of_memory. All are LOCAL and thread-safe. */
 #ifndef DG_SERVE_ANSWERS_H
 #define DG_SERVE_ANSWERS_H
 #include "serve/node.h"
@@ -18,8 +18,20 @@ struct dg_node { /* written while it is opened, then only read */
 /** A step of the ladder as answers name it: "user", "popular". LOCAL. */
 const char *dg_source_name(dg_list_source source);
 
-/** The k best goods for a user. LOCAL. */
+/** 404: there is no such user, or item. LOCAL. */
+dg_reply dg_refuse_unknown(const dg_node *node, bool user, const char *id, size_t n);
+
+/** {"request_id":…,"model":…,"version":…, the first where the request has one. LOCAL. */
+void dg_answer__begin(dg_text *t, const dg_node *node, const dg_request *request);
+
+/** The k best goods for a user, or for whoever the body describes. LOCAL. */
 dg_reply dg_answer_recommend(const dg_node *node, const dg_request *request);
+
+/** The same for many users. LOCAL. */
+dg_reply dg_answer_batch(const dg_node *node, const dg_request *request);
+
+/** A list of goods put in order. LOCAL. */
+dg_reply dg_answer_rank(const dg_node *node, const dg_request *request);
 
 /** The k goods closest to one. LOCAL. */
 dg_reply dg_answer_similar(const dg_node *node, const dg_request *request);
@@ -29,6 +41,12 @@ dg_reply dg_answer_similar_users(const dg_node *node, const dg_request *request)
 
 /** Why a score is what it is. LOCAL. */
 dg_reply dg_answer_explain(const dg_node *node, const dg_request *request);
+
+/** What is known of a good. LOCAL. */
+dg_reply dg_answer_item(const dg_node *node, const dg_request *request);
+
+/** What a user's taste was learned from. LOCAL. */
+dg_reply dg_answer_profile(const dg_node *node, const dg_request *request);
 
 /** What is served. LOCAL. */
 dg_reply dg_answer_model(const dg_node *node, const dg_request *request);

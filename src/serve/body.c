@@ -1,3 +1,4 @@
+#include "base/memory.h"
 #include "base/text.h"
 #include "serve/request.h"
 
@@ -33,6 +34,39 @@ static bool take_user(dg_request *r, const json_t *value, dg_refusal *no)
     return true;
 }
 
+/* A list of ids. */
+static bool take_list(dg_request *r, const char *key, dg_id_list which, const json_t *value,
+                      dg_refusal *no)
+{
+    dg_ids *ids = &r->list[which];
+    const size_t n = json_array_size(value);
+    if (!json_is_array(value) || n > DG_MAX_IDS)
+        return dg_refuse(no, 400, "bad_parameter", "%s must be a list of at most %d ids", key,
+                         DG_MAX_IDS);
+    if ((ids->at = dg_alloc(n, sizeof *ids->at)) == NULL)
+        return dg_refuse(no, 500, "out_of_memory", "out of memory");
+    for (; ids->n < n; ids->n++) {
+        const json_t *id = json_array_get(value, ids->n);
+        const size_t length = json_string_length(id);
+        if (length == 0)
+            return dg_refuse(no, 400, "bad_parameter", "%s must hold ids, as strings", key);
+        if (length > DG_MAX_ID)
+            return dg_refuse(no, 414, "id_too_long", "an id has at most %d bytes", DG_MAX_ID);
+        ids->at[ids->n] = (dg_id){json_string_value(id), length};
+    }
+    return true;
+}
+
+static const struct {
+    const char *key;
+    unsigned takes;
+    dg_id_list list;
+} lists[] = {
+    {"session", DG_TAKES_TASTE, DG_LIST_SESSION},   {"positive", DG_TAKES_TASTE, DG_LIST_POSITIVE},
+    {"negative", DG_TAKES_TASTE, DG_LIST_NEGATIVE}, {"include", DG_TAKES_LIMITS, DG_LIST_INCLUDE},
+    {"exclude", DG_TAKES_LIMITS, DG_LIST_EXCLUDE},  {"items", DG_TAKES_ITEMS, DG_LIST_ITEMS},
+    {"users", DG_TAKES_USERS, DG_LIST_USERS}};
+
 static const struct {
     const char *key;
     unsigned takes;
@@ -48,6 +82,11 @@ static bool take_key(dg_request *r, const char *key, const json_t *value, dg_ref
         if ((r->route->takes & keys[k].takes) == 0 || strcmp(key, keys[k].key) != 0) continue;
         r->given |= keys[k].takes;
         return keys[k].take(r, value, no);
+    }
+    for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
+        if ((r->route->takes & lists[k].takes) == 0 || strcmp(key, lists[k].key) != 0) continue;
+        r->given |= lists[k].takes;
+        return take_list(r, key, lists[k].list, value, no);
     }
     return dg_refuse(no, 400, "unknown_parameter", "the body of this path has no key %s",
                      dg_show_quoted(key, strlen(key), shown, sizeof shown));
@@ -75,9 +114,14 @@ bool dg_request_body(dg_request *r, const char *bytes, size_t n, dg_refusal *no)
     if (body == NULL)
         return dg_refuse(no, 400, "bad_json", "the body is not JSON: line %d, column %d: %s",
                          where.line, where.column, where.text);
-    const bool good = take_keys(r, body, no);
-    json_decref(body);
-    return good;
+    r->body = body;
+    return take_keys(r, body, no);
 }
 
-void dg_request_close(dg_request *r) { (void)r; }
+void dg_request_close(dg_request *r)
+{
+    for (int k = 0; k < DG_N_LISTS; k++) dg_free(r->list[k].at);
+    memset(r->list, 0, sizeof r->list);
+    json_decref(r->body);
+    r->body = NULL;
+}

@@ -37,9 +37,9 @@ static void name_routes(dg_ledger *l)
     const dg_route *route = dg_routes(&n);
     for (size_t k = 0; k < n && k < MAX_ROUTES; k++) {
         const char *first = route[k].id[0], *second = first != NULL ? route[k].id[1] : NULL;
-        snprintf(l->route[k], TEMPLATE, "%s%s%s%s%s%s%s", route[k].path, first ? "{" : "",
+        snprintf(l->route[k], TEMPLATE, "%s%s%s%s%s%s%s%s", route[k].path, first ? "{" : "",
                  first ? first : "", first ? "}" : "", second ? "/{" : "", second ? second : "",
-                 second ? "}" : "");
+                 second ? "}" : "", route[k].tail ? route[k].tail : "");
     }
     snprintf(l->route[MAX_ROUTES], TEMPLATE, "none");
 }

@@ -50,12 +50,13 @@ static bool take_id(const char *raw, size_t n, const char *what, char id[DG_MAX_
     return true;
 }
 
-/* The ids a path ends with, one segment each. */
+/* The ids a path ends with, one segment each, and the tail behind them. */
 static bool take_ids(dg_request *r, const char *raw, dg_refusal *no)
 {
     const char *const *what = r->route->id;
     const char *slash = what[1] != NULL ? strchr(raw, '/') : NULL;
-    const size_t n = slash != NULL ? (size_t)(slash - raw) : strlen(raw);
+    const size_t tail = r->route->tail != NULL ? strlen(r->route->tail) : 0;
+    const size_t n = slash != NULL ? (size_t)(slash - raw) : strlen(raw) - tail;
     if (what[0] == NULL) return true;
     if (!take_id(raw, n, what[0], r->id, &r->n_id, no)) return false;
     if (what[1] == NULL) return true;
@@ -72,6 +73,9 @@ bool dg_request_start(dg_request *out, const char *method, const char *path, dg_
     out->k = DG_DEFAULT_K;
     out->exclude_seen = true;
     out->given = 0;
+    memset(out->list, 0, sizeof out->list);
+    out->body = NULL;
+    out->name = NULL;
     out->hear = NULL;
     return take_ids(out, path + strlen(route->path), no);
 }

@@ -18,8 +18,34 @@ enum {
 enum dg_takes {
     DG_TAKES_K = 1 << 0,
     DG_TAKES_EXCLUDE_SEEN = 1 << 1,
-    DG_TAKES_USER = 1 << 2, /* in the body */
+    DG_TAKES_USER = 1 << 2,  /* in the body, as all below */
+    DG_TAKES_TASTE = 1 << 3, /* session, positive, negative: items in place of a history, or more */
+    DG_TAKES_LIMITS = 1 << 4, /* include, exclude: items */
+    DG_TAKES_ITEMS = 1 << 5,
+    DG_TAKES_USERS = 1 << 6,
 };
+
+/* Ids of a list in a body, borrowed from it. */
+typedef struct dg_id {
+    const char *at;
+    size_t n; /* 1 to DG_MAX_ID */
+} dg_id;
+
+typedef struct dg_ids {
+    dg_id *at; /* (n,) */
+    size_t n;
+} dg_ids;
+
+typedef enum dg_id_list {
+    DG_LIST_SESSION,  /* items met, none of them disliked */
+    DG_LIST_POSITIVE, /* items liked */
+    DG_LIST_NEGATIVE, /* items disliked */
+    DG_LIST_INCLUDE,  /* only these may be listed */
+    DG_LIST_EXCLUDE,  /* these may not */
+    DG_LIST_ITEMS,    /* to be ranked */
+    DG_LIST_USERS,
+    DG_N_LISTS
+} dg_id_list;
 
 struct dg_node;
 struct dg_request;
@@ -31,6 +57,7 @@ typedef dg_reply dg_asker(const struct dg_node *node, const struct dg_request *r
 typedef struct dg_route {
     const char *path;    /* ends in / where ids follow, one segment each */
     const char *id[2];   /* what those ids name; NULL: no more */
+    const char *tail;    /* "/profile" behind the id; NULL: nothing */
     unsigned takes;      /* DG_TAKES_… */
     size_t body;         /* bytes a body may have: a POST. 0: a GET, which also answers HEAD */
     unsigned role;       /* DG_ROLE_…, one of them; 0: anybody may ask, token or not */
@@ -52,8 +79,11 @@ typedef struct dg_request {
     int k;             /* list length wanted, 1 to DG_MAX_K */
     bool exclude_seen; /* leave out goods the user has seen */
     unsigned given;    /* DG_TAKES_… of what the client gave */
-    dg_hearer *hear;   /* hears of each list, for logs and counts; NULL: nobody */
-    void *hearer;      /* its context */
+    dg_ids list[DG_N_LISTS];
+    struct json_t *body; /* what the lists borrow from; NULL: none */
+    const char *name;    /* id of this request in logs; NULL: none */
+    dg_hearer *hear;     /* hears of each list, for logs and counts; NULL: nobody */
+    void *hearer;        /* its context */
 } dg_request;
 
 /** All rows, and how many. LOCAL. */

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { BODY = 64 * 1024 }; /* bytes of a body where nothing asks for more */
+enum { BODY = 64 * 1024, LARGE_BODY = 1024 * 1024 }; /* bytes */
 
 static const dg_route routes[] = {
     {.path = "/v1/recommend/",
@@ -13,11 +13,23 @@ static const dg_route routes[] = {
      .while_stopping = true,
      .answer = dg_answer_recommend},
     {.path = "/v1/recommend",
-     .takes = DG_TAKES_K | DG_TAKES_EXCLUDE_SEEN | DG_TAKES_USER,
+     .takes = DG_TAKES_K | DG_TAKES_EXCLUDE_SEEN | DG_TAKES_USER | DG_TAKES_TASTE | DG_TAKES_LIMITS,
      .body = BODY,
      .role = DG_ROLE_READ,
      .while_stopping = true,
      .answer = dg_answer_recommend},
+    {.path = "/v1/recommend/batch",
+     .takes = DG_TAKES_K | DG_TAKES_EXCLUDE_SEEN | DG_TAKES_USERS | DG_TAKES_LIMITS,
+     .body = LARGE_BODY,
+     .role = DG_ROLE_READ,
+     .while_stopping = true,
+     .answer = dg_answer_batch},
+    {.path = "/v1/rank",
+     .takes = DG_TAKES_USER | DG_TAKES_TASTE | DG_TAKES_ITEMS,
+     .body = BODY,
+     .role = DG_ROLE_READ,
+     .while_stopping = true,
+     .answer = dg_answer_rank},
     {.path = "/v1/similar/",
      .id = {"item"},
      .takes = DG_TAKES_K,
@@ -36,6 +48,18 @@ static const dg_route routes[] = {
      .role = DG_ROLE_READ,
      .while_stopping = true,
      .answer = dg_answer_explain},
+    {.path = "/v1/items/",
+     .id = {"item"},
+     .role = DG_ROLE_READ,
+     .while_stopping = true,
+     .answer = dg_answer_item},
+    {.path = "/v1/users/",
+     .id = {"user"},
+     .tail = "/profile",
+     .takes = DG_TAKES_K,
+     .role = DG_ROLE_READ,
+     .while_stopping = true,
+     .answer = dg_answer_profile},
     {.path = "/v1/model", .role = DG_ROLE_READ, .while_stopping = true, .answer = dg_answer_model},
     {.path = "/metrics", .role = DG_ROLE_READ, .while_stopping = true},
     {.path = "/v1/admin/reload", .body = BODY, .role = DG_ROLE_ADMIN, .while_stopping = true},
@@ -51,8 +75,11 @@ const dg_route *dg_routes(size_t *n)
 
 static bool leads(const dg_route *route, const char *path)
 {
-    return route->id[0] != NULL ? strncmp(path, route->path, strlen(route->path)) == 0
-                                : strcmp(path, route->path) == 0;
+    const size_t n = strlen(route->path), whole = strlen(path);
+    if (route->id[0] == NULL) return strcmp(path, route->path) == 0;
+    if (strncmp(path, route->path, n) != 0) return false;
+    const size_t tail = route->tail != NULL ? strlen(route->tail) : 0;
+    return tail == 0 || (whole >= n + tail && strcmp(path + whole - tail, route->tail) == 0);
 }
 
 static bool takes_method(const dg_route *route, const char *method)

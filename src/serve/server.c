@@ -125,6 +125,7 @@ static dg_reply answer_from_model(dg_server *s, dg_visit *v, dg_request *request
     hearing h = {s->ledger, v};
     request->hear = hear;
     request->hearer = &h;
+    request->name = v->id;
     v->shift = dg_arms_take(s->arms, user, n);
     return dg_node_answer(v->shift->node, request);
 }

@@ -140,15 +140,21 @@ class Neighbors(Case):
         total = sum(float(line.split()[0]) for line in text[1:])
         self.assertAlmostEqual(float(text[0].split()[0]), total, delta=1e-4)
 
-    def test_factor_models_have_neighbours_but_no_reasons(self):
+    def test_factor_models_have_neighbours_and_reasons(self):
         job = write("factors.yaml", harness.job_yaml())
         self.succeeds("run", job, "--work", "factors", "-q")
         near = json.loads(self.succeeds("similar", job, "--work", "factors", "--user", "u3", "--k",
                                         "4", "--json").out)["users"]
         self.assertEqual(len(near), 4)
         self.assertTrue(all(-1.0001 <= each["score"] <= 1.0001 for each in near))
-        self.fails(78, r"knows no neighbours to explain a score by", "explain", job, "--work",
-                   "factors", "--user", "u3", "--item", "item 2")
+        at = ("explain", job, "--work", "factors", "--user", "u3", "--item", "item 2")
+        why = json.loads(self.succeeds(*at, "--json", "--k", "3").out)
+        self.assertEqual(len(why["reasons"]), 3)
+        total = why["base"] + why["others"] + why["unsettled"]
+        total += sum(each["contribution"] for each in why["reasons"])
+        self.assertAlmostEqual(why["score"], total, delta=1e-6 * max(1, abs(why["score"])))
+        text = self.succeeds(*at).out
+        self.assertRegex(text, r"because of item \d+ +\S+|because of item \d+ \(similarity")
 
     def test_wrong_questions_are_one_sentence(self):
         job = job_of("sum")

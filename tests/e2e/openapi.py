@@ -78,9 +78,9 @@ class Page(unittest.TestCase):
 
     def test_it_knows_every_path_of_the_node(self):
         text = (pathlib.Path(source) / "src/serve/routes.c").read_text()
-        rows = re.findall(r'\.path = "(.+?)"(?:,\s*\.id = {(.+?)})?', text)
-        coded = [path + "/".join("{%s}" % i for i in re.findall(r'"(\w+)"', ids))
-                 for path, ids in rows]
+        rows = re.findall(r'\.path = "(.+?)"(?:,\s*\.id = {(.+?)})?(?:,\s*\.tail = "(.+?)")?', text)
+        coded = [path + "/".join("{%s}" % i for i in re.findall(r'"(\w+)"', ids)) + tail
+                 for path, ids, tail in rows]
         self.assertEqual(sorted(coded), sorted(page["paths"]))
 
 
@@ -152,6 +152,15 @@ class Node(unittest.TestCase):
         self.ask("recommendFor", 400, body="{")
         self.ask("recommendFor", 413, body=" " * 70000)
         self.ask("recommendFor", 414, body={"user": "x" * 2000})
+        self.ask("recommendFor", 409, body={"session": ["item 1"]})
+        self.ask("recommendMany", 200, body={"users": ["u2", "nobody", "u1"], "k": 3})
+        self.ask("recommendMany", 400, body={"users": []})
+        self.ask("rank", 200, body={"user": "u2", "items": ["item 1", "none", "item 2"]})
+        self.ask("rank", 400, body={"user": "u2"})
+        self.ask("item", 200, ["item%207"])
+        self.ask("item", 404, ["none"])
+        self.ask("profile", 200, ["u2"])
+        self.ask("profile", 404, ["none"])
         self.ask("similar", 200, ["item%207"], "?k=3")
         self.ask("similar", 404, ["none"])
         self.ask("similarUsers", 200, ["u2"])
@@ -165,6 +174,16 @@ class Node(unittest.TestCase):
         self.ask("reload", 200, body={})
         self.ask("reload", 400, body={"all": True})
         self.assertEqual(self.asked, {o["operationId"] for _, _, o in operations()})
+
+    def test_answers_to_those_who_are_new_are_as_the_page_says(self):
+        self.stop()
+        self.start("fold")
+        self.ask("recommendFor", 200, body={"session": ["item 1", "none"], "exclude": ["item 3"]})
+        self.ask("recommendFor", 200, body={"user": "u3", "positive": ["item 1"], "negative": ["item 9"]})
+        self.ask("recommendFor", 200, body={"include": []})
+        self.ask("rank", 200, body={"positive": ["item 1"], "items": ["item 4", "item 2"]})
+        self.ask("explain", 200, ["u3", "item%207"], "?k=2")
+        self.ask("profile", 200, ["u3"], "?k=2")
 
     def test_answers_of_weights_are_as_the_page_says(self):
         self.stop()

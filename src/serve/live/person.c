@@ -311,6 +311,13 @@ dg_status dg_person_taste(dg_person *p, dg_taste *out, dg_err *err)
     return DG_OK;
 }
 
+int64_t dg_person_met(const dg_person *p, const int32_t **item, const float **value)
+{
+    *item = p->item;
+    *value = p->value;
+    return p->n;
+}
+
 dg_allowed dg_person_unseen(const dg_person *p)
 {
     return (dg_allowed){.skip = p->seen, .n_skip = p->n_seen};

@@ -53,6 +53,10 @@ float dg_person_worth(const dg_artifact *a, bool liked);
  */
 dg_status dg_person_taste(dg_person *p, dg_taste *out, dg_err *err);
 
+/** What the taste is made of: rows of items, ascending, and their values, borrowed until the person
+ *  changes. LOCAL. Returns how many. */
+int64_t dg_person_met(const dg_person *p, const int32_t **item, const float **value);
+
 /** All but what was seen, borrowed until the person changes. LOCAL. */
 dg_allowed dg_person_unseen(const dg_person *p);
 

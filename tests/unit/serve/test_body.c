@@ -81,6 +81,32 @@ START_TEST(keys_and_values_are_bounded)
 }
 END_TEST
 
+START_TEST(lists_hold_ids)
+{
+    ck_assert(post("/v1/recommend", "{\"session\":[\"a\",\"b c\"],\"exclude\":[]}"));
+    ck_assert_uint_eq(request.list[DG_LIST_SESSION].n, 2);
+    ck_assert_mem_eq(request.list[DG_LIST_SESSION].at[1].at, "b c", 3);
+    ck_assert(request.list[DG_LIST_EXCLUDE].n == 0 && request.list[DG_LIST_EXCLUDE].at != NULL);
+    ck_assert_ptr_null(request.list[DG_LIST_INCLUDE].at);
+    dg_request_close(&request);
+    static const char *const bad[] = {"{\"session\":\"a\"}",     "{\"session\":[1]}",
+                                      "{\"session\":[\"\"]}",    "{\"session\":null}",
+                                      "{\"include\":[[\"a\"]]}", "{\"negative\":{}}"};
+    for (size_t k = 0; k < sizeof bad / sizeof *bad; k++)
+        refused(post("/v1/recommend", bad[k]), 400, "bad_parameter");
+    refused(post("/v1/recommend", "{\"items\":[\"a\"]}"), 400, "unknown_parameter");
+    static char long_list[8 * DG_MAX_IDS];
+    char *at = long_list + sprintf(long_list, "{\"items\":[");
+    for (int k = 0; k < DG_MAX_IDS; k++) at += sprintf(at, "%s\"a\"", k > 0 ? "," : "");
+    strcpy(at, "]}");
+    ck_assert(post("/v1/rank", long_list) && request.list[DG_LIST_ITEMS].n == DG_MAX_IDS);
+    dg_request_close(&request);
+    strcpy(at, ",\"a\"]}");
+    refused(post("/v1/rank", long_list), 400, "bad_parameter");
+    ck_assert_uint_eq(dg_alloc_live(), 0);
+}
+END_TEST
+
 START_TEST(a_path_with_a_body_has_no_query)
 {
     ck_assert(dg_request_start(&request, "POST", "/v1/recommend", &no));
@@ -92,6 +118,8 @@ static const char *const samples[] = {
     "{\"user\":\"u1\",\"k\":5,\"exclude_seen\":true}",
     "{\"user\":\"\\u5bfc\\u8d2d\",\"k\":1000}",
     "{\"exclude_seen\":false}",
+    "{\"session\":[\"a\",\"b\"],\"include\":[\"c\"]}",
+    "{\"positive\":[\"a\"],\"negative\":[],\"exclude\":[\"\\u0000\"]}",
 };
 
 static size_t mutate(dg_rng *rng, char *text, size_t n, size_t room)
@@ -139,5 +167,5 @@ START_TEST(any_bytes_are_understood_or_refused)
 END_TEST
 
 UNIT_MAIN("body", a_body_says_what_a_query_says, what_is_not_one_json_object_is_refused,
-          keys_and_values_are_bounded, a_path_with_a_body_has_no_query,
+          keys_and_values_are_bounded, lists_hold_ids, a_path_with_a_body_has_no_query,
           any_bytes_are_understood_or_refused)

@@ -45,6 +45,22 @@ static json_t *ask(const char *path, int k, int http)
     return body;
 }
 
+static json_t *post(const char *path, const char *text, int http)
+{
+    dg_request request;
+    dg_refusal no;
+    json_error_t where;
+    ck_assert_msg(dg_request_start(&request, "POST", path, &no), "%s", no.message);
+    ck_assert_msg(dg_request_body(&request, text, strlen(text), &no), "%s", no.message);
+    const dg_reply reply = dg_node_answer(node, &request);
+    dg_request_close(&request);
+    ck_assert_msg(reply.http == http, "%d: %s", reply.http, reply.body);
+    json_t *body = json_loadb(reply.body, reply.n, JSON_REJECT_DUPLICATES, &where);
+    ck_assert_msg(body != NULL, "%s in %s", where.text, reply.body);
+    dg_free(reply.owned);
+    return body;
+}
+
 static const char *text_at(json_t *o, const char *key)
 {
     const char *text = json_string_value(json_object_get(o, key));
@@ -240,7 +256,260 @@ START_TEST(out_of_memory_is_an_answer_too)
 }
 END_TEST
 
+static const dg_als_law behaviour = {.unobserved_weight = 0.1, .reg_exponent = 1};
+
+static void open_fold(void) { open_node(make_fold_artifact(8, 40, 5, &behaviour, 0.05, 4)); }
+
+/* Ids of the goods of a list, in order, each with a blank behind; cut to size. */
+static const char *goods_of(json_t *list)
+{
+    static char text[2][4096];
+    static int turn;
+    char *at = text[turn = !turn];
+    size_t k, n = 0;
+    json_t *each;
+    at[0] = '\0';
+    json_array_foreach(json_object_get(list, "items"), k, each) n +=
+        (size_t)snprintf(at + n, sizeof text[0] - n, "%s ", text_at(each, "item"));
+    return at;
+}
+
+static bool lists_good(json_t *list, const char *id)
+{
+    size_t k;
+    json_t *each;
+    json_array_foreach(json_object_get(list, "items"), k,
+                       each) if (strcmp(text_at(each, "item"), id) == 0) return true;
+    return false;
+}
+
+START_TEST(a_body_asks_as_a_path_does)
+{
+    open_fold();
+    json_t *asked = ask("/v1/recommend/u3", 9, 200);
+    json_t *posted = post("/v1/recommend", "{\"user\":\"u3\",\"k\":9}", 200);
+    ck_assert(json_equal(asked, posted));
+    json_decref(asked);
+    json_decref(posted);
+    posted = post("/v1/recommend", "{}", 200);
+    ck_assert_str_eq(text_at(posted, "source"), "popular");
+    ck_assert_str_eq(text_at(posted, "reason"), "no_profile");
+    ck_assert_ptr_null(json_object_get(posted, "user"));
+    json_decref(posted);
+    close_node();
+}
+END_TEST
+
+START_TEST(a_session_has_a_taste_and_its_goods_are_seen)
+{
+    open_fold();
+    json_t *one = post("/v1/recommend", "{\"session\":[\"item 3\",\"item 4\"],\"k\":40}", 200);
+    json_t *two = post("/v1/recommend", "{\"session\":[\"item 5\",\"none\"],\"k\":40}", 200);
+    ck_assert_str_eq(text_at(one, "source"), "user");
+    ck_assert_str_ne(goods_of(one), goods_of(two));
+    ck_assert(!lists_good(one, "item 3") && !lists_good(one, "item 4") &&
+              lists_good(one, "item 5"));
+    ck_assert_int_eq(json_integer_value(json_object_get(two, "unknown_items")), 1);
+    ck_assert_uint_eq(json_array_size(json_object_get(one, "items")), 38);
+    json_decref(one);
+    json_decref(two);
+    one = post("/v1/recommend", "{\"session\":[\"none\"]}", 200);
+    ck_assert_str_eq(text_at(one, "reason"), "no_profile");
+    json_decref(one);
+    close_node();
+}
+END_TEST
+
+START_TEST(what_is_disliked_is_pushed_down)
+{
+    open_fold();
+    json_t *liked = post("/v1/rank", "{\"positive\":[\"item 3\"],\"items\":[\"item 7\"]}", 200);
+    json_t *mixed = post("/v1/rank",
+                         "{\"positive\":[\"item 3\"],\"negative\":[\"item 7\"],"
+                         "\"items\":[\"item 7\"]}",
+                         200);
+    double score[2];
+    json_t *const lists[] = {liked, mixed};
+    for (int k = 0; k < 2; k++)
+        score[k] = json_number_value(
+            json_object_get(json_array_get(json_object_get(lists[k], "items"), 0), "score"));
+    ck_assert(fabs(score[1]) < fabs(score[0])); /* drawn towards 0 */
+    json_decref(liked);
+    json_decref(mixed);
+    close_node();
+}
+END_TEST
+
+START_TEST(lists_may_be_limited)
+{
+    open_fold();
+    json_t *all = post("/v1/recommend", "{\"user\":\"u3\",\"k\":40}", 200);
+    const char *best = text_at(json_array_get(json_object_get(all, "items"), 0), "item");
+    char text[256];
+    snprintf(text, sizeof text, "{\"user\":\"u3\",\"exclude\":[\"%s\",\"%s\",\"none\"],\"k\":40}",
+             best, best);
+    json_t *less = post("/v1/recommend", text, 200);
+    ck_assert(!lists_good(less, best));
+    ck_assert_int_eq(json_integer_value(json_object_get(less, "unknown_items")), 1);
+    ck_assert_uint_eq(json_array_size(json_object_get(less, "items")) + 1,
+                      json_array_size(json_object_get(all, "items")));
+    json_decref(less);
+    snprintf(text, sizeof text, "{\"user\":\"u3\",\"include\":[\"%s\"],\"k\":40}", best);
+    less = post("/v1/recommend", text, 200);
+    ck_assert_uint_eq(json_array_size(json_object_get(less, "items")), 1);
+    ck_assert(lists_good(less, best));
+    json_decref(less);
+    less = post("/v1/recommend", "{\"user\":\"u3\",\"include\":[]}", 200);
+    ck_assert_str_eq(text_at(less, "reason"), "none_allowed");
+    ck_assert_uint_eq(json_array_size(json_object_get(less, "items")), 0);
+    json_decref(less);
+    less = post("/v1/recommend", "{\"user\":\"nobody\",\"exclude\":[\"item 1\"],\"k\":40}", 200);
+    ck_assert_str_eq(text_at(less, "reason"), "unknown_user");
+    ck_assert(!lists_good(less, "item 1") && lists_good(less, "item 2"));
+    json_decref(less);
+    /* u1 has seen everything: fallen back on, within what is wanted */
+    less = post("/v1/recommend", "{\"user\":\"u1\",\"include\":[\"item 5\",\"item 6\"]}", 200);
+    ck_assert_str_eq(text_at(less, "reason"), "all_seen");
+    ck_assert(json_is_false(json_object_get(less, "exclude_seen")));
+    ck_assert_uint_eq(json_array_size(json_object_get(less, "items")), 2);
+    json_decref(less);
+    json_decref(all);
+    close_node();
+}
+END_TEST
+
+START_TEST(a_batch_answers_as_each_alone)
+{
+    static const char *const users[] = {"u3", "nobody", "u1", "u3", "u0"};
+    open_fold();
+    json_t *all = post("/v1/recommend/batch",
+                       "{\"users\":[\"u3\",\"nobody\",\"u1\",\"u3\",\"u0\"],\"k\":6,"
+                       "\"exclude\":[\"item 2\"]}",
+                       200);
+    json_t *list = json_object_get(all, "users");
+    ck_assert_uint_eq(json_array_size(list), 5);
+    for (size_t k = 0; k < 5; k++) {
+        char text[128];
+        json_t *of = json_array_get(list, k);
+        snprintf(text, sizeof text, "{\"user\":\"%s\",\"k\":6,\"exclude\":[\"item 2\"]}", users[k]);
+        json_t *alone = post("/v1/recommend", text, 200);
+        static const char *const same[] = {"user", "source", "reason", "items", "exclude_seen"};
+        for (size_t s = 0; s < 5; s++) {
+            json_t *x = json_object_get(of, same[s]), *y = json_object_get(alone, same[s]);
+            ck_assert(x == y || json_equal(x, y));
+        }
+        json_decref(alone);
+    }
+    json_decref(all);
+    json_decref(post("/v1/recommend/batch", "{\"users\":[]}", 400));
+    json_decref(post("/v1/recommend/batch", "{\"k\":5}", 400));
+    close_node();
+}
+END_TEST
+
+START_TEST(a_given_list_is_put_in_order)
+{
+    open_fold();
+    json_t *all = post("/v1/recommend", "{\"user\":\"u3\",\"k\":40,\"exclude_seen\":false}", 200);
+    json_t *some = post("/v1/rank",
+                        "{\"user\":\"u3\",\"items\":[\"item 1\",\"item 9\",\"none\",\"item 30\","
+                        "\"item 1\"]}",
+                        200);
+    json_t *list = json_object_get(some, "items"), *each, *other;
+    size_t k, j;
+    ck_assert_uint_eq(json_array_size(list), 3);
+    ck_assert_int_eq(json_integer_value(json_object_get(some, "unknown_items")), 1);
+    double before = INFINITY;
+    json_array_foreach(list, k, each)
+    {
+        const double score = json_number_value(json_object_get(each, "score"));
+        ck_assert(score <= before);
+        before = score;
+        json_array_foreach(json_object_get(all, "items"), j,
+                           other) if (strcmp(text_at(each, "item"), text_at(other, "item")) == 0)
+            ck_assert(json_equal(json_object_get(each, "score"), json_object_get(other, "score")));
+    }
+    json_decref(all);
+    json_decref(some);
+    some = post("/v1/rank", "{\"user\":\"nobody\",\"items\":[\"item 1\"]}", 200);
+    ck_assert_str_eq(text_at(some, "source"), "popular");
+    json_decref(some);
+    json_decref(post("/v1/rank", "{\"user\":\"u3\"}", 400));
+    close_node();
+}
+END_TEST
+
+START_TEST(reasons_of_factors_sum_to_the_score)
+{
+    open_fold();
+    for (int item = 0; item < 40; item += 3) {
+        char path[64];
+        size_t k;
+        json_t *each;
+        snprintf(path, sizeof path, "/v1/explain/u3/item%%20%d", item);
+        json_t *why = ask(path, 3, 200);
+        double sum = 0;
+        static const char *const parts[] = {"base", "others", "unsettled"};
+        for (size_t p = 0; p < 3; p++) sum += json_number_value(json_object_get(why, parts[p]));
+        ck_assert_uint_le(json_array_size(json_object_get(why, "reasons")), 3);
+        json_array_foreach(json_object_get(why, "reasons"), k, each)
+        {
+            ck_assert_ptr_nonnull(strstr(text_at(each, "title"), "Title "));
+            sum += json_number_value(json_object_get(each, "contribution"));
+        }
+        const double score = json_number_value(json_object_get(why, "score"));
+        ck_assert_double_lt(fabs(sum - score), 1e-6 * fmax(1, fabs(score)));
+        ck_assert(json_number_value(json_object_get(why, "uncertainty")) > 0);
+        json_decref(why);
+    }
+    close_node();
+}
+END_TEST
+
+START_TEST(goods_and_users_are_shown)
+{
+    open_fold();
+    json_t *good = ask("/v1/items/item%207", 10, 200);
+    ck_assert_str_eq(text_at(good, "title"), "Title 7");
+    ck_assert_int_eq(json_integer_value(json_object_get(good, "popularity")),
+                     dg_node_artifact(node)->popularity[7]);
+    json_decref(good);
+    json_decref(ask("/v1/items/none", 10, 404));
+    json_t *user = ask("/v1/users/u3/profile", 2, 200), *items = json_object_get(user, "items");
+    const dg_artifact *a = dg_node_artifact(node);
+    ck_assert_int_eq(json_integer_value(json_object_get(user, "rated")),
+                     a->profile.ptr[4] - a->profile.ptr[3]);
+    ck_assert_int_eq(json_integer_value(json_object_get(user, "seen")),
+                     a->history_ptr[4] - a->history_ptr[3]);
+    ck_assert_uint_eq(json_array_size(items), 2);
+    ck_assert(json_number_value(json_object_get(json_array_get(items, 0), "value")) >=
+              json_number_value(json_object_get(json_array_get(items, 1), "value")));
+    json_decref(user);
+    json_decref(ask("/v1/users/nobody/profile", 10, 404));
+    close_node();
+}
+END_TEST
+
+START_TEST(models_that_cannot_learn_say_so)
+{
+    open_node(make_artifact(4, 30, 6, 1));
+    json_t *no = post("/v1/recommend", "{\"session\":[\"item 3\"]}", 409);
+    ck_assert_str_eq(text_at(json_object_get(no, "error"), "code"), "no_fold_in");
+    json_decref(no);
+    close_node();
+    open_node(make_weights_artifact(5, 20, "item", 2));
+    json_t *list = post("/v1/recommend", "{\"session\":[\"item 3\",\"item 8\"]}", 200);
+    ck_assert_str_eq(text_at(list, "source"), "user");
+    json_decref(list);
+    close_node();
+}
+END_TEST
+
 UNIT_MAIN("node", a_recommendation_has_the_documented_shape, fallbacks_are_marked,
           similar_items_know_their_item, the_model_card_tells_what_is_served,
           health_and_readiness_answer, any_bytes_in_texts_become_valid_json,
-          scores_that_are_not_finite_are_an_error_never_a_rank, out_of_memory_is_an_answer_too)
+          scores_that_are_not_finite_are_an_error_never_a_rank, out_of_memory_is_an_answer_too,
+          a_body_asks_as_a_path_does, a_session_has_a_taste_and_its_goods_are_seen,
+          what_is_disliked_is_pushed_down, lists_may_be_limited, a_batch_answers_as_each_alone,
+          a_given_list_is_put_in_order, reasons_of_factors_sum_to_the_score,
+          goods_and_users_are_shown, models_that_cannot_learn_say_so)

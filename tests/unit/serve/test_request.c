@@ -46,6 +46,9 @@ START_TEST(each_path_has_its_route_and_defaults)
     ck_assert(start("/v1/explain/a%2Fb/c") && answered_by(dg_answer_explain));
     has_id("a/b", 3);
     ck_assert(request.n_item == 1 && request.item[0] == 'c');
+    ck_assert(start("/v1/users/a%2Fprofile/profile") && answered_by(dg_answer_profile));
+    has_id("a/profile", 9);
+    ck_assert(start("/v1/items/7") && answered_by(dg_answer_item));
     ck_assert(start("/v1/model") && answered_by(dg_answer_model));
     ck_assert(start("/healthz") && answered_by(dg_answer_health));
     ck_assert(start("/readyz") && answered_by(dg_answer_ready));
@@ -69,6 +72,7 @@ START_TEST(other_paths_and_methods_are_refused)
     refused(start("/v1/recommend"), 405, "method_not_allowed"); /* a POST */
     refused(start("/v1/similar/"), 400, "missing_id");
     refused(start("/v1/explain/1"), 400, "missing_id");
+    refused(start("/v1/users//profile"), 400, "missing_id");
     refused(start("/v1/explain/1/"), 400, "missing_id");
     refused(start("/v1/explain//1"), 400, "missing_id");
     refused(start("/v1/explain/1/2/3"), 404, "not_found");

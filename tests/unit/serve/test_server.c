@@ -486,6 +486,7 @@ static void expect_answers(void)
             dg_refusal no;
             snprintf(path, sizeof path, "/v1/recommend/u%d", 2 + user);
             ck_assert(dg_request_start(&request, "GET", path, &no));
+            request.name = "same";
             expected[version][user] = dg_node_answer(one, &request).owned;
         }
         dg_node_close(&one);
@@ -520,7 +521,9 @@ static void *ask_until_over(void *counts)
     const int fd = dial();
     for (int k = 0; !atomic_load(&over); k++) {
         const int user = k % USERS;
-        snprintf(text, sizeof text, "GET /v1/recommend/u%d HTTP/1.1\r\nHost: x\r\n\r\n", 2 + user);
+        snprintf(text, sizeof text,
+                 "GET /v1/recommend/u%d HTTP/1.1\r\nHost: x\r\nX-Request-Id: same\r\n\r\n",
+                 2 + user);
         say_text(fd, text);
         const int status = hear_whole(fd, got, sizeof got);
         int version = 0;

@@ -1,0 +1,33 @@
+/* whom.h - who a list is for: a user as trained, a user with events of this minute, or whoever the
+ * items of a session describe. */
+#ifndef DG_SERVE_WHOM_H
+#define DG_SERVE_WHOM_H
+#include "serve/live/person.h"
+#include "serve/request.h"
+
+typedef struct dg_whom {
+    int64_t user;      /* row of the artifact, or -1 */
+    dg_taste taste;    /* borrowed from the artifact, `room` or `own`, as what follows */
+    dg_allowed unseen; /* goods they have not seen */
+    dg_person *own;    /* solved for this request; NULL for a row of the artifact */
+    int64_t unknown;   /* ids of items that the model does not know */
+} dg_whom;
+
+/**
+ * Find out. LOCAL, thread-safe; dg_whom_close in either case. Allocates nothing for a user without
+ * events.
+ *
+ * @param[in]  room  (n_cols,), see dg_taste_of; outlives the taste
+ * Errors  false and `no`: 409 no_fold_in, items were given to a model that cannot learn from them;
+ *         500 not_finite, out_of_memory.
+ */
+bool dg_whom_find(const struct dg_node *node, const dg_request *request, float *room, dg_whom *out,
+                  dg_refusal *no);
+
+/** LOCAL, twice-safe. */
+void dg_whom_close(dg_whom *w);
+
+/** What kept a model from an answer, as a refusal. LOCAL. Yields false. */
+bool dg_refuse_status(dg_refusal *no, const struct dg_node *node, dg_status st, const dg_err *err);
+
+#endif
