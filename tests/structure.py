@@ -50,8 +50,11 @@ def includes(source):
     for path in c_files(source, "src"):
         place = path.relative_to(source)
         start = place.parts[1] if len(place.parts) > 2 else ""
-        start = "serve" if path.name == "daogou_serve.c" else start  # the node's main
+        of_node = path.name.startswith("daogou_serve")  # the node's main, and its command line
+        start = "serve" if of_node else start
         for what in re.findall(r'^#include ["<](.+?)[">]', path.read_text(), re.M):
+            if of_node and what.startswith("cli/daogou_serve"):
+                continue
             if (source / "src" / what).is_file() and "/" in what:
                 bad.append(check_arrow(place, start, what.split("/")[0], folders, free))
             elif what == "mpi.h" and start in free:

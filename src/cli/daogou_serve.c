@@ -1,74 +1,46 @@
 /* daogou-serve - the serving node: maps one artifact, or a registry's champion, and answers HTTP
  * until told to stop. */
+#include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "base/version.h"
+#include "cli/daogou_serve_line.h"
 #include "serve/follow.h"
+#include "serve/guard/audit.h"
+#include "serve/guard/sandbox.h"
+#include "serve/notify.h"
 
-#include <argp.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <pthread.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 static const double patience = 10; /* seconds for requests in flight when told to stop */
 
-static const double look_every = 1; /* seconds between looks at the registry */
-
-typedef struct arguments {
-    const char *artifact;
-    const char *registry, *model; /* in place of the artifact */
-    const char *trusted, *key;    /* files; NULL: none */
-    dg_server_options server;
-} arguments;
-
-static const struct argp_option options[] = {
-    {"artifact", 'a', "FILE", 0, "The artifact.h5 to serve, made by daogou export", 0},
-    {"registry", 'r', "DIR", 0, "Serve the champion of this registry, and those that follow it", 0},
-    {"model", 'm', "NAME", 0, "Which model of the registry", 0},
-    {"trusted-keys", 'k', "FILE", 0,
-     "Serve only what one of these public keys signed (daogou keygen, daogou sign)", 0},
-    {"encryption-key", 'e', "FILE", 0,
-     "Key of encrypted artifacts (default: DAOGOU_ENCRYPTION_KEY of the environment)", 0},
-    {"listen", 'l', "HOST:PORT", 0,
-     "Address to answer on (default 127.0.0.1:8080; port 0 takes a free one)", 0},
-    {"threads", 't', "N", 0, "Threads that answer (default: one per processor)", 0},
-    {0}};
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-    arguments *a = state->input;
-    int64_t n;
-    switch (key) {
-    case 'a': a->artifact = text; return 0;
-    case 'r': a->registry = text; return 0;
-    case 'm': a->model = text; return 0;
-    case 'k': a->trusted = text; return 0;
-    case 'e': a->key = text; return 0;
-    case 'l': a->server.listen = text; return 0;
-    case 't':
-        if (!dg_parse_int64(text, strlen(text), &n) || n < 1 || n > DG_MAX_THREADS)
-            argp_error(state, "--threads must be a number from 1 to %d", DG_MAX_THREADS);
-        a->server.threads = (int)n;
-        return 0;
-    case ARGP_KEY_ARG: argp_error(state, "unexpected argument \"%s\"", text); return 0;
-    case ARGP_KEY_END:
-        if (a->artifact == NULL && a->registry == NULL)
-            argp_error(state, "which artifact? give --artifact FILE, or --registry DIR and --model "
-                              "NAME");
-        if ((a->artifact != NULL) == (a->registry != NULL) ||
-            (a->registry == NULL) != (a->model == NULL))
-            argp_error(state, "give either --artifact FILE, or --registry DIR and --model NAME");
-        return 0;
-    default: return ARGP_ERR_UNKNOWN;
-    }
-}
-
-static void print_version(FILE *out, struct argp_state *state)
-{
-    (void)state;
-    fprintf(out, "daogou-serve %s (%s)\n", dg_version(), dg_revision());
-}
+/* All that one process serves with. Made from the top down, taken apart from the bottom up. */
+typedef struct service {
+    const dg_serve_line *line;
+    dg_server_options options; /* as the line gave them, with what was opened for them */
+    int notify;                /* a service manager, or -1 */
+    dg_tls *tls;
+    dg_tokens *tokens;
+    dg_journal *access, *impressions;
+    dg_audit *audit;
+    unsigned char pseudonym[32];
+    dg_keyring trusted;
+    dg_key key;
+    dg_access demands; /* what is asked of artifacts, by the keys above */
+    dg_metrics *metrics;
+    dg_node *node;
+    dg_server *server;
+    dg_follow *follow;
+    pthread_mutex_t reloading;
+} service;
 
 static int fail(dg_status st, const dg_err *err)
 {
@@ -77,79 +49,302 @@ static int fail(dg_status st, const dg_err *err)
     return dg_status_exit(st);
 }
 
-static void announce(const dg_artifact *a, const dg_server *server)
+static void warn(const char *event, const dg_err *err)
+{
+    dg_log(DG_LOG_WARN, event, "daogou-serve: %s", err->text);
+}
+
+/* Beyond this machine anybody on the way could read and ask: both must be kept from them. */
+static dg_status check_exposure(const dg_serve_line *l, const char *address, dg_err *err)
+{
+    const bool closed = l->tokens != NULL || l->tls.client_ca != NULL;
+    if (l->insecure || dg_address_is_loopback(address) || (closed && l->tls.cert != NULL))
+        return DG_OK;
+    DG_FAIL(err, DG_ERR_CONFIG, "%s can be reached from other machines, %s", address,
+            closed ? "where tokens would be read off the wire without TLS"
+                   : "where anybody could ask without --tokens or --tls-client-ca");
+    return dg_err_hint(err, DG_ERR_CONFIG,
+                       "give --tokens, --tls-cert and --tls-key; or --insecure where something in "
+                       "front of it sees to that");
+}
+
+/* The port and the private key may need more rights than serving does. */
+static dg_status take_what_needs_rights(service *s, dg_err *err)
+{
+    const dg_serve_line *l = s->line;
+    char address[DG_ADDRESS_SIZE];
+    dg_status st = DG_OK;
+    s->notify = dg_notify_open();
+    if (l->tls.cert != NULL) st = dg_tls_open(&l->tls, &s->tls, err);
+    if (st == DG_OK) st = dg_listen(l->server.listen, &s->options.socket, address, err);
+    if (st == DG_OK) st = check_exposure(l, address, err);
+    if (st == DG_OK && l->user != NULL) st = dg_sandbox_user(l->user, err);
+    return st;
+}
+
+static dg_status read_pseudonym_key(service *s, dg_err *err)
+{
+    dg_text text = {0};
+    const char *path = s->line->pseudonym_key;
+    if (path == NULL) return DG_OK;
+    dg_status st = dg_file_read(path, 1024, &text, err);
+    if (st == DG_OK && text.n != sizeof s->pseudonym)
+        st = DG_FAIL(err, DG_ERR_DATA, "%s: a key has %zu bytes, this has %zu", path,
+                     sizeof s->pseudonym, text.n);
+    if (st == DG_OK) memcpy(s->pseudonym, text.at, sizeof s->pseudonym);
+    if (text.at != NULL) sodium_memzero(text.at, text.n);
+    dg_text_free(&text);
+    s->options.ledger.pseudonym = s->pseudonym;
+    return st;
+}
+
+static dg_status read_artifact_keys(service *s, dg_err *err)
+{
+    const dg_serve_line *l = s->line;
+    dg_status st = DG_OK;
+    if (l->trusted_keys != NULL) st = dg_keyring_read(l->trusted_keys, &s->trusted, err);
+    if (l->trusted_keys != NULL) s->demands.trusted = &s->trusted;
+    if (st == DG_OK && l->encryption_key != NULL)
+        st = dg_key_read(l->encryption_key, DG_KEY_ENCRYPT, &s->key, err);
+    if (l->encryption_key != NULL) s->demands.decrypt = &s->key;
+    return st;
+}
+
+static dg_status open_files(service *s, dg_err *err)
+{
+    const dg_serve_line *l = s->line;
+    dg_status st = DG_OK;
+    if (l->tokens != NULL) st = dg_tokens_open(l->tokens, &s->tokens, err);
+    if (st == DG_OK && l->access != NULL) st = dg_journal_open(l->access, &s->access, err);
+    if (st == DG_OK && l->impressions != NULL)
+        st = dg_journal_open(l->impressions, &s->impressions, err);
+    if (st == DG_OK && l->audit != NULL) st = dg_audit_open(l->audit, &s->audit, err);
+    if (st == DG_OK) st = read_pseudonym_key(s, err);
+    if (st == DG_OK) st = read_artifact_keys(s, err);
+    s->options.tls = s->tls;
+    s->options.gate.tokens = s->tokens;
+    s->options.ledger.access = s->access;
+    s->options.ledger.impressions = s->impressions;
+    return st;
+}
+
+static dg_status give_up_rights(const service *s, dg_err *err)
+{
+    bool filtered;
+    if (!s->line->sandbox) return DG_OK;
+    const dg_status st = dg_sandbox_enter(&filtered, err);
+    if (st == DG_OK && !filtered)
+        dg_log(DG_LOG_DEBUG, "unfiltered", "daogou-serve: no filter of system calls here");
+    return st;
+}
+
+static void write_logs(void *context, dg_text *page)
+{
+    service *s = context;
+    dg_metrics_family(page, "daogou_log_lines_dropped_total", "counter",
+                      "Lines of a log that the disk did not take.");
+    dg_text_add(page, "daogou_log_lines_dropped_total{log=\"access\"} %" PRIu64 "\n",
+                dg_journal_dropped(s->access));
+    dg_text_add(page, "daogou_log_lines_dropped_total{log=\"impressions\"} %" PRIu64 "\n",
+                dg_journal_dropped(s->impressions));
+    if (s->tls == NULL) return;
+    dg_metrics_family(page, "daogou_certificate_expiry_timestamp_seconds", "gauge",
+                      "When the certificate expires, in seconds since 1970.");
+    dg_text_add(page, "daogou_certificate_expiry_timestamp_seconds %" PRId64 "\n",
+                dg_tls_expires(s->tls));
+}
+
+static void announce(const service *s)
 {
     char users[32], items[32];
-    dg_log(DG_LOG_INFO, "ready", "daogou-serve: %s (%s), %s users, %s items, on http://%s", a->name,
+    const dg_artifact *a = dg_node_artifact(s->node);
+    dg_log(DG_LOG_INFO, "ready", "daogou-serve: %s (%s), %s users, %s items, on %s://%s", a->name,
            a->algorithm, dg_show_count(a->n_users, users, sizeof users),
-           dg_show_count(a->n_items, items, sizeof items), dg_server_address(server));
+           dg_show_count(a->n_items, items, sizeof items), s->tls != NULL ? "https" : "http",
+           dg_server_address(s->server));
 }
 
-/* What is asked of artifacts, and the keys for it. */
-typedef struct demands {
-    dg_keyring trusted;
-    dg_key key;
-    dg_access access;
-} demands;
-
-static dg_status read_keys(const arguments *a, demands *d, dg_err *err)
+static dg_status note_start(service *s, dg_err *err)
 {
-    dg_status st = DG_OK;
-    if (a->trusted != NULL) st = dg_keyring_read(a->trusted, &d->trusted, err);
-    if (a->trusted != NULL) d->access.trusted = &d->trusted;
-    if (st == DG_OK && a->key != NULL) st = dg_key_read(a->key, DG_KEY_ENCRYPT, &d->key, err);
-    if (a->key != NULL) d->access.decrypt = &d->key;
+    const json_int_t tokens = s->tokens != NULL ? (json_int_t)dg_tokens_count(s->tokens) : -1;
+    return dg_audit_note(
+        s->audit, "start",
+        json_pack("{s:s, s:s, s:s, s:s, s:b, s:I, s:i}", "address", dg_server_address(s->server),
+                  "model", dg_node_artifact(s->node)->name, "version", dg_node_version(s->node),
+                  "content_digest", dg_node_artifact(s->node)->content, "tls", s->tls != NULL,
+                  "tokens", tokens, "uid", (int)getuid()),
+        err);
+}
+
+/* Tokens are looked at every second as well, so that one can be taken back without a signal. */
+static dg_status refresh_tokens(service *s, dg_err *err)
+{
+    bool changed = false;
+    dg_err other;
+    if (s->tokens == NULL) return DG_OK;
+    const dg_status st = dg_tokens_refresh(s->tokens, &changed, err);
+    if (st != DG_OK)
+        dg_audit_note(s->audit, "tokens-refused", json_pack("{s:s}", "why", err->text), &other);
+    else if (changed)
+        dg_audit_note(s->audit, "tokens",
+                      json_pack("{s:I}", "tokens", (json_int_t)dg_tokens_count(s->tokens)), &other);
     return st;
 }
 
-/* Serve until SIGTERM or SIGINT, which every thread blocks and this one waits for. */
-static dg_status serve(const arguments *a, const dg_access *access, dg_node **node, dg_err *err)
+static dg_status reload_certificate(service *s, dg_err *err)
 {
-    const dg_followed who = {a->registry, a->model, access};
-    sigset_t ends;
-    int which;
-    dg_server *server;
-    dg_follow *follow = NULL;
-    dg_champion_seen seen = {0};
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGTERM);
-    sigaddset(&ends, SIGINT);
-    sigprocmask(SIG_BLOCK, &ends, NULL);
+    dg_err other;
+    if (s->tls == NULL) return DG_OK;
+    const dg_status st = dg_tls_reload(s->tls, err);
+    if (st != DG_OK)
+        dg_audit_note(s->audit, "certificate-refused", json_pack("{s:s}", "why", err->text),
+                      &other);
+    else
+        dg_audit_note(s->audit, "certificate",
+                      json_pack("{s:I}", "expires", (json_int_t)dg_tls_expires(s->tls)), &other);
+    return st;
+}
+
+static dg_status reopen_access(service *s, dg_err *err)
+{
+    return dg_journal_reopen(s->access, err);
+}
+
+static dg_status reopen_impressions(service *s, dg_err *err)
+{
+    return dg_journal_reopen(s->impressions, err);
+}
+
+/* By SIGHUP, or POST /v1/admin/reload. All is tried; the first error is told. Nothing is done that
+ * the audit log cannot tell of. */
+static dg_status reload(void *context, const char *who, dg_err *err)
+{
+    static dg_status (*const parts[])(service *, dg_err *) = {reopen_access, reopen_impressions,
+                                                              refresh_tokens, reload_certificate};
+    service *s = context;
+    pthread_mutex_lock(&s->reloading);
+    dg_status st = dg_audit_note(s->audit, "reload", json_pack("{s:s}", "by", who), err);
+    for (size_t k = 0; st == DG_OK && k < sizeof parts / sizeof *parts; k++) {
+        dg_err why;
+        const dg_status mine = parts[k](s, &why);
+        if (mine != DG_OK) warn("not-reloaded", &why);
+        if (mine == DG_OK || st != DG_OK) continue;
+        st = mine;
+        *err = why;
+    }
+    if (s->follow != NULL) dg_follow_look(s->follow);
+    pthread_mutex_unlock(&s->reloading);
+    return st;
+}
+
+/* Until it is told to stop; every thread blocks these signals, this one waits for them. */
+static void run(service *s, const sigset_t *signals, int *which)
+{
+    const struct timespec second = {.tv_sec = 1};
+    dg_err err;
+    for (;;) {
+        *which = sigtimedwait(signals, NULL, &second);
+        if (*which == SIGTERM || *which == SIGINT) return;
+        if (*which == SIGHUP) {
+            reload(s, "SIGHUP", &err);
+            continue;
+        }
+        pthread_mutex_lock(&s->reloading);
+        if (refresh_tokens(s, &err) != DG_OK) warn("tokens-refused", &err);
+        pthread_mutex_unlock(&s->reloading);
+    }
+}
+
+static dg_status open_model(service *s, const dg_followed *who, dg_followed_seen *seen, dg_err *err)
+{
+    const char *path = s->line->artifact;
+    if (path == NULL) return dg_follow_open(who, seen, &s->node, err);
+    const dg_status st = dg_node_open_for(path, &s->demands, &s->node, err);
+    if (st == DG_OK) dg_node_warm(s->node);
+    return st;
+}
+
+static dg_status start_server(service *s, dg_err *err)
+{
+    dg_metrics_collect(s->metrics, write_logs, s);
+    s->options.metrics = s->metrics;
+    s->options.reload = reload;
+    s->options.reloader = s;
+    const dg_status st = dg_server_start(s->node, &s->options, &s->server, err);
+    s->options.socket = -1; /* the server's now, or closed */
+    return st;
+}
+
+static dg_status start(service *s, dg_err *err)
+{
+    const dg_serve_line *l = s->line;
+    dg_followed_seen seen = {0};
+    dg_status st = take_what_needs_rights(s, err);
+    if (st == DG_OK) st = open_files(s, err);
+    if (st == DG_OK) st = give_up_rights(s, err);
+    if (st == DG_OK) st = dg_metrics_create(&s->metrics, err);
+    const dg_followed who = {l->registry, l->model, &s->demands, l->challenger, s->audit};
+    if (st == DG_OK) st = open_model(s, &who, &seen, err);
+    if (st == DG_OK) st = start_server(s, err);
+    if (st == DG_OK) st = note_start(s, err);
+    if (st == DG_OK && l->registry != NULL)
+        st = dg_follow_start(s->server, &who, &seen, l->look_every, &s->follow, err);
+    return st;
+}
+
+static void stop(service *s)
+{
+    dg_follow_stop(&s->follow);
+    dg_server_stop(&s->server, patience);
+    dg_node_close(&s->node);
+    dg_metrics_destroy(&s->metrics);
+    dg_keyring_free(&s->trusted);
+    dg_key_wipe(&s->key);
+    sodium_memzero(s->pseudonym, sizeof s->pseudonym);
+    dg_audit_close(&s->audit);
+    dg_journal_close(&s->impressions);
+    dg_journal_close(&s->access);
+    dg_tokens_close(&s->tokens);
+    dg_tls_close(&s->tls);
+    if (s->options.socket >= 0) close(s->options.socket);
+    if (s->notify >= 0) close(s->notify);
+    pthread_mutex_destroy(&s->reloading);
+}
+
+static dg_status serve(service *s, dg_err *err)
+{
+    sigset_t signals;
+    dg_err other;
+    int which = 0;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
-    dg_status st = a->artifact != NULL ? dg_node_open_for(a->artifact, access, node, err)
-                                       : dg_follow_open(&who, &seen, node, err);
-    if (st == DG_OK) st = dg_server_start(*node, &a->server, &server, err);
+    const dg_status st = start(s, err);
     if (st != DG_OK) return st;
-    announce(dg_node_artifact(*node), server);
-    if (a->registry != NULL) st = dg_follow_start(server, &who, &seen, look_every, &follow, err);
-    while (st == DG_OK && sigwait(&ends, &which) != 0) continue;
-    dg_follow_stop(&follow);
-    dg_server_stop(&server, patience);
-    if (st == DG_OK)
-        dg_log(DG_LOG_INFO, "stopped", "daogou-serve: stopped by %s", strsignal(which));
-    return st;
+    announce(s);
+    dg_notify(s->notify, "READY=1");
+    run(s, &signals, &which);
+    dg_notify(s->notify, "STOPPING=1");
+    dg_audit_note(s->audit, "stop", json_pack("{s:s}", "by", sigabbrev_np(which)), &other);
+    dg_follow_stop(&s->follow);
+    dg_server_stop(&s->server, patience);
+    dg_log(DG_LOG_INFO, "stopped", "daogou-serve: stopped by %s", strsignal(which));
+    return DG_OK;
 }
 
 int main(int argc, char **argv)
 {
-    static const struct argp parser = {
-        options,
-        parse,
-        NULL,
-        "Answer recommendations over HTTP from one artifact, or from a registry's champion.",
-        NULL,
-        NULL,
-        NULL};
-    arguments a = {.server = dg_server_defaults()};
-    demands d = {0};
-    dg_node *node = NULL;
+    dg_serve_line line;
     dg_err err;
-    argp_program_version_hook = print_version;
-    argp_parse(&parser, argc, argv, 0, NULL, &a);
-    dg_status st = read_keys(&a, &d, &err);
-    if (st == DG_OK) st = serve(&a, &d.access, &node, &err);
-    dg_node_close(&node);
-    dg_keyring_free(&d.trusted);
-    dg_key_wipe(&d.key);
+    dg_serve_parse(argc, argv, &line);
+    service s = {.line = &line, .options = line.server, .notify = -1};
+    pthread_mutex_init(&s.reloading, NULL);
+    dg_status st = DG_OK;
+    if (sodium_init() < 0) st = DG_FAIL(&err, DG_ERR_IO, "no source of random numbers");
+    if (st == DG_OK) st = serve(&s, &err);
+    stop(&s);
     return st == DG_OK ? EXIT_SUCCESS : fail(st, &err);
 }

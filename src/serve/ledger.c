@@ -190,14 +190,15 @@ static void add_slate(dg_text *t, const dg_artifact *a, const dg_list *list)
 }
 
 static void write_impression(dg_ledger *l, const dg_visit *v, const dg_request *r,
-                             const dg_list *list)
+                             const dg_list *list, bool shown)
 {
     char when[32];
     dg_text t = {0};
     size_t n_user;
     const char *user = dg_request_user(r, &n_user);
     const bool of_item = user == NULL && r->n_id > 0;
-    dg_text_add(&t, "{\"v\":1,\"time\":\"%s\",\"request\":\"%s\"", time_now(when), v->id);
+    dg_text_add(&t, "{\"v\":1,\"time\":\"%s\",\"request\":\"%s\",\"shown\":%s", time_now(when),
+                v->id, shown ? "true" : "false");
     if (user != NULL && n_user > 0) {
         dg_text_add(&t, ",\"user\":");
         add_user(l, &t, user, n_user);
@@ -220,5 +221,11 @@ void dg_ledger_listed(dg_ledger *l, const dg_visit *v, const dg_request *request
                       const dg_list *list)
 {
     dg_count_value(l->steps[v->shift->arm], dg_source_name(list->source));
-    if (l->o.impressions != NULL) write_impression(l, v, request, list);
+    if (l->o.impressions != NULL) write_impression(l, v, request, list, true);
+}
+
+void dg_ledger_shadowed(dg_ledger *l, const dg_visit *v, const dg_request *request,
+                        const dg_list *list)
+{
+    if (l->o.impressions != NULL) write_impression(l, v, request, list, false);
 }

@@ -32,4 +32,9 @@ void dg_ledger_answered(dg_ledger *l, const dg_visit *v, const char *code);
 void dg_ledger_listed(dg_ledger *l, const dg_visit *v, const dg_request *request,
                       const struct dg_list *list);
 
+/** The same of a list that a shadow made and nobody was shown: written, not counted. LOCAL,
+ *  thread-safe. */
+void dg_ledger_shadowed(dg_ledger *l, const dg_visit *v, const dg_request *request,
+                        const struct dg_list *list);
+
 #endif

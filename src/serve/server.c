@@ -5,6 +5,7 @@
 #include "base/text.h"
 
 #include "serve/measure/process.h"
+#include "serve/shadow.h"
 
 #include <inttypes.h>
 #include <microhttpd.h>
@@ -19,6 +20,7 @@ struct dg_server {
     dg_arms *arms;
     dg_gate *gate;
     dg_ledger *ledger;
+    dg_shadow *shadow;                 /* NULL: none */
     dg_metrics *metrics, *own_metrics; /* the second where the caller brought none */
     dg_counter *swaps[DG_N_ARMS];
     dg_status (*reload)(void *context, const char *who, dg_err *err);
@@ -106,23 +108,24 @@ static enum MHD_Result gather(void *context, enum MHD_ValueKind kind, const char
     return g->good ? MHD_YES : MHD_NO;
 }
 
-/* Who hears of a list: the ledger, and of whose request it is. */
+/* Who hears of a list, and of whose request it is. */
 typedef struct hearing {
-    dg_ledger *ledger;
+    dg_server *server;
     const dg_visit *visit;
 } hearing;
 
 static void hear(void *context, const dg_request *request, const struct dg_list *list)
 {
     const hearing *h = context;
-    dg_ledger_listed(h->ledger, h->visit, request, list);
+    dg_ledger_listed(h->server->ledger, h->visit, request, list);
+    dg_shadow_offer(h->server->shadow, h->visit, request, list);
 }
 
 static dg_reply answer_from_model(dg_server *s, dg_visit *v, dg_request *request)
 {
     size_t n;
     const char *user = dg_request_user(request, &n);
-    hearing h = {s->ledger, v};
+    hearing h = {s, v};
     request->hear = hear;
     request->hearer = &h;
     request->name = v->id;
@@ -205,7 +208,15 @@ static bool admit(dg_server *s, dg_visit *v, struct MHD_Connection *connection, 
     return dg_refuse(no, 500, "out_of_memory", "out of memory");
 }
 
-/* The headers are in. */
+static bool brings_body(struct MHD_Connection *connection)
+{
+    const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
+    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Transfer-Encoding") != NULL ||
+           (length != NULL && strcmp(length, "0") != 0);
+}
+
+/* The headers are in. A refusal now ends the connection, as the library reads no more of it: right
+ * where a body would come, else it waits until the request is at its end. */
 static enum MHD_Result begin(dg_server *s, dg_visit *v, struct MHD_Connection *connection,
                              const char *method, const char *path)
 {
@@ -216,7 +227,10 @@ static enum MHD_Result begin(dg_server *s, dg_visit *v, struct MHD_Connection *c
     v->route = dg_route_find(method, path, &later);
     dg_visit_name(v, MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Request-Id"));
     if (admit(s, v, connection, &no)) return MHD_YES;
-    return send_reply(s, connection, v, dg_reply_refusal(&no));
+    const dg_reply reply = dg_reply_refusal(&no);
+    if (brings_body(connection)) return send_reply(s, connection, v, reply);
+    v->refusal = reply;
+    return MHD_YES;
 }
 
 /* The next piece of a body. */
@@ -256,7 +270,9 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
     v->answering = true;
     atomic_fetch_add(&s->answering, 1);
     dg_watch_touch(v->watched);
-    const dg_reply reply = answer(s, v, connection, method, path);
+    const dg_reply reply =
+        v->refusal.http != 0 ? v->refusal : answer(s, v, connection, method, path);
+    v->refusal = (dg_reply){.http = 0};
     drop_body(s, v);
     return send_reply(s, connection, v, reply);
 }
@@ -272,6 +288,7 @@ static void request_done(void *context, struct MHD_Connection *connection, void 
     dg_watch_touch(v->watched);
     dg_arms_leave(s->arms, v->shift);
     drop_body(s, v);
+    dg_free(v->refusal.owned);
     if (v->answering) atomic_fetch_sub(&s->answering, 1);
     dg_visit_next(v);
 }
@@ -391,6 +408,7 @@ static void free_server(dg_server *s)
 {
     if (s == NULL) return;
     dg_watch_destroy(&s->watch);
+    dg_shadow_stop(&s->shadow);
     dg_ledger_destroy(&s->ledger);
     dg_gate_destroy(&s->gate);
     dg_arms_destroy(&s->arms);
@@ -407,6 +425,8 @@ static dg_status assemble(dg_server *s, const dg_node *node, const dg_server_opt
     if (st == DG_OK) st = dg_arms_create(node, &o->split, &s->arms, err);
     if (st == DG_OK) st = dg_gate_create(&o->gate, s->metrics, &s->gate, err);
     if (st == DG_OK) st = dg_ledger_create(&o->ledger, s->arms, s->metrics, &s->ledger, err);
+    if (st == DG_OK && o->split.shadow)
+        st = dg_shadow_start(s->arms, s->ledger, s->metrics, &s->shadow, err);
     if (st == DG_OK) st = dg_watch_create(DG_CONNECTIONS, o->phase_seconds, &s->watch, err);
     if (st == DG_OK) st = dg_metrics_made(s->metrics, err);
     return st;

@@ -58,6 +58,7 @@ void dg_visit_next(dg_visit *v)
     v->who = (dg_bearer){.roles = 0};
     v->body = NULL;
     v->n_body = v->room = 0;
+    v->refusal = (dg_reply){.http = 0};
     v->shift = NULL;
     v->http = 0;
     v->n_reply = 0;

@@ -27,9 +27,10 @@ typedef struct dg_visit {
                               was */
     char *body;            /* (n_body,) of (room,); NULL where none is wanted */
     size_t n_body, room;
-    dg_shift *shift; /* what answers it; NULL for refusals */
-    int http;        /* status of the answer */
-    size_t n_reply;  /* bytes of its body */
+    dg_reply refusal; /* told when the request is all in; http 0: none */
+    dg_shift *shift;  /* what answers it; NULL for refusals */
+    int http;         /* status of the answer */
+    size_t n_reply;   /* bytes of its body */
 } dg_visit;
 
 /** Begin a visit: who it is. LOCAL. */

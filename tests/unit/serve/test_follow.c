@@ -94,8 +94,8 @@ START_TEST(it_follows_the_champion_without_a_request_lost)
     dg_node *node;
     dg_server *server;
     dg_follow *follow;
-    dg_champion_seen seen;
-    const dg_followed shop = {dir, "shop", NULL};
+    dg_followed_seen seen;
+    const dg_followed shop = {.dir = dir, .model = "shop"};
     pthread_t thread[2];
     snprintf(dir, sizeof dir, "%s", scratch(getpid(), "registry"));
     dg_log_setup(0, DG_LOG_QUIET);
@@ -153,10 +153,10 @@ START_TEST(what_no_trusted_key_signed_is_not_followed)
     dg_node *node;
     dg_server *server;
     dg_follow *follow;
-    dg_champion_seen seen;
+    dg_followed_seen seen;
     dg_keyring trusted = {0};
     const dg_access access = {&trusted, NULL};
-    const dg_followed shop = {dir, "shop", &access};
+    const dg_followed shop = {.dir = dir, .model = "shop", .access = &access};
     snprintf(dir, sizeof dir, "%s", scratch(getpid(), "registry"));
     dg_log_setup(0, DG_LOG_QUIET);
     signal(SIGPIPE, SIG_IGN);
