@@ -1,5 +1,5 @@
-/* make_artifact PATH [factors|weights|fold | USERS ITEMS COLS [SEED]] - write a fixture artifact for
- * end-to-end tests. */
+/* make_artifact PATH [factors|weights|fold | USERS ITEMS COLS [SEED]] - write a fixture artifact
+ * for end-to-end tests. */
 #include "artifact_file.h"
 
 #include <stdlib.h>
