@@ -81,6 +81,7 @@ static dg_status read_texts(dg_artifact *a, dg_err *err)
                  {"model", true, &a->model},
                  {"created", false, &a->created},
                  {"metrics", false, &a->metrics},
+                 {"card", false, &a->card},
                  {"event_weights", false, &a->event_weights},
                  {"duplicates", false, &a->duplicates}};
     dg_status st = DG_OK;
@@ -465,9 +466,9 @@ dg_status dg_artifact_open_bytes(const char *name, const void *at, size_t n, dg_
 void dg_artifact_close(dg_artifact **a)
 {
     if (*a == NULL) return;
-    char *const texts[] = {(*a)->path,    (*a)->name,          (*a)->algorithm, (*a)->config,
-                           (*a)->dataset, (*a)->model,         (*a)->created,   (*a)->metrics,
-                           (*a)->content, (*a)->event_weights, (*a)->duplicates};
+    char *const texts[] = {(*a)->path,    (*a)->name,    (*a)->algorithm,     (*a)->config,
+                           (*a)->dataset, (*a)->model,   (*a)->created,       (*a)->metrics,
+                           (*a)->card,    (*a)->content, (*a)->event_weights, (*a)->duplicates};
     for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) dg_free(texts[k]);
     dg_container_close(&(*a)->file);
     dg_free(*a);

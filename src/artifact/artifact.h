@@ -52,7 +52,7 @@ typedef struct dg_artifact {
     char *path;
     char *name, *algorithm, *config; /* never NULL */
     char *dataset, *model;           /* content digests of what it was exported from */
-    char *created, *metrics;         /* NULL where the file has none */
+    char *created, *metrics, *card;  /* NULL where the file has none */
     char *content;                   /* content digest, hexadecimal */
     char *event_weights;             /* "view=1,buy=8": weights of kinds of event; or NULL */
     char *duplicates;                /* how events of one pair were merged, "last"; or NULL */

@@ -1,6 +1,7 @@
 #include "artifact/crypt.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "cli/about.h"
 #include "cli/access.h"
 #include "cli/saved.h"
 #include "cli/versions.h"
@@ -128,7 +129,13 @@ static void print_key(const json_t *doc, const char *name)
 
 static void print_human(const json_t *doc)
 {
-    static const char *const said[] = {"format", "format_version", "content_digest"};
+    static const char *const said[] = {"format", "format_version", "content_digest",
+                                       /* and by the model card */
+                                       "card", "metrics", "name", "algorithm", "created", "n_users",
+                                       "n_items"};
+    enum { ALWAYS = 3, IN_CARD = sizeof said / sizeof *said };
+    const bool is_artifact =
+        strcmp(json_string_value(json_object_get(doc, "format")), "daogou-artifact") == 0;
     const json_t *meta = json_object_get(doc, "meta");
     const char *name;
     json_t *value;
@@ -140,12 +147,13 @@ static void print_human(const json_t *doc)
                          sizeof bytes));
     printf("  %-20s %s\n", "content_digest",
            json_string_value(json_object_get(doc, "content_digest")));
+    if (is_artifact) dg_cli_print_about(meta);
     print_key(doc, "signed_by");
     print_key(doc, "encrypted_with");
     json_object_foreach((json_t *)meta, name, value)
     {
         bool skip = false;
-        for (size_t k = 0; k < sizeof said / sizeof *said; k++)
+        for (int k = 0; k < (is_artifact ? IN_CARD : ALWAYS); k++)
             skip = skip || strcmp(name, said[k]) == 0;
         if (!skip) print_meta(name, value);
     }

@@ -149,6 +149,7 @@ typedef struct dg_job {
         int precision;   /* dg_job_precision */
         dg_map max_loss; /* metric@k = share */
         char *sign;      /* file of the key; "" for none */
+        char *licence, *notes;
     } export;
     struct {
         char *registry, *name, *gate; /* name is never "" once parsed */

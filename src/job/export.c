@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/pulse.h"
+#include "job/model_card.h"
 #include "ranking/topk.h"
 
 #include <stdlib.h>
@@ -186,6 +187,7 @@ typedef struct dg_card {
     char *duplicates;
     int64_t newest; /* time of the newest event; INT64_MIN where the data has no times */
     char *metrics;  /* one line of JSON, or NULL */
+    char *about;    /* the model card */
     char inputs[DG_HEX_SIZE];
 } dg_card;
 
@@ -212,6 +214,7 @@ static dg_status write_artifact(dg_work *work, const dg_card *card, const char *
         dg_writer_real(w, "clip_max", d->value_max);
     }
     if (card->metrics != NULL) dg_writer_text(w, "metrics", card->metrics);
+    dg_writer_text(w, "card", card->about);
     if (card->weights[0] != '\0') dg_writer_text(w, "event_weights", card->weights);
     dg_writer_text(w, "duplicates", card->duplicates);
     if (card->newest != INT64_MIN) dg_writer_int(w, "newest", card->newest);
@@ -237,29 +240,6 @@ static dg_status export_if_needed(dg_work *w, const dg_card *card, char content[
     return st;
 }
 
-/* The data card (job/card.c) knows how new the data is. LOCAL. The file was checked when it was
- * loaded. */
-static dg_status read_newest(const dg_work *w, int64_t *out, dg_err *err)
-{
-    char path[DG_WORK_PATH];
-    char *text = NULL;
-    dg_container *f = NULL;
-    dg_err none;
-    *out = INT64_MIN;
-    const dg_status st = dg_container__open_checked(dg_work_path(w, "dataset.h5", path),
-                                                    "daogou-dataset", DG_DATASET_VERSION, &f, err);
-    if (st != DG_OK) return st;
-    if (dg_container_text(f, "/meta", "card", &text, &none) == DG_OK) {
-        json_t *card = json_loads(text, 0, NULL);
-        const json_t *newest = json_object_get(json_object_get(card, "time"), "newest");
-        if (json_is_integer(newest)) *out = json_integer_value(newest);
-        json_decref(card);
-    }
-    dg_free(text);
-    dg_container_close(&f);
-    return DG_OK;
-}
-
 /* Rank 0. Who signs decides nothing about what is in the file, so a current one is signed as it is.
  */
 static dg_status sign_file(const dg_work *w, dg_err *err)
@@ -281,7 +261,7 @@ static dg_status make_card(dg_work *w, dg_card *card, dg_err *err)
     st = dg_job_show(w->job, sections, &card->config, err);
     if (st == DG_OK) st = dg_job_show_key(w->job, "prepare.event_weights", &card->weights, err);
     if (st == DG_OK) st = dg_job_show_key(w->job, "prepare.duplicates", &card->duplicates, err);
-    if (st == DG_OK) st = read_newest(w, &card->newest, err);
+    if (st == DG_OK) st = dg_model_card(w, &card->about, &card->newest, err);
     if (st == DG_OK)
         st = dg_work_inputs(card->inputs, err, w->model_content, w->data.content, card->config,
                             card->metrics == NULL ? "" : card->metrics, NULL);
@@ -305,6 +285,7 @@ dg_status dg_stage_export(dg_work *w, dg_err *err)
     dg_free(card.weights);
     dg_free(card.duplicates);
     dg_free(card.metrics);
+    dg_free(card.about);
     if (st == DG_OK)
         dg_work_record(w, "export", started,
                        w->comm->rank == 0 ? json_pack("{s:s}", "content_digest", content) : NULL);

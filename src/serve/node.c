@@ -53,16 +53,19 @@ void dg_node_warm(const dg_node *node)
     }
 }
 
-/* Metrics were written as JSON text; hand them on as JSON, checked. */
-static dg_status add_metrics(dg_text *t, const dg_artifact *a, dg_err *err)
+/* What was written as JSON text is handed on as JSON, checked. */
+static dg_status add_json(dg_text *t, const dg_artifact *a, const char *name, const char *text,
+                          dg_err *err)
 {
-    if (a->metrics == NULL) return DG_OK;
+    if (text == NULL) return DG_OK;
     json_error_t where;
-    json_t *metrics = json_loads(a->metrics, JSON_REJECT_DUPLICATES, &where);
-    if (metrics == NULL)
-        return DG_FAIL(err, DG_ERR_DATA, "%s: /meta: metrics is not JSON: %s", a->path, where.text);
-    json_decref(metrics);
-    dg_text_add(t, ",\"metrics\":%s", a->metrics);
+    json_t *value = json_loads(text, JSON_REJECT_DUPLICATES, &where);
+    const bool good = json_is_object(value);
+    json_decref(value);
+    if (!good)
+        return DG_FAIL(err, DG_ERR_DATA, "%s: /meta: %s is not a JSON object: %s", a->path, name,
+                       where.text);
+    dg_text_add(t, ",\"%s\":%s", name, text);
     return DG_OK;
 }
 
@@ -82,7 +85,8 @@ static dg_status render_card(dg_node *node, dg_err *err)
                 ",\"n_cols\":%d,\"similar_cols\":%d",
                 a->n_users, a->n_items, a->history_ptr[a->n_users], (int)a->n_cols,
                 (int)a->similar_cols);
-    const dg_status st = add_metrics(t, a, err);
+    dg_status st = add_json(t, a, "metrics", a->metrics, err);
+    if (st == DG_OK) st = add_json(t, a, "card", a->card, err);
     if (st != DG_OK) return st;
     dg_json_member(t, "config", a->config);
     dg_text_add(t, "}");

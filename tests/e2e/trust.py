@@ -100,13 +100,13 @@ class Trust(Case):
 
     def test_a_node_with_keys_answers_as_one_without(self):
         with node("--artifact", "plain/artifact.h5") as ask:
-            plain = ask("/v1/recommend/u1?k=10")
+            plain = ask("/v1/recommend/u1?k=10")["items"]
         with node("--artifact", champion(), *NODE_KEYS) as ask:
-            self.assertEqual(ask("/v1/recommend/u1?k=10"), plain)
+            self.assertEqual(ask("/v1/recommend/u1?k=10")["items"], plain)
         os.environ["DAOGOU_ENCRYPTION_KEY"] = read("envelope")
         try:
             with node("--artifact", champion(), "--trusted-keys", "signer.pub") as ask:
-                self.assertEqual(ask("/v1/recommend/u1?k=10"), plain)
+                self.assertEqual(ask("/v1/recommend/u1?k=10")["items"], plain)
         finally:
             del os.environ["DAOGOU_ENCRYPTION_KEY"]
 

@@ -139,6 +139,9 @@ made_artifact *make_artifact(int64_t n_users, int64_t n_items, int64_t n_cols, u
                          .dataset = "00",
                          .model = "01",
                          .created = "2026-01-02T03:04:05Z",
+                         .card = "{\"made_with\":{\"daogou\":\"0.1.0\",\"revision\":\"test\"},"
+                                 "\"data\":{\"dataset_digest\":\"00\",\"users\":1,\"items\":1},"
+                                 "\"licence\":\"CC0-1.0\"}",
                          .metrics = "{\"recall@20\": 0.25}"};
     add_names(m, n_users, "u%lld", "ids/user/offsets", "ids/user/bytes");
     add_names(m, n_items, "item %lld", "ids/item/offsets", "ids/item/bytes");
@@ -352,6 +355,7 @@ static void put_meta(hid_t file, dg_content *content, const made_artifact *m)
     put_text(meta, content, "model", m->model);
     put_text(meta, content, "created", m->created);
     put_text(meta, content, "requires", m->requires);
+    put_text(meta, content, "card", m->card);
     put_text(meta, content, "metrics", m->metrics);
     put_text(meta, content, "event_weights", m->event_weights);
     put_text(meta, content, "duplicates", m->duplicates);

@@ -31,7 +31,7 @@ typedef struct made_artifact {
     const dg_als_law *law; /* what folding in needs; NULL: none */
     double reg;
     const char *event_weights, *duplicates; /* or NULL */
-    const char *requires;                   /* or NULL */
+    const char *requires, *card;            /* or NULL */
     made_part part[PARTS];
 } made_artifact;
 

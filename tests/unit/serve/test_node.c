@@ -163,6 +163,7 @@ START_TEST(the_model_card_tells_what_is_served)
     ck_assert_int_eq(json_integer_value(json_object_get(card, "n_cols")), 6);
     json_t *metrics = json_object_get(card, "metrics");
     ck_assert(json_real_value(json_object_get(metrics, "recall@20")) == 0.25);
+    ck_assert_str_eq(text_at(json_object_get(card, "card"), "licence"), "CC0-1.0");
     json_decref(card);
     close_node();
     made_artifact *m = make_artifact(2, 2, 3, 5);
@@ -170,6 +171,11 @@ START_TEST(the_model_card_tells_what_is_served)
     ck_assert_int_eq(try_open(m), DG_ERR_DATA);
     ck_assert_ptr_nonnull(strstr(err.text, "metrics"));
     ck_assert_ptr_null(node);
+    close_node();
+    m = make_artifact(2, 2, 3, 5);
+    m->card = "[]";
+    ck_assert_int_eq(try_open(m), DG_ERR_DATA);
+    ck_assert_ptr_nonnull(strstr(err.text, "card is not a JSON object"));
     close_node();
 }
 END_TEST
