@@ -401,6 +401,34 @@ static dg_status map_popularity(dg_artifact *a, dg_err *err)
     return DG_OK;
 }
 
+/* Segment K is of the attribute popularity/segment/of[K]. */
+static dg_status map_segments(dg_artifact *a, dg_err *err)
+{
+    static const char of[] = "popularity/segment/of";
+    dg_array_info info;
+    const void *at;
+    if (!dg_container_has(a->file, of)) return DG_OK;
+    dg_status st = dg_container_info(a->file, of, &info, err);
+    if (st == DG_OK && (info.n_rows < 1 || info.n_rows > DG_SEGMENTS_MAX))
+        st = dg_artifact__wrong(a, of, info.n_rows, "is the last: too few or too many segments",
+                                err);
+    if (st == DG_OK) st = dg_artifact__map(a, of, DG_I32, info.n_rows, 1, &at, err);
+    for (int32_t k = 0; st == DG_OK && k < info.n_rows; k++) {
+        char group[40];
+        dg_segment *s = &a->segment[k];
+        s->attribute = ((const int32_t *)at)[k];
+        if (s->attribute < 0 || s->attribute >= a->user_attributes.n ||
+            a->user_attributes.at[s->attribute].type == DG_ATTRIBUTE_NUMBER)
+            return dg_artifact__wrong(a, of, k, "is not a text of the users", err);
+        snprintf(group, sizeof group, "popularity/segment/%d", k);
+        st = dg_groups_map(a->file, group, a->n_items, &s->lists, err);
+        if (st == DG_OK && s->lists.n != a->user_attributes.at[s->attribute].n_values)
+            st = dg_artifact__wrong(a, group, k, "has not a list for each value", err);
+        a->n_segments = k + 1;
+    }
+    return st;
+}
+
 static dg_status map_all(dg_artifact *a, dg_err *err)
 {
     static const char *const user[] = {"ids/user/offsets", "ids/user/bytes", "ids/user/by_hash"};
@@ -414,6 +442,8 @@ static dg_status map_all(dg_artifact *a, dg_err *err)
         st = dg_attributes_map(a->file, "attributes/item", a->n_items, &a->item_attributes, err);
     if (st == DG_OK)
         st = dg_attributes_map(a->file, "attributes/user", a->n_users, &a->user_attributes, err);
+    if (st == DG_OK) st = dg_groups_map(a->file, "popularity/scene", a->n_items, &a->scenes, err);
+    if (st == DG_OK) st = map_segments(a, err);
     if (st == DG_OK) st = a->n_cols > 0 ? map_factors(a, err) : map_weights(a, err);
     if (st == DG_OK && a->n_cols > 0) st = dg_artifact__fold(a, err);
     if (st == DG_OK) st = map_history(a, err);

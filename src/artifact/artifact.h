@@ -13,6 +13,7 @@
 #include "artifact/attributes.h"
 #include "artifact/container.h"
 #include "artifact/factors.h"
+#include "artifact/groups.h"
 #include "ranking/tally.h"
 
 #include <stdbool.h>
@@ -48,6 +49,13 @@ typedef struct dg_fold_in {
     const double *gram; /* (d, d) sum of h h' over the item factors as trained; NULL for ratings */
 } dg_fold_in;
 
+enum { DG_SEGMENTS_MAX = 8 };
+
+typedef struct dg_segment {
+    int32_t attribute; /* of the users, a text */
+    dg_groups lists;   /* by its values: value v's is list v */
+} dg_segment;
+
 typedef struct dg_artifact {
     char *path;
     char *name, *algorithm, *config; /* never NULL */
@@ -68,6 +76,9 @@ typedef struct dg_artifact {
 
     dg_names user_id, item_id, item_title;
     dg_attributes item_attributes, user_attributes; /* n == 0 where the artifact has none */
+    dg_groups scenes;                               /* the most chosen in each */
+    int32_t n_segments;
+    dg_segment segment[DG_SEGMENTS_MAX]; /* the most chosen of users of one value */
     dg_factors user_factor;      /* (n_users, n_cols) as trained: not checked to be finite; at is
                                     NULL for a model of weights */
     dg_factors item_factor;      /* (n_items, n_cols) likewise */

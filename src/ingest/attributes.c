@@ -290,7 +290,7 @@ static int by_bytes(const void *a, const void *b, void *strings)
 }
 
 /* All ranks' values, sorted, each once. */
-static dg_status merge_values(const dg_strings *all, const char *key, const char *name,
+static dg_status merge_values(const dg_strings *all, const char *what, int64_t most,
                               dg_strings *out, dg_err *err)
 {
     int64_t *order = dg_alloc((size_t)all->n, sizeof *order);
@@ -303,9 +303,9 @@ static dg_status merge_values(const dg_strings *all, const char *key, const char
         const char *value = dg_strings_at(all, order[k], &n);
         if (k > 0 && by_bytes(&order[k - 1], &order[k], (void *)all) == 0) continue;
         st = dg_strings_add(out, value, n, err);
-        if (st == DG_OK && out->n > DG_ATTRIBUTE_VALUES_MAX)
-            st = DG_FAIL(err, DG_ERR_DATA, "%s.attributes.%s: more than %d different values", key,
-                         name, DG_ATTRIBUTE_VALUES_MAX);
+        if (st == DG_OK && out->n > most)
+            st = DG_FAIL(err, DG_ERR_DATA, "%s: more than %lld different values", what,
+                         (long long)most);
     }
     dg_free(order);
     return st;
@@ -330,6 +330,16 @@ static dg_status share_values(const dg_comm *c, const dg_strings *mine, dg_strin
     if (st == DG_OK) st = dg_exchange_strings(c, &sent, count, all, count + c->size, err);
     dg_strings_free(&sent);
     dg_free(count);
+    return st;
+}
+
+dg_status dg_texts_of_all(const dg_comm *c, const dg_strings *mine, const char *what, int64_t most,
+                          dg_strings *out, dg_err *err)
+{
+    dg_strings all = {0};
+    dg_status st = share_values(c, mine, &all, err);
+    if (st == DG_OK) st = dg_agree(c, merge_values(&all, what, most, out, err), err);
+    dg_strings_free(&all);
     return st;
 }
 
@@ -387,15 +397,15 @@ static dg_status make_texts(const dg_comm *c, const char *key, const dg_strings 
                             dg_attribute_column *out, dg_err *err)
 {
     dg_ids local = {0};
-    dg_strings all = {0};
     int32_t *code = NULL;
+    char what[2 * DG_ATTRIBUTE_NAME_MAX];
+    snprintf(what, sizeof what, "%s.attributes.%s", key, out->name);
     dg_status st = dg_agree(c, list_values(text, &local, err), err);
-    if (st == DG_OK) st = share_values(c, &local.text, &all, err);
-    if (st == DG_OK) st = merge_values(&all, key, out->name, &out->values, err);
+    if (st == DG_OK)
+        st = dg_texts_of_all(c, &local.text, what, DG_ATTRIBUTE_VALUES_MAX, &out->values, err);
     if (st == DG_OK) st = number_values(&local, &out->values, &code, err);
     if (st == DG_OK) st = fill_codes(text, &local, code, out, err);
     dg_ids_free(&local);
-    dg_strings_free(&all);
     dg_free(code);
     return dg_agree(c, st, err);
 }

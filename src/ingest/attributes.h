@@ -59,6 +59,17 @@ void dg_attribute_plans_free(dg_attribute_plans *p);
 int64_t dg_attribute_take(const dg_attribute_plan *p, const dg_slice *field, dg_text *out,
                           dg_reject *reject);
 
+/**
+ * All ranks' texts, sorted by their bytes, each once; the same on every rank. COLLECTIVE.
+ *
+ * @param[in]  mine  each once
+ * @param[in]  what  for errors: "data.items.attributes.brand"
+ * Cost    every rank holds them all.
+ * Errors  DG_ERR_DATA more than `most` of them; DG_ERR_NOMEM; agreed. Free *out either way.
+ */
+dg_status dg_texts_of_all(const dg_comm *c, const dg_strings *mine, const char *what, int64_t most,
+                          dg_strings *out, dg_err *err);
+
 enum { DG_VALUE_END = '\x1f' };
 
 /**

@@ -344,6 +344,9 @@ static dg_status prepare(dg_preparation *w, dg_dataset *out, dg_prepare_report *
     if (st == DG_OK) st = build_rows(w, out, report, err);
     if (st == DG_OK) st = build_catalogue(w, false, out, err);
     if (st == DG_OK) st = build_catalogue(w, true, out, err);
+    if (st == DG_OK && w->o->scenes)
+        st = dg_scenes_make(w->c, &w->reading.scenes, w->item.row, &out->items, &out->scenes, err);
+    dg_scenes_free(&w->reading.scenes);
     if (st == DG_OK)
         st = dg_transpose(w->c, &out->train, &out->items, w->o->batch, &out->train_by_item, err);
     if (st == DG_OK) st = dg_summary_fill(w->c, out, report, err);
@@ -377,7 +380,8 @@ static int64_t fingerprint(const dg_prepare_options *o)
     const double number[] = {o->half_life, s->test, s->valid, s->users, s->fold_in};
     const int64_t whole[] = {o->duplicates,    o->max_user, o->min_user, o->min_item,
                              s->method,        s->n,        s->k,        s->fold,
-                             (int64_t)o->seed, o->stretch,  o->batch,    o->parsed != NULL};
+                             (int64_t)o->seed, o->stretch,  o->batch,    o->parsed != NULL,
+                             o->scenes};
     return (int64_t)dg_hash64(number, sizeof number, dg_hash64(whole, sizeof whole, 0));
 }
 

@@ -50,6 +50,7 @@ typedef struct dg_prepare_options {
     dg_duplicates duplicates;
     const char *since, *until;  /* times: events before, or from there on, are passed over; NULL */
     int64_t max_user;           /* users with more ratings go, before any minimum; 0: none do */
+    bool scenes;                /* count what is met in each scene; passages are then not kept */
     int64_t min_user, min_item; /* ratings a user or item needs to stay, 1 or less: any */
     dg_split_options split;
     uint64_t seed;

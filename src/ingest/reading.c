@@ -24,6 +24,7 @@ typedef struct dg_waiting {
         dg_id_key user, item;
         uint32_t user_at, item_at; /* in `text`, of ids longer than a key's word */
         float value;
+        int32_t scene;
         int64_t time;
     } at[WAITING];
     size_t used;
@@ -47,6 +48,7 @@ typedef struct dg_reader { /* what reading a stretch needs */
 typedef struct dg_sink { /* where the records of a stretch go; those outside the window do not */
     dg_ids *user, *item;
     dg_events *events;
+    dg_scenes *scenes; /* NULL: they are not counted */
     dg_reading_tally *tally;
     int64_t since, until;
     int64_t lines, first, end;
@@ -112,6 +114,8 @@ static dg_status keep_waiting(dg_reader *r, const dg_sink *to, dg_err *err)
             st = dg_ids_code_of(to->item, w->at[k].item, w->text + w->at[k].item_at, &rating.item,
                                 err);
         if (st == DG_OK) st = dg_events_add(to->events, rating, err);
+        if (st == DG_OK && to->scenes != NULL)
+            st = dg_scenes_add(to->scenes, w->at[k].scene, rating.item, err);
     }
     w->n = 0;
     w->used = 0;
@@ -140,6 +144,11 @@ static dg_status keep_rating(dg_reader *r, const dg_sink *to, const dg_record *r
     w->at[k].item_at = keep_text(w, record->item);
     w->at[k].value = (float)value;
     w->at[k].time = record->time;
+    if (to->scenes != NULL) {
+        const dg_status st =
+            dg_scenes_code(to->scenes, record->scene.at, record->scene.n, &w->at[k].scene, err);
+        if (st != DG_OK) return st;
+    }
     return w->n == WAITING ? keep_waiting(r, to, err) : DG_OK;
 }
 
@@ -212,6 +221,7 @@ static dg_status parse_here(dg_reader *r, const dg_stretch *at, int64_t stretch,
     dg_sink to = {.user = &out->user,
                   .item = &out->item,
                   .events = &out->events[kind],
+                  .scenes = r->options->scenes && kind == DG_INPUT_TRAIN ? &out->scenes : NULL,
                   .tally = &out->tally[kind],
                   .since = r->since,
                   .until = r->until};
@@ -462,6 +472,7 @@ void dg_reading_free(dg_reading *r)
     dg_ids_free(&r->user);
     dg_ids_free(&r->item);
     for (int k = 0; k < 2; k++) dg_listing_free(&r->listing[k]);
+    dg_scenes_free(&r->scenes);
     dg_free(r->lines);
     dg_free(r->first);
     dg_free(r->end);

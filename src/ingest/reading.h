@@ -6,6 +6,7 @@
 #include "ingest/inputs.h"
 #include "ingest/listing.h"
 #include "ingest/prepare.h"
+#include "ingest/scenes.h"
 
 typedef struct dg_bad_record {
     int64_t stretch; /* where it was met; its line counts from there */
@@ -49,6 +50,7 @@ static inline void dg_tally_span(int64_t time, int64_t *oldest, int64_t *newest)
 typedef struct dg_reading {
     dg_events events[DG_INPUT_ITEMS]; /* train, valid, test */
     dg_ids user, item;
+    dg_scenes scenes; /* of events to train on, where the options ask for them */
     /* Catalogues of items and of users. Columns: the title where the job names one, attributes. */
     dg_listing listing[2];
     dg_reading_tally tally[DG_INPUT_KINDS];

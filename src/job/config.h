@@ -89,6 +89,7 @@ typedef struct dg_job {
         char *since, *until;  /* times; "" for none */
         int64_t max_user;     /* 0: no limit */
         int64_t min_user, min_item;
+        bool scenes; /* count what is met in each */
         struct {
             int method;                /* dg_job_split */
             double test, valid;        /* shares, where the method wants shares */
@@ -146,9 +147,10 @@ typedef struct dg_job {
         char *textfile;                 /* "" for none */
     } watch;
     struct {
-        int precision;   /* dg_job_precision */
-        dg_map max_loss; /* metric@k = share */
-        char *sign;      /* file of the key; "" for none */
+        int precision;       /* dg_job_precision */
+        dg_map max_loss;     /* metric@k = share */
+        dg_strings segments; /* attributes of users */
+        char *sign;          /* file of the key; "" for none */
         char *licence, *notes;
     } export;
     struct {

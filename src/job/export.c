@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/pulse.h"
 #include "job/model_card.h"
+#include "job/segments.h"
 #include "ranking/topk.h"
 
 #include <stdlib.h>
@@ -226,6 +227,7 @@ static dg_status write_artifact(dg_work *work, const dg_card *card, const char *
     dg_attribute_columns_write(c, w, "attributes/user", &d->users, &d->user_attributes);
     write_history(c, w, d);
     write_popularity(c, w, d);
+    dg_segments_write(c, w, work->job, d);
     return dg_writer_commit(&w, content, err);
 }
 
@@ -277,6 +279,7 @@ dg_status dg_stage_export(dg_work *w, dg_err *err)
     if (w->job->export.precision != DG_JOB_F32)
         return DG_FAIL(err, DG_ERR_CONFIG, "export.precision: this version writes f32 only");
     dg_status st = dg_work_model(w, err);
+    if (st == DG_OK) st = dg_agree(w->comm, dg_segments_check(w->job, &w->data, err), err);
     if (st == DG_OK) st = make_card(w, &card, err);
     if (st == DG_OK) st = export_if_needed(w, &card, content, err);
     if (st == DG_OK && w->job->export.sign[0] != '\0')

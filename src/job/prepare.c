@@ -95,6 +95,7 @@ static dg_status to_options(const dg_job *job, dg_prepare_options *out, dg_err *
                                 .max_user = job->prepare.max_user,
                                 .min_user = job->prepare.min_user,
                                 .min_item = job->prepare.min_item,
+                                .scenes = job->prepare.scenes,
                                 .seed = (uint64_t)job->seed};
     if (job->data.ratings.path.n == 0) return dg_job_missing(job, "data.ratings.path", err);
     dg_status st = to_source(job, "data.ratings", &job->data.ratings, &out->ratings, err);
@@ -243,7 +244,7 @@ dg_status dg_stage_prepare(dg_work *w, dg_err *err)
         st = dg_work_is_current(w, "dataset.h5", "daogou-dataset", DG_DATASET_VERSION, inputs,
                                 content, err);
     o.digests = &files;
-    if (w->job->cache.parsed) o.parsed = dg_work_path(w, "parsed", parsed);
+    if (w->job->cache.parsed && !o.scenes) o.parsed = dg_work_path(w, "parsed", parsed);
     if (st == DG_OK && content[0] == '\0') st = make_dataset(w, &o, inputs, config, err);
     dg_prepare_options_free(&o);
     dg_file_digests_free(&files);

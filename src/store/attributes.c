@@ -5,18 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Strings that every rank holds, as GROUP/NAME/{offsets,bytes}. */
-static void write_strings(dg_writer *w, const char *group, const char *name, const dg_strings *s)
-{
-    static const int64_t none = 0;
-    char path[128];
-    const int64_t *offset = s->n == 0 ? &none : s->offset;
-    snprintf(path, sizeof path, "%s/%s/offsets", group, name);
-    dg_writer_small(w, path, DG_I64, s->n + 1, 1, offset);
-    snprintf(path, sizeof path, "%s/%s/bytes", group, name);
-    dg_writer_small(w, path, DG_U8, offset[s->n], 1, s->bytes);
-}
-
 typedef struct dg_cut { /* of one column over the own shards */
     int64_t *rows, *offsets, *entries;
     int64_t *ptr; /* (own rows+1,) offsets in the whole array */
@@ -64,7 +52,8 @@ static void write_column(const dg_comm *c, dg_writer *w, const char *group, cons
         dg_writer_array(w, path, &(dg_piece){DG_I64, 1, shards->n, cut.offsets, cut.ptr});
         snprintf(path, sizeof path, "%s/code", group);
         dg_writer_array(w, path, &(dg_piece){DG_I32, 1, shards->n, cut.entries, a->code});
-        write_strings(w, group, "values", &a->values);
+        snprintf(path, sizeof path, "%s/values", group);
+        dg_writer_small_strings(w, path, &a->values);
     }
     dg_free(cut.rows);
     dg_free(cut.offsets);
@@ -87,7 +76,8 @@ void dg_attribute_columns_write(const dg_comm *c, dg_writer *w, const char *grou
     }
     st = dg_agree(c, st, &err);
     if (st == DG_OK) {
-        write_strings(w, group, "names", &names);
+        snprintf(path, sizeof path, "%s/names", group);
+        dg_writer_small_strings(w, path, &names);
         snprintf(path, sizeof path, "%s/types", group);
         dg_writer_small(w, path, DG_U8, a->n, 1, type);
         for (int32_t k = 0; k < a->n; k++) {

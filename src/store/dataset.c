@@ -41,6 +41,7 @@ dg_status dg_dataset_write(const dg_comm *c, dg_dataset *d, const char *path, co
     if (titles > 0) dg_writer_strings(w, "titles/item", &d->items, &d->item_title);
     dg_attribute_columns_write(c, w, "attributes/item", &d->items, &d->item_attributes);
     dg_attribute_columns_write(c, w, "attributes/user", &d->users, &d->user_attributes);
+    dg_group_lists_write(w, "popularity/scene", &d->scenes);
     dg_sparse_write(c, w, "ratings/train/user", &d->users, &d->train);
     dg_sparse_write(c, w, "ratings/train/item", &d->items, &d->train_by_item);
     dg_sparse_write(c, w, "ratings/valid/user", &d->users, &d->valid);
@@ -115,6 +116,7 @@ static dg_status load_own(const dg_comm *c, const dg_container *f, dg_dataset *d
     if (st == DG_OK)
         st =
             dg_attribute_columns_load(c, f, "attributes/user", &d->users, &d->user_attributes, err);
+    if (st == DG_OK) st = dg_group_lists_load(c, f, "popularity/scene", n_items, &d->scenes, err);
     if (st == DG_OK)
         st = dg_sparse_load(c, f, "ratings/train/user", &d->users, n_items, &d->train, err);
     if (st == DG_OK)
@@ -167,6 +169,7 @@ void dg_dataset_free(dg_dataset *d)
     dg_strings_free(&d->item_title);
     dg_attribute_columns_free(&d->item_attributes);
     dg_attribute_columns_free(&d->user_attributes);
+    dg_group_lists_free(&d->scenes);
     dg_csr_free(&d->train);
     dg_csr_free(&d->train_by_item);
     dg_csr_free(&d->valid);

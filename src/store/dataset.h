@@ -6,6 +6,7 @@
 #include "comm/shards.h"
 #include "sparse/csr.h"
 #include "store/attributes.h"
+#include "store/groups.h"
 
 /* What a rating is for; fold_in is what is shown of users that are held out of training. */
 typedef enum dg_part { DG_PART_TRAIN, DG_PART_VALID, DG_PART_TEST, DG_PART_FOLD_IN } dg_part;
@@ -21,10 +22,11 @@ typedef struct dg_dataset {
     dg_strings item_title;                /* own items; n == 0 where the data has no titles */
     dg_attribute_columns item_attributes; /* own items; n == 0 where the data has none */
     dg_attribute_columns user_attributes; /* own users */
-    dg_csr train;         /* own users: what the model learns from, and history for seen items */
-    dg_csr train_by_item; /* own items: the transpose of train */
-    dg_csr valid, test;   /* own users: targets */
-    dg_csr fold_in;       /* own users: history of held-out users, never trained on */
+    dg_group_lists scenes; /* the most met goods of each scene; n == 0 where none were counted */
+    dg_csr train;          /* own users: what the model learns from, and history for seen items */
+    dg_csr train_by_item;  /* own items: the transpose of train */
+    dg_csr valid, test;    /* own users: targets */
+    dg_csr fold_in;        /* own users: history of held-out users, never trained on */
     int64_t n_train, n_valid, n_test, n_fold_in; /* over all ranks */
     double value_min, value_max;                 /* of the training values */
     char content[DG_HEX_SIZE];                   /* content digest, once written or loaded */

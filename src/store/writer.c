@@ -275,6 +275,17 @@ static dg_status locate_strings(const dg_writer *w, const dg_shards *shards, con
     return DG_OK;
 }
 
+void dg_writer_small_strings(dg_writer *w, const char *array, const dg_strings *s)
+{
+    static const int64_t none = 0;
+    char path[DG_PATH_SIZE];
+    const int64_t *offset = s->n == 0 ? &none : s->offset;
+    snprintf(path, sizeof path, "%s/offsets", array);
+    dg_writer_small(w, path, DG_I64, s->n + 1, 1, offset);
+    snprintf(path, sizeof path, "%s/bytes", array);
+    dg_writer_small(w, path, DG_U8, offset[s->n], 1, s->bytes);
+}
+
 void dg_writer_strings(dg_writer *w, const char *array, const dg_shards *shards,
                        const dg_strings *own)
 {

@@ -48,6 +48,9 @@ void dg_writer_array(dg_writer *w, const char *array, const dg_piece *piece);
 void dg_writer_small(dg_writer *w, const char *array, dg_type type, int64_t n_rows, int64_t n_cols,
                      const void *at);
 
+/** Write strings that rank 0 holds, as ARRAY/offsets (n+1) and ARRAY/bytes. COLLECTIVE. */
+void dg_writer_small_strings(dg_writer *w, const char *array, const dg_strings *s);
+
 /** Write strings cut over shards, as ARRAY/offsets (n+1) and ARRAY/bytes. COLLECTIVE. */
 void dg_writer_strings(dg_writer *w, const char *array, const dg_shards *shards,
                        const dg_strings *own);

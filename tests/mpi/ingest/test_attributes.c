@@ -166,6 +166,33 @@ START_TEST(a_file_gives_back_the_columns_that_were_written)
 }
 END_TEST
 
+/* Of every good in every scene, by the log itself. */
+START_TEST(scenes_have_what_was_met_in_them)
+{
+    static const char *const kinds[] = {"view", "cart", "buy"};
+    dg_prepare_options o = options();
+    int64_t counted[3] = {0}, listed = 0;
+    o.ratings.columns[DG_ROLE_SCENE] = "kind";
+    o.scenes = true;
+    ck_assert_all(dg_prepare(&world, &o, &d, &report, &err) == DG_OK);
+    ck_assert_all(d.scenes.n == 3);
+    bool right = true;
+    for (int32_t g = 0; g < 3 && world.rank == 0; g++) {
+        size_t n;
+        const char *name = dg_strings_at(&d.scenes.name, g, &n);
+        const int k = n == 3 ? 2 : name[0] == 'c' ? 1 : 0;
+        right = right && n == strlen(kinds[k]) && memcmp(name, kinds[k], n) == 0;
+        for (int64_t p = d.scenes.ptr[g]; p < d.scenes.ptr[g + 1]; p++)
+            counted[g] += d.scenes.count[p];
+        listed += counted[g];
+    }
+    ck_assert_all(right && (world.rank > 0 || listed == SHOP_RECORDS));
+    ck_assert_all(world.rank > 0 || (counted[0] > 300 && counted[1] > 300 && counted[2] > 300));
+    dg_dataset_free(&d);
+    free_options(&o);
+}
+END_TEST
+
 START_TEST(a_price_that_is_no_number_is_a_bad_record)
 {
     static const char text[] =
@@ -236,6 +263,8 @@ START_TEST(one_rank_out_of_memory_fails_all)
 {
     const size_t live = dg_alloc_live();
     dg_prepare_options o = options();
+    o.ratings.columns[DG_ROLE_SCENE] = "kind";
+    o.scenes = true;
     const size_t with_options = dg_alloc_live();
     int failures = 0;
     for (int nth = 400, more = 1; more; nth += 67) {
@@ -269,5 +298,6 @@ END_TEST
 
 MPI_MAIN("attributes", make_the_shop, goods_have_what_their_first_row_says,
          users_of_the_catalogue_have_a_row, a_file_gives_back_the_columns_that_were_written,
-         a_price_that_is_no_number_is_a_bad_record, declarations_are_read_or_refused_by_name,
-         features_declare_what_is_not_declared, one_rank_out_of_memory_fails_all, remove_the_shop)
+         scenes_have_what_was_met_in_them, a_price_that_is_no_number_is_a_bad_record,
+         declarations_are_read_or_refused_by_name, features_declare_what_is_not_declared,
+         one_rank_out_of_memory_fails_all, remove_the_shop)
