@@ -58,7 +58,8 @@ void dg_layout_digest_path(const char *array, char out[DG_PATH_SIZE])
 
 bool dg_layout_is_content(const char *attribute)
 {
-    static const char *const apart[] = {"content_digest", "inputs", "created", "program", "card"};
+    static const char *const apart[] = {"content_digest", "inputs", "created",
+                                        "program",        "card",   "job"};
     for (size_t k = 0; k < sizeof apart / sizeof *apart; k++)
         if (strcmp(attribute, apart[k]) == 0) return false;
     return true;

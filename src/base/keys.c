@@ -16,6 +16,7 @@ static const char *const word[] = {
     [DG_KEY_SIGN] = "daogou-signing-key",
     [DG_KEY_PUBLIC] = "daogou-public-key",
     [DG_KEY_ENCRYPT] = "daogou-encryption-key",
+    [DG_KEY_PSEUDONYM] = "daogou-pseudonym-key",
 };
 
 enum { HEX = 2 * DG_KEY_BYTES, LINE = 128, LONGEST = 1 << 20 };
@@ -193,6 +194,13 @@ void dg_key_id(const dg_key *key, char id[DG_KEY_ID_SIZE])
                        (const unsigned char *)"daogou key id 16", 16);
     memcpy(digest, long_digest, sizeof digest);
     sodium_bin2hex(id, DG_KEY_ID_SIZE, digest, sizeof digest);
+}
+
+void dg_key_pseudonym(const dg_key *key, const void *id, size_t n, char out[DG_PSEUDONYM_SIZE])
+{
+    unsigned char digest[(DG_PSEUDONYM_SIZE - 1) / 2];
+    crypto_generichash(digest, sizeof digest, id, n, key->bytes, sizeof key->bytes);
+    sodium_bin2hex(out, DG_PSEUDONYM_SIZE, digest, sizeof digest);
 }
 
 void dg_key_wipe(dg_key *key) { sodium_memzero(key, sizeof *key); }

@@ -10,7 +10,7 @@
 #include <string.h>
 
 typedef struct keygen_flags {
-    bool encryption;
+    bool encryption, pseudonyms;
 } keygen_flags;
 
 static const dg_option keygen_rows[] = {
@@ -18,24 +18,33 @@ static const dg_option keygen_rows[] = {
      .type = DG_OPT_BOOL,
      .offset = offsetof(keygen_flags, encryption),
      .help = "a key that encrypts, in place of a pair that signs"},
+    {.key = "pseudonyms",
+     .type = DG_OPT_BOOL,
+     .offset = offsetof(keygen_flags, pseudonyms),
+     .help = "a key of pseudonyms, see prepare.pseudonyms"},
 };
 
 static dg_status keygen(const dg_cli *cli, dg_err *err)
 {
     const keygen_flags *f = cli->fields;
     const char *path = cli->args[0];
-    const dg_key_kind kind = f->encryption ? DG_KEY_ENCRYPT : DG_KEY_SIGN;
+    const bool pair = !f->encryption && !f->pseudonyms;
+    const dg_key_kind kind = f->pseudonyms   ? DG_KEY_PSEUDONYM
+                             : f->encryption ? DG_KEY_ENCRYPT
+                                             : DG_KEY_SIGN;
     char id[DG_KEY_ID_SIZE], public_path[DG_PATH];
     dg_key key;
+    if (f->encryption && f->pseudonyms)
+        return DG_FAIL(err, DG_ERR_USAGE, "keygen: a key is for encryption or for pseudonyms");
     dg_status st = dg_key_create(path, kind, err);
-    snprintf(public_path, sizeof public_path, "%.4000s%s", path, f->encryption ? "" : ".pub");
-    if (st == DG_OK) st = dg_key_read(public_path, f->encryption ? kind : DG_KEY_PUBLIC, &key, err);
+    snprintf(public_path, sizeof public_path, "%.4000s%s", path, pair ? ".pub" : "");
+    if (st == DG_OK) st = dg_key_read(public_path, pair ? DG_KEY_PUBLIC : kind, &key, err);
     if (st != DG_OK) return st;
     dg_key_id(&key, id);
     dg_key_wipe(&key);
     if (cli->json) return dg_cli_print_json(json_pack("{s:s, s:s}", "key", id, "path", path), err);
-    if (f->encryption)
-        printf("%s: encryption key %s, a secret\n", path, id);
+    if (!pair)
+        printf("%s: %s key %s, a secret\n", path, f->encryption ? "encryption" : "pseudonym", id);
     else
         printf("%s: signing key %s, a secret; %s is for those who trust it\n", path, id,
                public_path);
@@ -45,7 +54,7 @@ static dg_status keygen(const dg_cli *cli, dg_err *err)
 const dg_command dg_cmd_keygen = {
     .name = "keygen",
     .arguments = "PATH",
-    .summary = "make a pair of keys that sign artifacts, PATH and PATH.pub, or a key that encrypts",
+    .summary = "make a pair of keys that sign artifacts, PATH and PATH.pub, or a key for one thing",
     .min_args = 1,
     .max_args = 1,
     .row = keygen_rows,

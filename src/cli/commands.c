@@ -22,6 +22,7 @@ const dg_command *const dg_commands[] = { /* a line each: branches add theirs */
     &dg_cmd_encrypt,
     &dg_cmd_decrypt,
     &dg_cmd_token,
+    &dg_cmd_reidentify,
     &dg_cmd_inspect,
     &dg_cmd_verify,
     &dg_cmd_plan,

@@ -32,7 +32,8 @@ static void add_map(dg_text *t, const char *what, const dg_map *map)
 }
 
 /* All of a job that decides what a file of this kind is read as; not what becomes of it. */
-static void add_reading(dg_text *t, const dg_prepare_options *o, dg_input_kind kind)
+static void add_reading(dg_text *t, const dg_prepare_options *o, dg_input_kind kind,
+                        const char *path)
 {
     const dg_prepare_source *s = dg_prepare_source_of(o, kind);
     const dg_dialect *d = &s->dialect;
@@ -45,6 +46,9 @@ static void add_reading(dg_text *t, const dg_prepare_options *o, dg_input_kind k
     add_map(t, "drop", &s->drop);
     add_map(t, "keep", &s->keep);
     add_map(t, "weight", &o->event_weights);
+    const dg_slice event = dg_prepare_kind_of(s, path);
+    if (event.at != NULL) dg_text_add(t, "kind %zu ", event.n);
+    if (event.at != NULL) dg_text_bytes(t, event.at, event.n);
 }
 
 static void add_bytes(dg_text *t, const dg_prepare_options *o, const dg_source *file,
@@ -68,7 +72,7 @@ static dg_status make_keys(const dg_prepare_options *o, const dg_inputs *in, con
         const dg_input_kind kind = dg_inputs_kind(in, s->at[k].file);
         if (kind >= DG_INPUT_ITEMS) continue; /* catalogues */
         text.n = 0;
-        add_reading(&text, o, kind);
+        add_reading(&text, o, kind, in->files.at[s->at[k].file].path);
         add_bytes(&text, o, &in->files.at[s->at[k].file], &s->at[k], &hint, &known);
         if (known && !text.failed) dg_digest_hex(text.at, text.n, p->key[k]);
     }

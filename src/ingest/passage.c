@@ -115,7 +115,7 @@ static dg_status read_meta(const dg_container *f, const char *key, dg_passage *p
                  {"n_items", &p->item.n, 0},
                  {"dated", &dated, 0},
                  {"lines", &p->lines, 0},
-                 {"first", &p->first, 0},
+                 {"first", &p->first, DG_NO_RECORD},
                  {"end", &p->end, 0},
                  {"rejected", &p->tally.rejected, 0},
                  {"late", &p->tally.late, 0},

@@ -11,9 +11,11 @@
 #include "ingest/summary.h"
 #include "ingest/transpose.h"
 
+#include <fnmatch.h>
+#include <stdio.h>
 #include <string.h>
 
-enum { STRETCH = 16 << 20 };
+enum { STRETCH = 16 << 20, PATTERN_MAX = 4096 };
 
 typedef struct dg_axis { /* one side of the ratings, from ids to rows */
     dg_directory directory;
@@ -41,6 +43,59 @@ const dg_prepare_source *dg_prepare_source_of(const dg_prepare_options *o, dg_in
                                                              &o->split.test_files, &o->items.source,
                                                              &o->users.source};
     return source[kind];
+}
+
+/* A pattern is of the path, or of its last part. */
+static bool is_of_kind(const dg_map *kinds, int64_t k, const char *path)
+{
+    size_t n;
+    char pattern[PATTERN_MAX];
+    const char *text = dg_strings_at(&kinds->value, k, &n), *slash = strrchr(path, '/');
+    snprintf(pattern, sizeof pattern, "%.*s", (int)n, text);
+    return fnmatch(pattern, path, 0) == 0 ||
+           fnmatch(pattern, slash == NULL ? path : slash + 1, 0) == 0;
+}
+
+dg_slice dg_prepare_kind_of(const dg_prepare_source *s, const char *path)
+{
+    dg_slice kind = {0};
+    for (int64_t k = 0; k < s->kinds.key.n && kind.at == NULL; k++)
+        if (is_of_kind(&s->kinds, k, path)) kind.at = dg_strings_at(&s->kinds.key, k, &kind.n);
+    return kind;
+}
+
+/* Every file has one kind, and every pattern a file. */
+static dg_status check_kinds(const dg_prepare_source *s, const dg_inputs *in, dg_input_kind of,
+                             dg_err *err)
+{
+    for (int64_t f = in->first[of]; f < in->first[of + 1]; f++) {
+        int64_t n = 0;
+        for (int64_t k = 0; k < s->kinds.key.n; k++)
+            n += is_of_kind(&s->kinds, k, in->files.at[f].path);
+        if (n != 1)
+            return DG_FAIL(err, DG_ERR_CONFIG, "%s: %s of data.ratings.kinds matches this file",
+                           in->files.at[f].path, n == 0 ? "none" : "more than one");
+    }
+    for (int64_t k = 0; k < s->kinds.key.n; k++) {
+        size_t n;
+        int64_t f = in->first[of];
+        while (f < in->first[of + 1] && !is_of_kind(&s->kinds, k, in->files.at[f].path)) f++;
+        const char *kind = dg_strings_at(&s->kinds.key, k, &n);
+        if (f == in->first[of + 1])
+            return DG_FAIL(err, DG_ERR_CONFIG, "data.ratings.kinds.%.*s: no file matches it",
+                           (int)n, kind);
+    }
+    return DG_OK;
+}
+
+/* Files of targets may be of any kind, or none. */
+static dg_status check_train_kinds(const dg_prepare_options *o, const dg_inputs *in, dg_err *err)
+{
+    if (o->ratings.kinds.key.n == 0) return DG_OK;
+    if (o->ratings.columns[DG_ROLE_EVENT] == NULL)
+        return check_kinds(&o->ratings, in, DG_INPUT_TRAIN, err);
+    return DG_FAIL(err, DG_ERR_CONFIG,
+                   "data.ratings: columns.event and kinds both say what kind an event is of");
 }
 
 bool dg_prepare_has_times(const dg_prepare_source *s)
@@ -92,7 +147,9 @@ static dg_status check_starts(const dg_preparation *w, int64_t *start, int64_t *
         memcpy(end, w->reading.end, n * sizeof *end);
         dg_sum_int64(w->c, met, (int)(2 * n)); /* others' are 0 here: the sum gathers */
         for (int64_t k = 1; k < s->n; k++) {
-            if (s->at[k].file != s->at[k - 1].file || first[k] == end[k - 1]) continue;
+            if (s->at[k].file != s->at[k - 1].file) continue;
+            if (first[k] == DG_NO_RECORD) end[k] = end[k - 1]; /* a line passes through it */
+            if (first[k] == DG_NO_RECORD || first[k] == end[k - 1]) continue;
             start[k] = end[k - 1];
             *wrong += k >= own.begin && k < own.end;
         }
@@ -145,7 +202,8 @@ static dg_status read_all(dg_preparation *w, dg_prepare_report *report, dg_err *
     if (st != DG_OK) return st;
     report->files = w->inputs.files.n;
     for (int64_t f = 0; f < report->files; f++) report->bytes += w->inputs.files.at[f].size;
-    st = cut_inputs(w, err);
+    st = check_train_kinds(w->o, &w->inputs, err);
+    if (st == DG_OK) st = cut_inputs(w, err);
     int64_t *start = st == DG_OK ? dg_alloc((size_t)w->stretches.n, sizeof *start) : NULL;
     if (st == DG_OK && start == NULL) st = DG_FAIL(err, DG_ERR_NOMEM, "out of memory for pieces");
     st = dg_agree(c, st, err);
@@ -156,7 +214,10 @@ static dg_status read_all(dg_preparation *w, dg_prepare_report *report, dg_err *
     dg_free(start);
     if (st != DG_OK) return st;
     count_passed_over(w, report);
-    return dg_quotes_judge(c, w->o, &w->inputs, &w->stretches, &w->reading, report, err);
+    st = dg_quotes_judge(c, w->o, &w->inputs, &w->stretches, &w->reading, report, err);
+    if (st == DG_OK && w->o->pseudonyms != NULL)
+        st = dg_agree(c, dg_ids_hide(&w->reading.user, w->o->pseudonyms, err), err);
+    return st;
 }
 
 static dg_status count_ratings(dg_preparation *w, dg_prepare_report *report, dg_err *err)

@@ -2,9 +2,11 @@
  *
  * Every rank reads its own part of the files. Ids meet in a distributed dictionary, rows are dealt
  * to shards of equal work, ratings travel to the owners of their users. The dataset does not depend
- * on the number of ranks, bit for bit. */
+ * on the number of ranks, bit for bit. With pseudonyms nothing of a record is quoted, neither in
+ * reports nor in errors. */
 #ifndef DG_INGEST_PREPARE_H
 #define DG_INGEST_PREPARE_H
+#include "base/keys.h"
 #include "base/option.h"
 #include "ingest/attributes.h"
 #include "ingest/duplicates.h"
@@ -19,8 +21,10 @@ typedef struct dg_prepare_source {
     dg_dialect dialect;
     const char *columns[DG_N_ROLES]; /* names, or numbers from 1; NULL where the data has none */
     dg_map drop, keep;               /* rows passed over, as table/filter.h reads them */
-    bool fail;                       /* the first bad record is an error */
-    double max_rejects;              /* share of records that may be bad, 0 .. 1 */
+    dg_map kinds;       /* kind of all events of a file = name or glob of it; empty: the
+                           column says */
+    bool fail;          /* the first bad record is an error */
+    double max_rejects; /* share of records that may be bad, 0 .. 1 */
 } dg_prepare_source;
 
 typedef struct dg_prepare_catalogue { /* goods or users, with or without ratings */
@@ -48,6 +52,8 @@ typedef struct dg_prepare_options {
     dg_map event_weights; /* empty: every kind weighs 1; else a kind it lacks is a bad record */
     double half_life;     /* seconds after which an event counts half; 0: never */
     dg_duplicates duplicates;
+    const dg_key
+        *pseudonyms; /* users are known by their pseudonyms of this key; NULL: as they are */
     const char *since, *until;  /* times: events before, or from there on, are passed over; NULL */
     int64_t max_user;           /* users with more ratings go, before any minimum; 0: none do */
     bool scenes;                /* count what is met in each scene; passages are then not kept */
@@ -116,6 +122,10 @@ void dg_prepare_options_free(dg_prepare_options *o);
 
 /** The source of a kind of input. LOCAL. */
 const dg_prepare_source *dg_prepare_source_of(const dg_prepare_options *o, dg_input_kind kind);
+
+/** The kind that `kinds` gives to the events of a file, borrowed; at == NULL where none does.
+ * LOCAL. */
+dg_slice dg_prepare_kind_of(const dg_prepare_source *s, const char *path);
 
 /** Do its records come with times? LOCAL. */
 bool dg_prepare_has_times(const dg_prepare_source *s);

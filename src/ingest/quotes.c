@@ -19,20 +19,31 @@ static int64_t lines_before(const dg_stretches *s, const int64_t *lines, int64_t
     return n;
 }
 
-static dg_status add_quote(const dg_inputs *in, const dg_stretches *s, const int64_t *lines,
-                           const dg_bad_record *bad, dg_quotes *q, dg_err *err)
+/* With pseudonyms only what kind of thing is wrong is said: a quotation could be of an id. */
+static dg_reject told(const dg_prepare_options *o, const dg_reject *reject)
+{
+    dg_reject r = *reject;
+    if (o->pseudonyms != NULL) snprintf(r.reason, sizeof r.reason, "%s", dg_reject_text(r.cause));
+    return r;
+}
+
+static dg_status add_quote(const dg_prepare_options *o, const dg_inputs *in, const dg_stretches *s,
+                           const int64_t *lines, const dg_bad_record *bad, dg_quotes *q,
+                           dg_err *err)
 {
     dg_err quoted;
     const int64_t file = s->at[bad->stretch].file;
-    (void)dg_reject_fail(&bad->reject, in->files.at[file].path,
-                         lines_before(s, lines, bad->stretch), &quoted);
+    const dg_reject reject = told(o, &bad->reject);
+    (void)dg_reject_fail(&reject, in->files.at[file].path, lines_before(s, lines, bad->stretch),
+                         &quoted);
     q->kind[q->text.n] = dg_inputs_kind(in, file);
     return dg_strings_add(&q->text, quoted.text, strlen(quoted.text), err);
 }
 
 /* This rank's bad records that are among the first of their kind, once for each rank. */
-static dg_status write_quotes(const dg_comm *c, const dg_inputs *in, const dg_stretches *s,
-                              const dg_reading *r, const int64_t *before, dg_quotes *q, dg_err *err)
+static dg_status write_quotes(const dg_comm *c, const dg_prepare_options *o, const dg_inputs *in,
+                              const dg_stretches *s, const dg_reading *r, const int64_t *before,
+                              dg_quotes *q, dg_err *err)
 {
     const size_t most = (size_t)c->size * DG_INPUT_KINDS * DG_PREPARE_QUOTES;
     q->kind = dg_alloc(most, sizeof *q->kind);
@@ -45,7 +56,7 @@ static dg_status write_quotes(const dg_comm *c, const dg_inputs *in, const dg_st
         for (int kind = 0; kind < DG_INPUT_KINDS; kind++)
             for (int64_t k = 0; k < r->tally[kind].n_bad && before[kind] + k < DG_PREPARE_QUOTES;
                  k++) {
-                const dg_status st = add_quote(in, s, r->lines, &r->tally[kind].bad[k], q, err);
+                const dg_status st = add_quote(o, in, s, r->lines, &r->tally[kind].bad[k], q, err);
                 if (st != DG_OK) return st;
             }
         q->count[rank] = q->text.n - first;
@@ -143,7 +154,7 @@ dg_status dg_quotes_judge(const dg_comm *c, const dg_prepare_options *o, const d
         *(k >= DG_INPUT_ITEMS ? &report->listed : &report->records) += count[k][0];
         report->rejected += count[k][1];
     }
-    dg_status st = dg_agree(c, write_quotes(c, in, s, r, before, &mine, err), err);
+    dg_status st = dg_agree(c, write_quotes(c, o, in, s, r, before, &mine, err), err);
     if (st == DG_OK) st = exchange_quotes(c, &mine, &text, &kinds, err);
     if (st == DG_OK) {
         show(&text, report);

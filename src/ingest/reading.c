@@ -38,6 +38,7 @@ typedef struct dg_reader { /* what reading a stretch needs */
     dg_filters filters[DG_INPUT_ITEMS];
     int64_t since, until;
     dg_layout layout;
+    dg_slice kind; /* of all events of that file; at == NULL where the column says */
     const int64_t *start;
     int64_t layout_file; /* the file `layout` is of, -1 for none */
     const dg_parsed *kept;
@@ -74,28 +75,30 @@ static dg_status read_weights(const dg_map *map, dg_weights *w, dg_err *err)
 }
 
 /* NaN where the kind of the event has no weight. */
-static double weight_of(const dg_weights *w, int column, dg_slice event)
+static double weight_of(const dg_weights *w, dg_slice event)
 {
-    if (w->kind.text.n == 0 || column < 0) return 1;
+    if (w->kind.text.n == 0 || event.at == NULL) return 1;
     const int32_t code = dg_ids_find(&w->kind, event.at, event.n);
     return code < 0 ? NAN : w->weight[code];
 }
 
-static dg_reject bad_value(const dg_reader *r, const dg_record *record, double weight)
+static dg_reject bad_value(const dg_reader *r, const dg_record *record, dg_slice event,
+                           double weight)
 {
     dg_reject reject = {.line = record->line};
+    const bool named = r->layout.path[0] != NULL; /* columns of jsonl have no numbers */
     if (isnan(weight)) {
         char quoted[100];
         reject.cause = DG_REJECT_EVENT;
-        reject.column = r->layout.column[DG_ROLE_EVENT] + 1;
-        dg_show_quoted(record->event.at, record->event.n, quoted, sizeof quoted);
+        reject.column = named ? 0 : r->layout.column[DG_ROLE_EVENT] + 1;
+        dg_show_quoted(event.at, event.n, quoted, sizeof quoted);
         snprintf(reject.reason, sizeof reject.reason,
                  "event %s has no weight in "
                  "prepare.event_weights",
                  quoted);
     } else {
         reject.cause = DG_REJECT_NUMBER;
-        reject.column = r->layout.column[DG_ROLE_VALUE] + 1;
+        reject.column = named ? 0 : r->layout.column[DG_ROLE_VALUE] + 1;
         snprintf(reject.reason, sizeof reject.reason, "%g times the weight %g is too large",
                  (double)record->value, weight);
     }
@@ -170,10 +173,11 @@ static dg_status read_ratings(dg_reader *r, const dg_sink *to, dg_records *recor
             tally->outside++;
             continue;
         }
-        const double weight = weight_of(&r->weights, r->layout.column[DG_ROLE_EVENT], record.event);
+        const dg_slice event = r->kind.at != NULL ? r->kind : record.event;
+        const double weight = weight_of(&r->weights, event);
         const double value = (double)record.value * weight;
         if (!isfinite((float)value)) {
-            const dg_reject bad = bad_value(r, &record, weight);
+            const dg_reject bad = bad_value(r, &record, event, weight);
             dg_tally_bad(tally, stretch, &bad);
             tally->late++;
             dg_tally_span(record.time, &tally->late_oldest, &tally->late_newest);
@@ -186,6 +190,14 @@ static dg_status read_ratings(dg_reader *r, const dg_sink *to, dg_records *recor
     }
 }
 
+/* What is wrong with a file's first lines may quote them; with pseudonyms it is not said. */
+static dg_status untold(const dg_reader *r, const dg_source *file, dg_status st, dg_err *err)
+{
+    if (r->options->pseudonyms == NULL || (st != DG_ERR_DATA && st != DG_ERR_CONFIG)) return st;
+    st = DG_FAIL(err, st, "%s: its first lines are not what the job says they are", file->path);
+    return dg_err_hint(err, st, "without prepare.pseudonyms it would be said why");
+}
+
 static dg_status parse(dg_reader *r, const dg_stretch *at, int64_t stretch, dg_sink *to,
                        dg_err *err)
 {
@@ -194,10 +206,12 @@ static dg_status parse(dg_reader *r, const dg_stretch *at, int64_t stretch, dg_s
     const dg_source *file = &r->inputs->files.at[at->file];
     dg_records *records = NULL;
     dg_status st = DG_OK;
-    if (r->layout_file != at->file)
+    if (r->layout_file != at->file) {
+        r->kind = dg_prepare_kind_of(source, file->path);
         st = dg_layout_read(file, &source->dialect, source->columns, &r->filters[kind], &r->layout,
                             err);
-    if (st != DG_OK) return st;
+    }
+    if (st != DG_OK) return untold(r, file, st, err);
     r->layout_file = at->file;
     st = dg_records_open(file, &source->dialect, &r->layout, &r->filters[kind],
                          (dg_bytes){at->begin, at->end, r->start[stretch]}, &records, err);

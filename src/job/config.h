@@ -59,6 +59,7 @@ typedef struct dg_job_source {
     dg_map features;   /* column = encoder */
     dg_map attributes; /* attribute = type, see ingest/attributes.h */
     dg_map drop, keep; /* column = test, see table/filter.h */
+    dg_map kinds;      /* kind of event = name or glob of its files */
 } dg_job_source;
 
 /* The options of one algorithm, or of generate: a table for a struct of options_size bytes whose
@@ -87,6 +88,7 @@ typedef struct dg_job {
         double half_life;     /* seconds; 0: no decay */
         int duplicates;       /* dg_job_duplicates */
         char *since, *until;  /* times; "" for none */
+        char *pseudonyms;     /* key file; "" for none */
         int64_t max_user;     /* 0: no limit */
         int64_t min_user, min_item;
         bool scenes; /* count what is met in each */

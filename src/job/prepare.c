@@ -37,6 +37,7 @@ static dg_status to_source(const dg_job *job, const char *key, const dg_job_sour
     out->columns[DG_ROLE_SCENE] = or_null(from->columns.scene);
     out->drop = from->drop; /* borrowed, as keep */
     out->keep = from->keep;
+    out->kinds = from->kinds;
     out->fail = from->on_error == DG_JOB_FAIL;
     out->max_rejects = from->max_rejects;
     const dg_status st = dg_dialect_separate(&out->dialect, blanks ? " " : from->separator, err);
@@ -219,13 +220,35 @@ static dg_status make_dataset(dg_work *w, const dg_prepare_options *o, const cha
 }
 
 /* Digest of all that the dataset is made from, as dataset.h5 keeps it. */
-static dg_status digest_inputs(dg_work *w, const dg_file_digests *files, const char *config,
-                               char inputs[DG_HEX_SIZE], dg_err *err)
+static dg_status digest_inputs(dg_work *w, const dg_file_digests *files, const dg_key *pseudonyms,
+                               const char *config, char inputs[DG_HEX_SIZE], dg_err *err)
 {
-    char all[DG_HEX_SIZE];
+    char all[DG_HEX_SIZE], id[DG_KEY_ID_SIZE];
     dg_status st = dg_file_digests_hex(files, all, err);
-    if (st == DG_OK) st = dg_work_inputs(inputs, err, all, config, NULL);
+    if (pseudonyms != NULL) dg_key_id(pseudonyms, id);
+    if (st == DG_OK)
+        st = dg_work_inputs(inputs, err, all, config, pseudonyms == NULL ? NULL : id, NULL);
     return dg_agree(w->comm, st, err);
+}
+
+/* The key of pseudonyms, where the job names one: rank 0 reads it, everybody learns it. COLLECTIVE.
+ */
+static dg_status read_key(const dg_work *w, dg_key *key, dg_prepare_options *o, dg_err *err)
+{
+    const char *path = or_null(w->job->prepare.pseudonyms);
+    dg_status st = DG_OK;
+    if (path == NULL) return DG_OK;
+    if (w->job->cache.parsed) {
+        st = DG_FAIL(err, DG_ERR_CONFIG, "%s: cache.parsed keeps ids as they are in the files",
+                     w->job->file);
+        return dg_err_hint(err, st, "leave out either cache.parsed or prepare.pseudonyms");
+    }
+    if (w->comm->rank == 0) st = dg_key_read(path, DG_KEY_PSEUDONYM, key, err);
+    st = dg_agree(w->comm, st, err);
+    if (st != DG_OK) return st;
+    dg_bcast(w->comm, key, sizeof *key, 0);
+    o->pseudonyms = key;
+    return DG_OK;
 }
 
 dg_status dg_stage_prepare(dg_work *w, dg_err *err)
@@ -234,18 +257,21 @@ dg_status dg_stage_prepare(dg_work *w, dg_err *err)
     char inputs[DG_HEX_SIZE], content[DG_HEX_SIZE], parsed[DG_WORK_PATH], *config = NULL;
     dg_prepare_options o = {0};
     dg_file_digests files = {0};
+    dg_key key;
     dg_pulse_stage("prepare");
     dg_status st = to_options(w->job, &o, err);
     if (st == DG_OK) st = dg_job_show(w->job, sections, &config, err);
     st = dg_agree(w->comm, st, err);
     if (st == DG_OK) st = dg_prepare_digests(w->comm, &o, &files, err);
-    if (st == DG_OK) st = digest_inputs(w, &files, config, inputs, err);
+    if (st == DG_OK) st = read_key(w, &key, &o, err);
+    if (st == DG_OK) st = digest_inputs(w, &files, o.pseudonyms, config, inputs, err);
     if (st == DG_OK)
         st = dg_work_is_current(w, "dataset.h5", "daogou-dataset", DG_DATASET_VERSION, inputs,
                                 content, err);
     o.digests = &files;
     if (w->job->cache.parsed && !o.scenes) o.parsed = dg_work_path(w, "parsed", parsed);
     if (st == DG_OK && content[0] == '\0') st = make_dataset(w, &o, inputs, config, err);
+    dg_key_wipe(&key);
     dg_prepare_options_free(&o);
     dg_file_digests_free(&files);
     dg_free(config);

@@ -117,6 +117,13 @@ static const dg_option rating_rows[] = {
      .offset = offsetof(dg_job_source, keep),
      .help = "only rows that pass stay: column: test, as in {Country: \"France | Germany\"}",
      .if_set = true},
+    {.key = "kinds",
+     .type = DG_OPT_MAP,
+     .offset = offsetof(dg_job_source, kinds),
+     .help =
+         "kind of the events of a file by its name: {view: \"*view.txt\", buy: \"*buy.txt\"}; in "
+         "place of columns.event",
+     .if_set = true},
 };
 static const dg_option item_rows[] = {
     COLUMN(item, "column of the item's id", ITEM_NAMES),
@@ -164,6 +171,13 @@ static const dg_option prepare_rows[] = {
      .type = DG_OPT_TEXT,
      .offset = offsetof(dg_job, prepare.until),
      .help = "rows from this time on are passed over",
+     .if_set = true},
+    {.key = "pseudonyms.key",
+     .type = DG_OPT_TEXT,
+     .offset = offsetof(dg_job, prepare.pseudonyms),
+     .help = "file of a pseudonym key (daogou keygen --pseudonyms): users are known by their "
+             "pseudonyms "
+             "from here on",
      .if_set = true},
     {.key = "max_user",
      .type = DG_OPT_INT,

@@ -13,7 +13,7 @@ static const char format[] = "daogou-dataset";
 static void write_meta(dg_writer *w, const dg_dataset *d, const char *inputs, const char *config)
 {
     dg_writer_text(w, "inputs", inputs);
-    dg_writer_text(w, "config", config);
+    dg_writer_text(w, "job", config); /* paths: two of them may make the same data */
     if (d->card != NULL) dg_writer_text(w, "card", d->card); /* no part of the content digest */
     dg_writer_int(w, "n_users", d->users.begin[d->users.n]);
     dg_writer_int(w, "n_items", d->items.begin[d->items.n]);

@@ -106,8 +106,10 @@ dg_status dg_records_next(dg_records *r, dg_record *out, dg_err *err);
  *  ranges. LOCAL. */
 int64_t dg_records_lines(const dg_records *r);
 
+enum { DG_NO_RECORD = -1 };
+
 /** Where the first record was taken to begin, and where the one behind the range begins, after
- *  DG_OUTCOME_END. LOCAL. */
+ *  DG_OUTCOME_END. The first is DG_NO_RECORD where a line passes through the whole range. LOCAL. */
 int64_t dg_records_first(const dg_records *r);
 int64_t dg_records_end(const dg_records *r);
 

@@ -230,7 +230,7 @@ dg_status dg_split_next(dg_split *s, dg_outcome *outcome, dg_fields *fields, dg_
         case DG_FOUND_BROKEN:
             s->lines++;
             *outcome = DG_OUTCOME_REJECT;
-            st = dg_window_skip_line(w, err);
+            st = dg_window_skip_line(w, INT64_MAX, NULL, err);
             break;
         case DG_FOUND_RECORD:
             w->at += e.whole;
@@ -276,8 +276,9 @@ dg_status dg_split_open(const dg_source *source, const dg_dialect *d, dg_span sp
     const int64_t from = inside ? span.begin - 1 : data; /* the line before may reach into it */
     dg_status st = dg_window_open(&s->window, source, from, span.end, err);
     if (st == DG_OK) st = set_dialect(s, d, err);
-    if (st == DG_OK && inside) st = dg_window_skip_line(&s->window, err);
-    s->first = dg_split_position(s);
+    bool begins = true; /* a line of gigabytes is not read to its end by all that lie in it */
+    if (st == DG_OK && inside) st = dg_window_skip_line(&s->window, span.end, &begins, err);
+    s->first = begins ? dg_split_position(s) : DG_NO_RECORD;
     *out = s;
     if (st != DG_OK) dg_split_close(out);
     return st;

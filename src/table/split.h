@@ -48,7 +48,8 @@ int64_t dg_split_lines(const dg_split *s);
 /** First byte not yet read, in the decompressed content. LOCAL. */
 int64_t dg_split_position(const dg_split *s);
 
-/** Where the first record of the span was taken to begin, be it of the next span. LOCAL. */
+/** Where the first record of the span was taken to begin, be it of the next span; DG_NO_RECORD
+ * where no line begins from the span to its content's end, or to the span's own. LOCAL. */
 int64_t dg_split_first(const dg_split *s);
 
 /** Do lines end in CR alone, as far as the bytes at hand say? LOCAL. */

@@ -83,12 +83,13 @@ dg_status dg_window_open(dg_window *w, const dg_source *source, int64_t begin, i
     return st;
 }
 
-dg_status dg_window_skip_line(dg_window *w, dg_err *err)
+dg_status dg_window_skip_line(dg_window *w, int64_t limit, bool *found, dg_err *err)
 {
     for (;;) {
         const char *feed = memchr(w->bytes + w->at, '\n', w->n - w->at);
         w->at = feed == NULL ? w->n : (size_t)(feed - w->bytes) + 1;
-        if (feed != NULL || w->drained) return DG_OK;
+        if (found != NULL) *found = feed != NULL;
+        if (feed != NULL || w->drained || w->position + (int64_t)w->at >= limit) return DG_OK;
         const dg_status st = dg_window_refill(w, err);
         if (st != DG_OK) return st;
     }

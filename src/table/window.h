@@ -31,8 +31,10 @@ dg_status dg_window_open(dg_window *w, const dg_source *source, int64_t begin, i
 /** Read on behind the unread bytes, which move to the front. LOCAL. `drained` or more bytes. */
 dg_status dg_window_refill(dg_window *w, dg_err *err);
 
-/** Pass over everything up to and with the next line feed. LOCAL. */
-dg_status dg_window_skip_line(dg_window *w, dg_err *err);
+/** Pass over everything up to and with the next line feed. LOCAL.
+ *  @param[in]  limit  look no further than to this byte of the content, or a little beyond
+ *  @param[out] found  is a line feed passed over? May be NULL */
+dg_status dg_window_skip_line(dg_window *w, int64_t limit, bool *found, dg_err *err);
 
 /** LOCAL, twice-safe. */
 void dg_window_close(dg_window *w);
