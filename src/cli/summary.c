@@ -207,6 +207,8 @@ static void slice_rows(const json_t *metrics)
 static void evaluate_lines(const json_t *stage)
 {
     char what[160], users[32], targets[32];
+    const json_t *alarm;
+    size_t k;
     snprintf(what, sizeof what, "%s users ranked, %s targets, %lld users without history left out",
              dg_show_count(count(stage, "users"), users, sizeof users),
              dg_show_count(count(stage, "targets"), targets, sizeof targets),
@@ -214,6 +216,8 @@ static void evaluate_lines(const json_t *stage)
     line("evaluate", stage, what);
     metric_rows(stage);
     slice_rows(stage);
+    json_array_foreach(json_object_get(json_object_get(stage, "leaks"), "alarms"), k, alarm)
+        printf("  %-9s leak: %s\n", "", json_string_value(json_object_get(alarm, "text")));
 }
 
 static void publish_line(const dg_work *w, const json_t *stage)

@@ -234,8 +234,7 @@ static bool is_defined(const dg_work *w, const double *sum, int k)
     if (col->by < 0 || !(sum[col->by] > 0)) return false;
     if (col->metric == DG_METRIC_RMSE || col->metric == DG_METRIC_MAE) return w->scorer->rates;
     if (col->metric == DG_METRIC_LOGLOSS) return dg_user_judge_labels(&w->judge);
-    return col->metric >= DG_METRIC_OF_USER || dg_metric_in(w->o->metrics, col->metric) ||
-           col->sampled > 0;
+    return col->sampled > 0 || dg_metric_in(w->o->metrics, col->metric);
 }
 
 static void add_measure(const dg_work *w, const double *sum, int k, double *room, dg_metrics *out)

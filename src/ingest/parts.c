@@ -212,6 +212,9 @@ static dg_status finish_rows(const dg_parts_input *in, dg_batch *b, dg_builder *
         const dg_status st = dg_merge_duplicates(b->row, &n, in->duplicates, err);
         if (st != DG_OK) return name_user(id, length, st, err);
         dg_split_row(in->rule, dg_id_hash(id, length), b->row, n, &b->scratch, b->part);
+        if (in->times != NULL)
+            dg_part_times_note(in->times, b->rows.begin + r, b->row, n,
+                               in->all_targets ? NULL : b->part);
         take_row(b, skip + r, n, builder);
         *merged += all - n;
     }

@@ -8,7 +8,7 @@
 #include "comm/shards.h"
 #include "ingest/duplicates.h"
 #include "ingest/events.h"
-#include "ingest/split.h"
+#include "ingest/leaks.h"
 #include "sparse/csr.h"
 
 typedef struct dg_side {  /* what the codes of a local dictionary stand for; all borrowed */
@@ -27,6 +27,8 @@ typedef struct dg_parts_input { /* all borrowed */
     double half_life;          /* seconds; 0: values do not age */
     int64_t batch;             /* ratings worth a round, 0: 2^15 for each rank */
     int64_t newest;            /* the time ages are counted from; later events have age 0 */
+    dg_part_times *times;      /* gets the times of the own users' rows; NULL: not wanted */
+    bool all_targets;          /* all of them are held-out ratings, whatever the rule says */
 } dg_parts_input;
 
 typedef struct dg_parts {

@@ -35,6 +35,8 @@ typedef struct dg_preparation { /* one run of prepare */
     dg_axis user, item;
     dg_split_rule rule;
     int64_t newest;
+    bool timed; /* all that is split, and held out in files, has a column of times */
+    dg_part_times times;
 } dg_preparation;
 
 const dg_prepare_source *dg_prepare_source_of(const dg_prepare_options *o, dg_input_kind kind)
@@ -326,7 +328,9 @@ static dg_status build_parts(dg_preparation *w, dg_input_kind kind, const dg_spl
                                .duplicates = w->o->duplicates,
                                .half_life = w->o->half_life,
                                .batch = w->o->batch,
-                               .newest = w->newest};
+                               .newest = w->newest,
+                               .times = w->timed ? &w->times : NULL,
+                               .all_targets = kind != DG_INPUT_TRAIN};
     return dg_parts_build(w->c, &in, out, err);
 }
 
@@ -351,7 +355,13 @@ static dg_status build_rows(dg_preparation *w, dg_dataset *out, dg_prepare_repor
                             dg_err *err)
 {
     dg_parts parts;
-    dg_status st = build_parts(w, DG_INPUT_TRAIN, &w->rule, out, &parts, err);
+    dg_status st =
+        dg_agree(w->c,
+                 w->timed ? dg_part_times_create(
+                                dg_shards_rows(&out->users, w->c->rank, w->c->size), &w->times, err)
+                          : DG_OK,
+                 err);
+    if (st == DG_OK) st = build_parts(w, DG_INPUT_TRAIN, &w->rule, out, &parts, err);
     if (st != DG_OK) return st;
     out->train = parts.part[DG_PART_TRAIN];
     out->valid = parts.part[DG_PART_VALID];
@@ -411,6 +421,10 @@ static dg_status prepare(dg_preparation *w, dg_dataset *out, dg_prepare_report *
     if (st == DG_OK)
         st = dg_transpose(w->c, &out->train, &out->items, w->o->batch, &out->train_by_item, err);
     if (st == DG_OK) st = dg_summary_fill(w->c, out, report, err);
+    if (st == DG_OK)
+        st = dg_leaks_find(w->c, out, w->timed ? &w->times : NULL, w->o->half_life > 0,
+                           &report->leaks, err);
+    report->leaks.repeated = report->targets_in_train;
     if (st == DG_OK && out->n_train == 0)
         st = DG_FAIL(err, DG_ERR_DATA, "prepare.split leaves no rating to train on");
     return st;
@@ -430,8 +444,19 @@ static void free_work(dg_preparation *w)
     dg_parsed_close(&w->parsed);
     dg_reading_free(&w->reading);
     dg_core_free(&w->core);
+    dg_part_times_free(&w->times);
     free_table(&w->user);
     free_table(&w->item);
+}
+
+/* Lists have an order, which is no time that could be compared across files. */
+static bool is_timed(const dg_prepare_options *o)
+{
+    const dg_split_options *s = &o->split;
+    if (o->ratings.columns[DG_ROLE_TIME] == NULL) return false;
+    if (s->method != DG_SPLIT_FILES) return true;
+    return s->test_files.columns[DG_ROLE_TIME] != NULL &&
+           (s->valid_files.paths.n == 0 || s->valid_files.columns[DG_ROLE_TIME] != NULL);
 }
 
 /* What must be the same on every rank, in one number. */
@@ -449,7 +474,7 @@ static int64_t fingerprint(const dg_prepare_options *o)
 dg_status dg_prepare(const dg_comm *c, const dg_prepare_options *o, dg_dataset *out,
                      dg_prepare_report *report, dg_err *err)
 {
-    dg_preparation w = {.c = c, .o = o};
+    dg_preparation w = {.c = c, .o = o, .timed = is_timed(o)};
     *out = (dg_dataset){0};
     *report = (dg_prepare_report){0};
     dg_status st = dg_agree_same(c, "an option of prepare", fingerprint(o), err);

@@ -11,7 +11,7 @@
 #include "ingest/attributes.h"
 #include "ingest/duplicates.h"
 #include "ingest/inputs.h"
-#include "ingest/split.h"
+#include "ingest/leaks.h"
 #include "store/dataset.h"
 #include "table/record.h"
 
@@ -93,6 +93,7 @@ typedef struct dg_prepare_report {
     int64_t targets_in_train;             /* valid and test pairs that are also in train */
     int64_t targets_cold_user;            /* of users with neither train nor fold-in */
     int64_t targets_cold_item;            /* of items without a training rating */
+    dg_leaks leaks;                       /* of the split */
     int64_t targets_dropped;              /* of ids that the k-core removed: not in the dataset */
 } dg_prepare_report;
 

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "ingest/card.h"
 #include "ingest/columns.h"
+#include "job/leaks.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -84,6 +85,7 @@ static char *write_card(const dg_prepare_options *o, const dg_prepare_report *r,
     json_t *j = json_pack("{s:o, s:o, s:o, s:f, s:o, s:o}", "counts", of_counts(r), "users",
                           of_spread(&card->users), "items", of_spread(&card->items), "density",
                           card->density, "values", of_values(d, card), "first_file", of_columns(o));
+    json_object_set_new(j, "leaks", dg_leaks_json(r, o->split.method));
     if (r->oldest <= r->newest)
         json_object_set_new(j, "time",
                             json_pack("{s:I, s:I}", "oldest", (json_int_t)r->oldest, "newest",

@@ -22,6 +22,7 @@ typedef enum dg_job_format {
 } dg_job_format;
 typedef enum dg_job_encoding { DG_JOB_UTF8, DG_JOB_LATIN1 } dg_job_encoding;
 typedef enum dg_job_on_error { DG_JOB_REJECT, DG_JOB_FAIL } dg_job_on_error;
+typedef enum dg_job_on_leak { DG_JOB_LEAK_WARN, DG_JOB_LEAK_FAIL } dg_job_on_leak;
 typedef enum dg_job_duplicates {
     DG_JOB_SUM,
     DG_JOB_MAX,
@@ -119,6 +120,7 @@ typedef struct dg_job {
         int part;          /* dg_job_part */
         int64_t resamples; /* for intervals; 0: none */
         int64_t sampled;   /* items drawn for sampled measures; 0: none */
+        int on_leak;       /* dg_job_on_leak */
     } evaluate;
     struct {
         int method;   /* dg_job_search */

@@ -6,6 +6,7 @@
 #include "base/pulse.h"
 #include "evaluate/users.h"
 #include "job/judged.h"
+#include "job/leaks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ static dg_status write_metrics(const dg_work *w, const char *name, const dg_metr
                              : DG_FAIL(err, DG_ERR_INTERNAL, "metrics are not JSON");
         json_object_set_new(*out, "inputs", json_string(inputs));
         json_object_set_new(*out, "split", json_string(split));
+        if (w->leaks != NULL) json_object_set(*out, "leaks", w->leaks);
     }
     dg_text_free(&text);
     st = dg_agree(w->comm, st, err);
@@ -128,6 +130,7 @@ dg_status dg_stage_evaluate(dg_work *w, dg_err *err)
     dg_evaluate_options o = {0};
     dg_pulse_stage("evaluate");
     dg_status st = dg_work_model(w, err);
+    if (st == DG_OK) st = dg_leaks_heed(w, err);
     if (st == DG_OK) st = dg_agree(w->comm, identify(w, &o, inputs, err), err);
     if (st != DG_OK) return st;
     bool current = load_current(w, inputs, &metrics);

@@ -6,6 +6,7 @@
 #include "base/pulse.h"
 #include "ingest/prepare.h"
 #include "job/card.h"
+#include "job/leaks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -275,5 +276,5 @@ dg_status dg_stage_prepare(dg_work *w, dg_err *err)
     dg_prepare_options_free(&o);
     dg_file_digests_free(&files);
     dg_free(config);
-    return st;
+    return st == DG_OK ? dg_leaks_heed(w, err) : st;
 }

@@ -9,6 +9,7 @@
 static const char *const formats[] = {"csv", "jsonl", "mtx", "lists", NULL};
 static const char *const encodings[] = {"utf-8", "latin1", NULL};
 static const char *const on_errors[] = {"reject", "fail", NULL};
+static const char *const on_leaks[] = {"warn", "fail", NULL};
 static const char *const duplicates[] = {"sum", "max", "last", "first", "count", NULL};
 static const char *const methods[] = {"ratio", "leave-last", "time", "user-holdout",
                                       "kfold", "files",      "none", NULL};
@@ -436,6 +437,12 @@ static const dg_option stage_rows[] = {
          "hr@10(sampled 99). 0: all items only",
      .min = 0,
      .max = 100000},
+    {.key = "evaluate.on_leak",
+     .type = DG_OPT_CHOICE,
+     .offset = offsetof(dg_job, evaluate.on_leak),
+     .fallback = "warn",
+     .help = "where held-out ratings are no news to the model: say so, or stop before training",
+     .choices = on_leaks},
     {.key = "tune.method",
      .type = DG_OPT_CHOICE,
      .offset = offsetof(dg_job, tune.method),

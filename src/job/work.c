@@ -124,6 +124,7 @@ void dg_work_close(dg_work *w)
     dg_training_free(&w->training);
     dg_spool_destroy(&w->spool);
     json_decref(w->record);
+    json_decref(w->leaks);
     json_decref(w->traffic);
     dg_free(w->folder);
     dg_log_close();

@@ -20,6 +20,8 @@ typedef struct dg_work {
     dg_model *model; /* likewise */
     dg_training training;
     char model_content[DG_HEX_SIZE];
+    bool has_leaks;            /* leaks were looked for */
+    json_t *leaks;             /* rank 0: what the data card says of them; NULL where it does not */
     json_t *record;            /* rank 0: what becomes run.json; NULL elsewhere */
     json_t *traffic;           /* rank 0: of each sweep of this run; NULL elsewhere */
     char local[DG_PATH];       /* where checkpoints are written first; "" for none */

@@ -1,0 +1,146 @@
+"""evaluation.py - leaks told and heeded, measures on request, two models compared."""
+import json
+import math
+import random
+
+import harness
+from harness import Case, write
+
+JOB = """name: shop
+seed: 7
+data:
+  ratings: {path: train.csv, columns: {user: user, item: item, value: value, time: time}}
+prepare: {split: {method: files, test: {path: test.csv}}}
+model: {algorithm: ials, factors: 4, iterations: 2}
+evaluate: {k: [5, 10], metrics: [recall, ndcg, gini, entropy, arp, auc, gauc, ils]}
+"""
+HEAD = "user,item,value,time\n"
+
+
+def make(leak):
+    """Train and test files with one thing wrong: item ids say nothing, times of train come first."""
+    draw = random.Random(3)
+    train, test = [], []
+    for u in range(60):
+        items = draw.sample(range(40), 12)
+        held = items[:3]
+        for i in items[3:]:
+            train.append((u, i, draw.randint(1, 5), 1000000 + draw.randint(0, 1000)))
+        for i in held:
+            test.append((u, i, draw.randint(1, 5), 2000000 + draw.randint(0, 1000)))
+    if leak == "repeated":
+        train += [row[:3] + (1000000,) for row in test[:7]]
+    if leak == "future":
+        train[5] = train[5][:3] + (3000000,)
+    if leak == "values":
+        test = [(u, i, 6, t) for u, i, _, t in test]
+    if leak == "item_ids":
+        test = [(u, 100 + i, v, t) for u, i, v, t in test]
+    if leak == "user_ids":
+        test = [x for x in test if x[0] >= 30]
+    for name, rows in (("train.csv", train), ("test.csv", test)):
+        write(name, HEAD + "".join("%d,%d,%d,%d\n" % row for row in rows))
+
+
+def read(work):
+    with open(f"{work}/metrics.json") as f:
+        return json.load(f)
+
+
+class Leaks(Case):
+    TOLD = {"repeated": "7 of 180 held-out ratings are also in train",
+            "future": r"training goes on to 1970-02-04 17:20:00, held-out ratings begin on 1970-01-24",
+            "values": "values tell held-out ratings from training ones",
+            "item_ids": "every held-out item has a higher id than all the user has in train",
+            "user_ids": "user ids tell who is held out: 30 users"}
+
+    def test_a_planted_leak_is_told_everywhere_or_stops_the_run(self):
+        write("leaky.yaml", JOB)
+        for leak, told in self.TOLD.items():
+            make(leak)
+            ended = self.succeeds("run", "leaky.yaml", "--work", leak, np=2)
+            self.assertRegex(ended.err, "warning: the split leaks: .*" + told)
+            self.assertRegex(ended.out, "leak: .*" + told)
+            metrics = read(leak)
+            self.assertEqual([a["kind"] for a in metrics["leaks"]["alarms"]], [leak])
+            # Prepared before: heeded all the same, before anything is trained.
+            ended = self.fails(65, "the split leaks: .*" + told, "run", "leaky.yaml", "--work", leak,
+                               "--set", "evaluate.on_leak=fail", "--set", "model.iterations=3", np=2)
+            self.assertNotIn("sweep", ended.err)
+            card = json.loads(self.succeeds("describe", "leaky.yaml", "--work", leak, "--json").out)
+            self.assertEqual([a["kind"] for a in card["leaks"]["alarms"]], [leak])
+
+    def test_a_clean_split_is_quiet(self):
+        make(None)
+        write("clean.yaml", JOB)
+        ended = self.succeeds("run", "clean.yaml", "--work", "clean", "--set",
+                              "evaluate.on_leak=fail", np=2)
+        self.assertNotIn("leak", ended.err + ended.out)
+        leaks = read("clean")["leaks"]
+        self.assertEqual(leaks["alarms"], [])
+        self.assertEqual((leaks["held_out"], leaks["repeated"], leaks["in_both"]), (180, 0, 0))
+
+
+class Measures(Case):
+    def test_the_same_bits_with_intervals_and_slices_on_any_ranks(self):
+        make(None)
+        write("shop.yaml", JOB)
+        seen = set()
+        for np in (1, 2, 3):
+            self.succeeds("run", "shop.yaml", "--work", f"ranks{np}", "--set", "evaluate.sampled=9",
+                          "--set", "evaluate.per_user=true", np=np)
+            with open(f"ranks{np}/metrics.json") as f:
+                seen.add(f.read())
+        self.assertEqual(len(seen), 1)
+        m = json.loads(seen.pop())
+        low, high = m["intervals"]["ndcg@10"]
+        self.assertTrue(low < m["ndcg@10"] < high)
+        self.assertNotIn("gini@10", m["intervals"])
+        self.assertIn("hr@10(sampled 9)", m)
+        self.assertEqual(m["resamples"], 1000)
+        self.assertEqual(sum(s["users"] for s in m["by_history"]), m["users"])
+        self.assertEqual(sum(g["targets"] for g in m["by_popularity"]), m["targets"])
+        self.assertAlmostEqual(m["evenness@5"], m["entropy@5"] / math.log(40))
+
+    def test_no_resamples_no_intervals(self):
+        make(None)
+        write("bare.yaml", JOB)
+        ended = self.succeeds("run", "bare.yaml", "--work", "bare", "--set", "evaluate.resamples=0")
+        self.assertNotIn("intervals", read("bare"))
+        self.assertNotIn("±", ended.out)
+
+    def test_more_sampled_than_there_are_is_refused(self):
+        make(None)
+        write("many.yaml", JOB)
+        self.fails(78, "evaluate.sampled: 50 items are to be drawn, a user has only", "run",
+                   "many.yaml", "--work", "many", "--set", "evaluate.sampled=50")
+
+
+class Compare(Case):
+    def test_two_models_side_by_side(self):
+        make(None)
+        write("two.yaml", JOB)
+        for work, more in (("a", ()), ("b", ("--set", "model.iterations=8")),
+                           ("other", ("--set", "evaluate.exclude_seen=false"))):
+            self.succeeds("run", "two.yaml", "--work", work, "--set", "evaluate.per_user=true", *more)
+        told = json.loads(self.succeeds("compare", "a", "b", "--json").out)
+        a, b = (read(work) for work in "ab")
+        self.assertEqual(told["users"], 60)
+        names = {m["measure"] for m in told["measures"]}
+        self.assertEqual(names, {k for k in a if ("@" in k or k in ("auc", "gauc"))
+                                 and k.split("@")[0] not in ("gini", "entropy", "evenness")})
+        for m in told["measures"]:
+            self.assertAlmostEqual(m["a"], a[m["measure"]], places=10)
+            self.assertAlmostEqual(m["difference"], b[m["measure"]] - a[m["measure"]], places=10)
+            self.assertLessEqual(m["interval"][0], m["interval"][1])
+        out = self.succeeds("compare", "a/metrics.h5", "b").out
+        self.assertRegex(out, r"ndcg@10 +0\.\d{5} +0\.\d{5} +[+-]0\.\d{5}")
+        same = json.loads(self.succeeds("compare", "a", "a", "--json").out)
+        self.assertTrue(all(m["p"] == 1 and m["interval"] == [0, 0] for m in same["measures"]))
+        self.fails(65, "judged by other held-out ratings", "compare", "a", "other")
+        self.fails(66, "nowhere", "compare", "a", "nowhere")
+        self.fails(64, "compare", "compare", "a")
+
+
+if __name__ == "__main__":
+    harness.main()
