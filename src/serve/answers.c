@@ -10,9 +10,10 @@
 
 enum { MOST_BATCH_HITS = 100000 }; /* of all lists of a batch together */
 
-static double shown_score(const dg_artifact *a, const dg_list *list, dg_hit hit)
+double dg_answer__score(const dg_artifact *a, const dg_list *list, dg_hit hit)
 {
     const double score = (double)hit.score;
+    if (list->source == DG_SOURCE_POPULAR) return (double)a->popularity[hit.index];
     if (list->source != DG_SOURCE_USER || !a->clipped) return score;
     return score < a->clip_min ? a->clip_min : score > a->clip_max ? a->clip_max : score;
 }
@@ -42,7 +43,7 @@ static void add_list(dg_text *t, const dg_artifact *a, const dg_request *request
         if (list->source == DG_SOURCE_POPULAR)
             dg_text_add(t, ",\"score\":%" PRId64, a->popularity[hit.index]);
         else /* seven digits are all a 32-bit score has */
-            dg_text_add(t, ",\"score\":%.7g", shown_score(a, list, hit));
+            dg_text_add(t, ",\"score\":%.7g", dg_answer__score(a, list, hit));
         dg_text_add(t, ",\"rank\":%d}", place + 1);
     }
     dg_text_bytes(t, "]", 1);
@@ -215,24 +216,33 @@ static bool rank_batch(const dg_node *node, const dg_request *request, dg_reques
     return st == DG_OK || dg_refuse_status(no, node, st, &err);
 }
 
-static void write_batch(const dg_node *node, const dg_request *request, dg_request *one,
-                        const batch *b, dg_text *t)
+void dg_answer__heard(const dg_request *request, int u, const dg_list *list)
 {
+    dg_request one = *request;
+    if (request->hear == NULL) return;
+    as_one(request, u, &one);
+    one.hear(one.hearer, &one, list);
+}
+
+static void write_batch(const dg_node *node, const dg_request *request, const dg_list *list, int n,
+                        int64_t unknown, dg_text *t)
+{
+    dg_request one = *request;
     dg_answer__begin(t, node, request);
-    add_unknown(t, b->n > 0 ? b->selection[0].unknown : 0);
+    add_unknown(t, unknown);
     dg_text_add(t, ",\"users\":[");
-    for (int u = 0; u < b->n; u++) {
-        as_one(request, u, one);
+    for (int u = 0; u < n; u++) {
+        as_one(request, u, &one);
         dg_text_add(t, "%s{\"user\":", u > 0 ? "," : "");
-        dg_json_string(t, one->id, one->n_id);
-        dg_text_add(t, ",\"exclude_seen\":%s", b->list[u].excludes_seen ? "true" : "false");
-        add_list(t, node->artifact, one, &b->list[u]);
+        dg_json_string(t, one.id, one.n_id);
+        dg_text_add(t, ",\"exclude_seen\":%s", list[u].excludes_seen ? "true" : "false");
+        add_list(t, node->artifact, &one, &list[u]);
         dg_text_bytes(t, "}", 1);
     }
     dg_text_add(t, "]}");
 }
 
-dg_reply dg_answer_batch(const dg_node *node, const dg_request *request)
+dg_reply dg_answer__many(const dg_node *node, const dg_request *request, dg_batch_writer *write)
 {
     dg_request one = *request;
     dg_refusal no;
@@ -248,9 +258,14 @@ dg_reply dg_answer_batch(const dg_node *node, const dg_request *request)
     bool good =
         open_batch(node, request, &b) || dg_refuse(&no, 500, "out_of_memory", "out of memory");
     good = good && rank_batch(node, request, &one, &b, &no);
-    if (good) write_batch(node, request, &one, &b, &t);
+    if (good) write(node, request, b.list, b.n, b.selection[0].unknown, &t);
     close_batch(&b);
     return good ? dg_reply_take(200, &t) : dg_reply_refusal(&no);
+}
+
+dg_reply dg_answer_batch(const dg_node *node, const dg_request *request)
+{
+    return dg_answer__many(node, request, write_batch);
 }
 
 /* ---- a list that the client brings ---- */

@@ -30,6 +30,21 @@ dg_reply dg_answer_recommend(const dg_node *node, const dg_request *request);
 /** The same for many users. LOCAL. */
 dg_reply dg_answer_batch(const dg_node *node, const dg_request *request);
 
+/* Writes the lists of a batch, one a user in the order of the body; `unknown` ids were named in it.
+ */
+typedef void dg_batch_writer(const dg_node *node, const dg_request *request, const dg_list *list,
+                             int n, int64_t unknown, dg_text *t);
+
+/** The lists of a batch, written as somebody else would have them. LOCAL. */
+dg_reply dg_answer__many(const dg_node *node, const dg_request *request, dg_batch_writer *write);
+
+/** Tell whoever hears of lists of that of user u of a batch. LOCAL. */
+void dg_answer__heard(const dg_request *request, int u, const dg_list *list);
+
+/** A score as answers show it: within the range of ratings; of popular goods, how often they were
+ *  chosen. LOCAL. */
+double dg_answer__score(const dg_artifact *a, const dg_list *list, dg_hit hit);
+
 /** A list of goods put in order. LOCAL. */
 dg_reply dg_answer_rank(const dg_node *node, const dg_request *request);
 

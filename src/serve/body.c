@@ -1,6 +1,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "serve/request.h"
+#include "serve/tensors.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -114,6 +115,12 @@ bool dg_request_body(dg_request *r, const char *bytes, size_t n, dg_refusal *no)
     if (body == NULL)
         return dg_refuse(no, 400, "bad_json", "the body is not JSON: line %d, column %d: %s",
                          where.line, where.column, where.text);
+    if ((r->route->takes & DG_TAKES_TENSORS) != 0) {
+        json_t *flat = dg_tensors_flatten(body, &r->rest, no);
+        json_decref(body);
+        if (flat == NULL) return false;
+        body = flat;
+    }
     r->body = body;
     return take_keys(r, body, no);
 }
@@ -123,5 +130,6 @@ void dg_request_close(dg_request *r)
     for (int k = 0; k < DG_N_LISTS; k++) dg_free(r->list[k].at);
     memset(r->list, 0, sizeof r->list);
     json_decref(r->body);
-    r->body = NULL;
+    json_decref(r->rest);
+    r->body = r->rest = NULL;
 }

@@ -1,5 +1,6 @@
 #include "serve/answers.h"
 #include "serve/guard/tokens.h"
+#include "serve/platforms.h"
 
 #include <string.h>
 
@@ -65,6 +66,31 @@ static const dg_route routes[] = {
     {.path = "/v1/admin/reload", .body = BODY, .role = DG_ROLE_ADMIN, .while_stopping = true},
     {.path = "/healthz", .while_stopping = true, .answer = dg_answer_health},
     {.path = "/readyz", .answer = dg_answer_ready},
+    {.path = "/ping", .answer = dg_answer_health},
+    {.path = "/invocations",
+     .takes = DG_TAKES_K | DG_TAKES_EXCLUDE_SEEN | DG_TAKES_USER | DG_TAKES_USERS | DG_TAKES_TASTE |
+              DG_TAKES_LIMITS,
+     .body = LARGE_BODY,
+     .role = DG_ROLE_READ,
+     .while_stopping = true,
+     .answer = dg_answer_invocations},
+    {.path = "/v2", .role = DG_ROLE_READ, .while_stopping = true, .answer = dg_answer_v2_server},
+    {.path = "/v2/health/live", .while_stopping = true, .answer = dg_answer_v2_live},
+    {.path = "/v2/health/ready", .answer = dg_answer_v2_ready},
+    {.path = "/v2/models/", .id = {"model"}, .tail = "/ready", .answer = dg_answer_v2_model_ready},
+    {.path = "/v2/models/",
+     .id = {"model"},
+     .tail = "/infer",
+     .takes = DG_TAKES_K | DG_TAKES_EXCLUDE_SEEN | DG_TAKES_USERS | DG_TAKES_TENSORS,
+     .body = LARGE_BODY,
+     .role = DG_ROLE_READ,
+     .while_stopping = true,
+     .answer = dg_answer_v2_infer},
+    {.path = "/v2/models/",
+     .id = {"model"},
+     .role = DG_ROLE_READ,
+     .while_stopping = true,
+     .answer = dg_answer_v2_model},
 };
 
 const dg_route *dg_routes(size_t *n)

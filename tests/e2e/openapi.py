@@ -170,10 +170,50 @@ class Node(unittest.TestCase):
         self.ask("model", 200)
         self.ask("health", 200)
         self.ask("ready", 200)
+        self.ask_platforms()
         self.assertIn('daogou_responses_total{status="414"} 2', self.ask("metrics", 200))
         self.ask("reload", 200, body={})
         self.ask("reload", 400, body={"all": True})
         self.assertEqual(self.asked, {o["operationId"] for _, _, o in operations()})
+
+    def ask_platforms(self):
+        self.ask("ping", 200)
+        self.ask("invoke", 200, body={"user": "u2", "k": 3})
+        self.ask("invoke", 200, body={"users": ["u2", "u3"], "k": 3})
+        self.ask("invoke", 400, body={"users": ["u2"], "user": "u3"})
+        self.ask("v2Server", 200)
+        self.ask("v2Live", 200)
+        self.ask("v2Ready", 200)
+        told = self.ask("v2Model", 200, ["fixture"])
+        self.assertEqual([t["name"] for t in told["outputs"]], ["item", "score", "count", "source"])
+        self.ask("v2Model", 404, ["other"])
+        self.assertEqual(self.ask("v2ModelReady", 200, ["fixture"]), {"name": "fixture", "ready": True})
+        self.ask("v2ModelReady", 404, ["other"])
+        users = {"name": "user", "shape": [3, 1], "datatype": "BYTES",
+                 "data": [["u2"], ["nobody"], ["u1"]]}
+        k = {"name": "k", "shape": [1], "datatype": "INT64", "data": [4]}
+        seen = {"name": "exclude_seen", "shape": [1], "datatype": "BOOL", "data": [False]}
+        one = {t["name"]: t for t in self.ask(
+            "v2Infer", 200, ["fixture"], body={"id": "7", "inputs": [users, k]})["outputs"]}
+        many = self.ask("recommendMany", 200, body={"users": ["u2", "nobody", "u1"], "k": 4})["users"]
+        self.assertEqual(one["item"]["shape"], [3, 4])
+        self.assertEqual(one["item"]["data"], [i["item"] for u in many for i in u["items"]])
+        self.assertEqual(one["score"]["data"], [i["score"] for u in many for i in u["items"]])
+        self.assertEqual(one["source"]["data"], [u["source"] for u in many])
+        self.assertEqual(one["count"]["data"], [4, 4, 4])
+        few = self.ask("v2Infer", 200, ["fixture"], body={
+            "id": "x", "inputs": [{**users, "shape": [1], "data": ["u2"]}, seen],
+            "outputs": [{"name": "count"}]})
+        self.assertEqual((few["id"], [t["name"] for t in few["outputs"]]), ("x", ["count"]))
+        self.ask("v2Infer", 404, ["other"], body={"inputs": [users]})
+        for body in ({"inputs": []}, {"inputs": [{**users, "shape": [2]}]},
+                     {"inputs": [users, users]}, {"inputs": [{**users, "datatype": "FP32"}]},
+                     {"inputs": [users, {**k, "data": [0]}]}, {"inputs": [users], "more": 1},
+                     {"inputs": [users], "outputs": [{"name": "price"}]}, {"inputs": {}}, [],
+                     {"inputs": [{**users, "data": [{}, 1, None]}]},
+                     {"inputs": [{**users, "data": [[[[[["u2"]]]]], "u2", "u3"]}]},
+                     {"inputs": [users, {**k, "shape": [2], "data": [1, 2]}]}):
+            self.ask("v2Infer", 400, ["fixture"], body=body)
 
     def test_answers_to_those_who_are_new_are_as_the_page_says(self):
         self.stop()
