@@ -66,6 +66,7 @@ static void tell_refused(dg_follow *f, dg_arm arm, const char *version, const dg
 {
     dg_err other;
     const char *now = or_none(f->seen.version[arm]);
+    dg_server_refused(f->server, arm);
     dg_log(DG_LOG_WARN, "not-followed", "daogou-serve: cannot serve %s: %s; going on with %s",
            version, why->text, now);
     dg_audit_note(

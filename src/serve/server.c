@@ -22,7 +22,7 @@ struct dg_server {
     dg_ledger *ledger;
     dg_shadow *shadow;                 /* NULL: none */
     dg_metrics *metrics, *own_metrics; /* the second where the caller brought none */
-    dg_counter *swaps[DG_N_ARMS];
+    dg_counter *swaps[DG_N_ARMS], *refused[DG_N_ARMS];
     dg_status (*reload)(void *context, const char *who, dg_err *err);
     void *reloader;
     struct MHD_Daemon *daemon;
@@ -398,6 +398,8 @@ static dg_status make_metrics(dg_server *s, dg_metrics *given, dg_err *err)
         snprintf(labels, sizeof labels, "arm=\"%s\"", dg_arm_name((dg_arm)arm));
         s->swaps[arm] = dg_metrics_counter(s->metrics, "daogou_swaps_total", labels,
                                            "Models put in place of others while serving.");
+        s->refused[arm] = dg_metrics_counter(s->metrics, "daogou_refused_versions_total", labels,
+                                             "Versions that could not be served.");
     }
     dg_process_metrics(s->metrics);
     dg_metrics_collect(s->metrics, write_state, s);
@@ -472,6 +474,8 @@ dg_status dg_server_swap(dg_server *s, dg_arm arm, dg_node **node, dg_err *err)
     if (st == DG_OK) dg_count(s->swaps[arm], 1);
     return st;
 }
+
+void dg_server_refused(dg_server *s, dg_arm arm) { dg_count(s->refused[arm], 1); }
 
 /* Requests that are in get their answer. A connection with none is cut after a moment in which one
  * on its way can still arrive; it may also belong to a client that is long gone. */

@@ -54,6 +54,9 @@ dg_status dg_server_start(const dg_node *node, const dg_server_options *options,
  * Errors DG_ERR_NOMEM, *node untouched. */
 dg_status dg_server_swap(dg_server *s, dg_arm arm, dg_node **node, dg_err *err);
 
+/** Count a version that an arm was to have and could not. LOCAL, thread-safe. */
+void dg_server_refused(dg_server *s, dg_arm arm);
+
 /** Where it listens, with the port taken: "127.0.0.1:8080". LOCAL. */
 const char *dg_server_address(const dg_server *s);
 
