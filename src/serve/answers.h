@@ -30,8 +30,8 @@ dg_reply dg_answer_recommend(const dg_node *node, const dg_request *request);
 /** The same for many users. LOCAL. */
 dg_reply dg_answer_batch(const dg_node *node, const dg_request *request);
 
-/* Writes the lists of a batch, one a user in the order of the body; `unknown` ids were named in it.
- */
+/** Writes the lists of a batch, one a user in the order of the body; `unknown` ids were named in
+ * it. LOCAL, thread-safe. */
 typedef void dg_batch_writer(const dg_node *node, const dg_request *request, const dg_list *list,
                              int n, int64_t unknown, dg_text *t);
 
