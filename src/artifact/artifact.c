@@ -83,7 +83,8 @@ static dg_status read_texts(dg_artifact *a, dg_err *err)
                  {"metrics", false, &a->metrics},
                  {"card", false, &a->card},
                  {"event_weights", false, &a->event_weights},
-                 {"duplicates", false, &a->duplicates}};
+                 {"duplicates", false, &a->duplicates},
+                 {"precision_loss", false, &a->precision_loss}};
     dg_status st = DG_OK;
     for (size_t k = 0; k < sizeof texts / sizeof *texts && st == DG_OK; k++)
         st = dg_artifact__text(a, texts[k].key, texts[k].required, texts[k].at, err);
@@ -248,18 +249,6 @@ static dg_status map_ids(const dg_artifact *a, int64_t n, const char *const path
     if (st != DG_OK) return st;
     out->by_hash = order;
     return check_order(a, path[2], out, err);
-}
-
-static dg_status map_factors(dg_artifact *a, dg_err *err)
-{
-    const void *user, *item;
-    dg_status st = dg_artifact__map(a, "factors/user", DG_F32, a->n_users, a->n_cols, &user, err);
-    if (st == DG_OK)
-        st = dg_artifact__map(a, "factors/item", DG_F32, a->n_items, a->n_cols, &item, err);
-    if (st != DG_OK) return st;
-    a->user_factor = (dg_factors){.n_cols = a->n_cols, .at = user};
-    a->item_factor = (dg_factors){.n_cols = a->n_cols, .at = item};
-    return DG_OK;
 }
 
 /* A sparse matrix GROUP/{ptr,index,value} of n_rows x n_cols. */
@@ -444,7 +433,7 @@ static dg_status map_all(dg_artifact *a, dg_err *err)
         st = dg_attributes_map(a->file, "attributes/user", a->n_users, &a->user_attributes, err);
     if (st == DG_OK) st = dg_groups_map(a->file, "popularity/scene", a->n_items, &a->scenes, err);
     if (st == DG_OK) st = map_segments(a, err);
-    if (st == DG_OK) st = a->n_cols > 0 ? map_factors(a, err) : map_weights(a, err);
+    if (st == DG_OK) st = a->n_cols > 0 ? dg_artifact__factors(a, err) : map_weights(a, err);
     if (st == DG_OK && a->n_cols > 0) st = dg_artifact__fold(a, err);
     if (st == DG_OK) st = map_history(a, err);
     return st == DG_OK ? map_popularity(a, err) : st;
@@ -496,9 +485,10 @@ dg_status dg_artifact_open_bytes(const char *name, const void *at, size_t n, dg_
 void dg_artifact_close(dg_artifact **a)
 {
     if (*a == NULL) return;
-    char *const texts[] = {(*a)->path,    (*a)->name,    (*a)->algorithm,     (*a)->config,
-                           (*a)->dataset, (*a)->model,   (*a)->created,       (*a)->metrics,
-                           (*a)->card,    (*a)->content, (*a)->event_weights, (*a)->duplicates};
+    char *const texts[] = {
+        (*a)->path,          (*a)->name,       (*a)->algorithm,     (*a)->config, (*a)->dataset,
+        (*a)->model,         (*a)->created,    (*a)->metrics,       (*a)->card,   (*a)->content,
+        (*a)->event_weights, (*a)->duplicates, (*a)->precision_loss};
     for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) dg_free(texts[k]);
     dg_container_close(&(*a)->file);
     dg_free(*a);

@@ -12,8 +12,8 @@
 #include "als/law.h"
 #include "artifact/attributes.h"
 #include "artifact/container.h"
-#include "artifact/factors.h"
 #include "artifact/groups.h"
+#include "artifact/scan.h"
 #include "ranking/tally.h"
 
 #include <stdbool.h>
@@ -82,6 +82,9 @@ typedef struct dg_artifact {
     dg_factors user_factor;      /* (n_users, n_cols) as trained: not checked to be finite; at is
                                     NULL for a model of weights */
     dg_factors item_factor;      /* (n_items, n_cols) likewise */
+    dg_scan scan;                /* the item factors once more, to be searched; n == 0: not there */
+    const float *inverse_norm;   /* (n_items,) with it: 1 / length of the taste columns, or 0 */
+    char *precision_loss;        /* JSON: what rounding the factors costs; NULL: not measured */
     dg_links profile;            /* (n_users, n_items) what the model learned from; of models of
                                     weights: as they read it. May be absent with factors */
     dg_fold_in fold;             /* of models of factors */

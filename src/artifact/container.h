@@ -15,7 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum dg_type { DG_U8, DG_I32, DG_I64, DG_U64, DG_F32, DG_F64 } dg_type;
+/* Numbers in content digests: new ones go to the end. F16 is IEEE binary16, in uint16_t here. */
+typedef enum dg_type { DG_U8, DG_I32, DG_I64, DG_U64, DG_F32, DG_F64, DG_I8, DG_F16 } dg_type;
 
 typedef struct dg_array_info {
     dg_type type;

@@ -28,6 +28,10 @@ dg_status dg_artifact__real(const dg_artifact *a, const char *key, double min, d
 /** Is there such a number in /meta? LOCAL. */
 bool dg_artifact__has(const dg_artifact *a, const char *key, bool real);
 
+/** Factors in any precision, and their search copy (rows.c). LOCAL. Errors DG_ERR_DATA,
+ *  DG_ERR_NOMEM. */
+dg_status dg_artifact__factors(dg_artifact *a, dg_err *err);
+
 /** What folding in needs (fold.c). LOCAL. Errors DG_ERR_DATA, DG_ERR_NOMEM. */
 dg_status dg_artifact__fold(dg_artifact *a, dg_err *err);
 

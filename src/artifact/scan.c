@@ -34,10 +34,18 @@ dg_scan_row dg_scan_code(const float *row, int32_t n_cols, int8_t *code)
     }
     const double up = 1 + 1e-9; /* above what doubles round */
     return (dg_scan_row){.scale = scale,
-                         .norm = float_above(sqrt(norm) * up),
+                         .norm = isnan(norm) ? INFINITY : float_above(sqrt(norm) * up),
                          .coarse_rest = float_above(sqrt(coarse) * up),
                          .fine_rest = float_above(sqrt(fine) * up),
                          .code_norm = float_above(sqrt(fmax(codes, highs)) * up)};
+}
+
+float dg_scan_inverse_norm(const float *row, int32_t n_cols)
+{
+    double squares = 0;
+    for (int32_t c = 0; c < n_cols; c++) squares += (double)row[c] * row[c];
+    const float inverse = squares > 0 ? (float)(1 / sqrt(squares)) : 0;
+    return isfinite(inverse) ? inverse : 0; /* lengths below what floats can turn round */
 }
 
 typedef struct dg_placed {

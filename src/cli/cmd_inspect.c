@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 
 static const char *const type_names[] = {
-    [DG_U8] = "u8",   [DG_I32] = "i32", [DG_I64] = "i64",
-    [DG_U64] = "u64", [DG_F32] = "f32", [DG_F64] = "f64",
+    [DG_U8] = "u8",   [DG_I32] = "i32", [DG_I64] = "i64", [DG_U64] = "u64",
+    [DG_F32] = "f32", [DG_F64] = "f64", [DG_I8] = "i8",   [DG_F16] = "f16",
 };
 
 /* An attribute of /meta as JSON, whatever its type; NULL when it is none we write. */

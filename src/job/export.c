@@ -1,3 +1,4 @@
+#include "job/rounding.h"
 #include "job/stages.h"
 
 #include "artifact/seal.h"
@@ -190,6 +191,7 @@ typedef struct dg_card {
     char *metrics;  /* one line of JSON, or NULL */
     char *about;    /* the model card */
     char inputs[DG_HEX_SIZE];
+    dg_rounding factors; /* of a model of factors */
 } dg_card;
 
 static dg_status write_artifact(dg_work *work, const dg_card *card, const char *path,
@@ -219,6 +221,7 @@ static dg_status write_artifact(dg_work *work, const dg_card *card, const char *
     if (card->weights[0] != '\0') dg_writer_text(w, "event_weights", card->weights);
     dg_writer_text(w, "duplicates", card->duplicates);
     if (card->newest != INT64_MIN) dg_writer_int(w, "newest", card->newest);
+    if (work->class->factors != NULL) dg_rounding_write(work, &card->factors, w);
     work->class->export(work->model, w);
     write_ids(c, w, "ids/user", &d->users, &d->user_id);
     write_ids(c, w, "ids/item", &d->items, &d->item_id);
@@ -231,13 +234,14 @@ static dg_status write_artifact(dg_work *work, const dg_card *card, const char *
     return dg_writer_commit(&w, content, err);
 }
 
-static dg_status export_if_needed(dg_work *w, const dg_card *card, char content[DG_HEX_SIZE],
-                                  dg_err *err)
+static dg_status export_if_needed(dg_work *w, dg_card *card, char content[DG_HEX_SIZE], dg_err *err)
 {
     char path[DG_WORK_PATH];
     dg_status st =
         dg_work_is_current(w, "artifact.h5", format, ARTIFACT_VERSION, card->inputs, content, err);
-    if (st == DG_OK && content[0] == '\0')
+    if (st != DG_OK || content[0] != '\0') return st;
+    if (w->class->factors != NULL) st = dg_rounding_make(w, &card->factors, err);
+    if (st == DG_OK)
         st = write_artifact(w, card, dg_work_path(w, "artifact.h5", path), content, err);
     return st;
 }
@@ -276,10 +280,11 @@ dg_status dg_stage_export(dg_work *w, dg_err *err)
     char content[DG_HEX_SIZE] = "";
     dg_card card = {.inputs = ""};
     dg_pulse_stage("export");
-    if (w->job->export.precision != DG_JOB_F32)
-        return DG_FAIL(err, DG_ERR_CONFIG, "export.precision: this version writes f32 only");
     dg_status st = dg_work_model(w, err);
     if (st == DG_OK) st = dg_agree(w->comm, dg_segments_check(w->job, &w->data, err), err);
+    if (st == DG_OK && w->class->factors == NULL && w->job->export.precision != DG_JOB_F32)
+        return DG_FAIL(err, DG_ERR_CONFIG, "export.precision: models of %s are written in f32 only",
+                       w->class->name);
     if (st == DG_OK) st = make_card(w, &card, err);
     if (st == DG_OK) st = export_if_needed(w, &card, content, err);
     if (st == DG_OK && w->job->export.sign[0] != '\0')
@@ -289,6 +294,7 @@ dg_status dg_stage_export(dg_work *w, dg_err *err)
     dg_free(card.duplicates);
     dg_free(card.metrics);
     dg_free(card.about);
+    dg_rounding_free(&card.factors);
     if (st == DG_OK)
         dg_work_record(w, "export", started,
                        w->comm->rank == 0 ? json_pack("{s:s}", "content_digest", content) : NULL);

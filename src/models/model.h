@@ -6,6 +6,7 @@
 #define DG_MODELS_MODEL_H
 #include "artifact/container.h"
 #include "base/option.h"
+#include "models/factors.h"
 #include "models/scorer.h"
 #include "models/warm.h"
 #include "store/dataset.h"
@@ -58,6 +59,11 @@ typedef struct dg_model_class {
     /** A scorer borrowing from the model; scorer->destroy when done. COLLECTIVE.
      *  Errors DG_ERR_NOMEM; agreed. */
     dg_status (*scorer)(dg_model *m, dg_scorer *out, dg_err *err);
+
+    /** The rows a model of factors exports, held-out users folded in: scores are the scorer's. Who
+     *  exports writes them, rounded or not, before `export` writes the rest. COLLECTIVE. NULL where
+     *  `export` writes all. Errors DG_ERR_NOMEM, DG_ERR_NUMERIC; agreed. */
+    dg_status (*factors)(dg_model *m, dg_model_factors *out, dg_err *err);
 
     /** Write the arrays serving reads: factors with score = offset + dot, or profiles and weights;
      *  and attributes offset, n_cols, similar_cols (docs/formats.md). The scores are the scorer's:

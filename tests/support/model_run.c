@@ -59,7 +59,11 @@ dg_status run_export(const dg_comm *c, const dg_model_class *class, dg_model *m,
                      dg_err *err)
 {
     dg_writer *w = NULL;
-    const dg_status st = dg_writer_create(c, path, "daogou-artifact", 1, &w, err);
+    dg_model_factors f = {0};
+    dg_status st = class->factors == NULL ? DG_OK : class->factors(m, &f, err);
+    if (st == DG_OK) st = dg_writer_create(c, path, "daogou-artifact", 1, &w, err);
+    if (st == DG_OK && class->factors != NULL) dg_model_factors_write(c, &f, w);
+    dg_model_factors_free(&f);
     if (st != DG_OK) return st;
     class->export(m, w);
     return dg_writer_commit(&w, NULL, err);

@@ -265,6 +265,11 @@ static dg_status half_sweep(dg_model *m, bool users, dg_als_row_loss *loss, dg_e
                              users ? &m->users : &m->items, loss, users ? "users" : "items", err);
 }
 
+static int has_biases(const dg_model *m)
+{
+    return m->options->law.loss == DG_ALS_RATINGS && m->options->biases;
+}
+
 /* Is it a model whose rows mean the same as ours would? */
 static dg_status check_warm(const dg_model *m, const dg_artifact *a, dg_err *err)
 {
@@ -379,34 +384,11 @@ static dg_status sweep(dg_model *m, dg_loss *loss, dg_err *err)
     return st;
 }
 
-/* Rows of each own shard. */
-static dg_status shard_rows(const dg_model *m, const dg_shards *s, int64_t **out, dg_err *err)
-{
-    const dg_run run = dg_shards_run(s->n, m->comm->rank, m->comm->size);
-    *out = dg_alloc((size_t)(run.end - run.begin), sizeof **out);
-    if (*out == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory writing factors");
-    for (int k = run.begin; k < run.end; k++) (*out)[k - run.begin] = s->begin[k + 1] - s->begin[k];
-    return DG_OK;
-}
-
 /* A side's rows of this rank, (own rows, n_cols). */
-static void write_side(const dg_model *m, dg_writer *w, const char *array, const dg_shards *s,
-                       int n_cols, const float *own)
-{
-    int64_t *rows = NULL;
-    dg_err err = {.text = ""};
-    const dg_status st = dg_agree(m->comm, shard_rows(m, s, &rows, &err), &err);
-    if (st == DG_OK)
-        dg_writer_array(w, array, &(dg_piece){DG_F32, n_cols, s->n, rows, own});
-    else
-        dg_writer_fail(w, st, &err);
-    dg_free(rows);
-}
-
 static void write_matrix(const dg_model *m, dg_writer *w, const char *array, const dg_shards *s,
                          const dg_matrix *x)
 {
-    write_side(m, w, array, s, x->n_cols, dg_matrix_row(x, x->own.begin));
+    dg_write_rows(m->comm, s, w, array, DG_F32, x->n_cols, dg_matrix_row(x, x->own.begin));
 }
 
 static void save(const dg_model *m, dg_writer *w)
@@ -603,33 +585,42 @@ static dg_status fold_users(dg_model *m, float **out, dg_err *err)
 static dg_status widen(const dg_model *m, const float *own, int64_t rows, int bias_at, int one_at,
                        float **out, dg_err *err)
 {
-    const int d = m->d;
-    *out = dg_alloc((size_t)rows * (size_t)(d + 1), sizeof **out);
+    const int d = m->d, biases = has_biases(m);
+    *out = dg_alloc((size_t)rows * (size_t)(d + biases), sizeof **out);
     if (*out == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory exporting factors");
     for (int64_t r = 0; r < rows; r++) {
         const float *from = own + r * d;
-        float *to = *out + r * (d + 1);
-        memcpy(to, from, (size_t)(d - 1) * sizeof *to);
+        float *to = *out + r * (d + biases);
+        memcpy(to, from, (size_t)(d - biases) * sizeof *to);
+        if (!biases) continue;
         to[bias_at] = from[d - 1];
         to[one_at] = 1;
     }
     return DG_OK;
 }
 
-static void export_side(const dg_model *m, dg_writer *w, const char *array, const dg_matrix *x,
-                        const dg_shards *s, const float *own, int bias_at, int one_at)
+static dg_status factors(dg_model *m, dg_model_factors *out, dg_err *err)
 {
-    const bool biases = m->options->law.loss == DG_ALS_RATINGS && m->options->biases;
-    float *wide = NULL;
-    dg_err err = {.text = ""};
-    dg_status st = DG_OK;
-    if (biases) st = widen(m, own, x->own.end - x->own.begin, bias_at, one_at, &wide, &err);
-    st = dg_agree(m->comm, st, &err);
-    if (st == DG_OK)
-        write_side(m, w, array, s, m->d + biases, biases ? wide : own);
-    else
-        dg_writer_fail(w, st, &err);
-    dg_free(wide);
+    float *folded = NULL;
+    *out = (dg_model_factors){.users = &m->data->users,
+                              .items = &m->data->items,
+                              .n_cols = m->d + has_biases(m),
+                              .similar_cols = (int)m->options->n_factors,
+                              .offset = m->mean};
+    dg_status st = m->data->n_fold_in > 0 ? fold_users(m, &folded, err) : DG_OK;
+    if (st == DG_OK) {
+        const float *users = dg_matrix_row(&m->users, m->users.own.begin);
+        const float *items = dg_matrix_row(&m->items, m->items.own.begin);
+        const int64_t n_users = m->users.own.end - m->users.own.begin;
+        st = widen(m, folded == NULL ? users : folded, n_users, m->d, m->d - 1, &out->user, err);
+        if (st == DG_OK)
+            st = widen(m, items, m->items.own.end - m->items.own.begin, m->d - 1, m->d, &out->item,
+                       err);
+        st = dg_agree(m->comm, st, err);
+    }
+    dg_free(folded);
+    if (st != DG_OK) dg_model_factors_free(out);
+    return st;
 }
 
 /* Own users' ratings that their rows are solved from. LOCAL. */
@@ -652,7 +643,7 @@ static dg_status profiles(const dg_model *m, dg_csr *out, dg_err *err)
 }
 
 /* What serving needs to solve users' rows itself. COLLECTIVE. */
-static void export_fold_in(const dg_model *m, dg_writer *w)
+static void export(dg_model *m, dg_writer *w)
 {
     const dg_als_law *law = &m->options->law;
     const int64_t d = m->d;
@@ -683,28 +674,6 @@ static void export_fold_in(const dg_model *m, dg_writer *w)
     dg_free(gram);
 }
 
-static void export(dg_model *m, dg_writer *w)
-{
-    const bool biases = m->options->law.loss == DG_ALS_RATINGS && m->options->biases;
-    float *folded = NULL;
-    dg_err err = {.text = ""};
-    const dg_status st = m->data->n_fold_in > 0 ? fold_users(m, &folded, &err) : DG_OK;
-    dg_writer_int(w, "n_cols", m->d + biases);
-    dg_writer_int(w, "similar_cols", m->options->n_factors);
-    dg_writer_real(w, "offset", m->mean);
-    if (st == DG_OK) {
-        const float *users = dg_matrix_row(&m->users, m->users.own.begin);
-        const float *items = dg_matrix_row(&m->items, m->items.own.begin);
-        export_side(m, w, "factors/user", &m->users, &m->data->users,
-                    folded == NULL ? users : folded, m->d, m->d - 1);
-        export_side(m, w, "factors/item", &m->items, &m->data->items, items, m->d - 1, m->d);
-    } else {
-        dg_writer_fail(w, st, &err);
-    }
-    dg_free(folded);
-    export_fold_in(m, w);
-}
-
 static json_t *figures(const dg_model *m)
 {
     return json_pack("{s:{s:o, s:o}}", "exchange", "solve_users",
@@ -726,6 +695,7 @@ const dg_model_class dg_ials_class = {
     .save = save,
     .load = load,
     .scorer = scorer,
+    .factors = factors,
     .export = export,
     .figures = figures,
     .destroy = destroy,
@@ -746,6 +716,7 @@ const dg_model_class dg_als_class = {
     .save = save,
     .load = load,
     .scorer = scorer,
+    .factors = factors,
     .export = export,
     .figures = figures,
     .destroy = destroy,

@@ -14,7 +14,8 @@ struct dg_by_factors {
     const dg_artifact *a;
     dg_search_in in; /* without a scan for rows that are too wide */
     dg_scan made;
-    float *inverse_norm; /* (n_items,) over the taste columns; 0 for a zero vector */
+    float *made_norm;
+    const float *inverse_norm; /* (n_items,) over the taste columns; 0 for a zero vector */
 };
 
 static dg_status measure_items(dg_by_factors *b, dg_err *err)
@@ -23,34 +24,40 @@ static dg_status measure_items(dg_by_factors *b, dg_err *err)
     float room[DG_FACTORS_ROOM];
     for (int64_t i = 0; i < a->n_items; i++) {
         const float *row = dg_factors_row(&a->item_factor, i, room);
-        double squares = 0;
         float spoiled = 0; /* x * 0 is 0 for finite x only */
-        for (int32_t c = 0; c < a->similar_cols; c++) squares += (double)row[c] * row[c];
         for (int32_t c = 0; c < a->n_cols; c++) spoiled += row[c] * 0.0f;
         if (spoiled != 0.0f)
             return DG_FAIL(err, DG_ERR_DATA,
                            "%s: factors/item: row %" PRId64 " holds a number that is not finite",
                            a->path, i);
-        b->inverse_norm[i] = squares > 0 ? (float)(1 / sqrt(squares)) : 0;
+        b->made_norm[i] = dg_scan_inverse_norm(row, a->similar_cols);
     }
     return DG_OK;
+}
+
+/* What the artifact of an earlier version lacks, or where a row is too long for it to be there. */
+static dg_status make_copy(dg_by_factors *b, dg_err *err)
+{
+    const dg_artifact *a = b->a;
+    b->inverse_norm = b->made_norm = dg_alloc((size_t)a->n_items, sizeof *b->made_norm);
+    if (b->made_norm == NULL)
+        return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory for item norms", a->path);
+    const dg_status st = measure_items(b, err);
+    if (st != DG_OK || a->n_cols > DG_FACTORS_ROOM) return st;
+    return dg_scan_make(&a->item_factor, a->n_items, &b->made, err);
 }
 
 static dg_status prepare(dg_by_factors *b, dg_err *err)
 {
     const dg_artifact *a = b->a;
-    b->inverse_norm = dg_alloc((size_t)a->n_items, sizeof *b->inverse_norm);
-    if (b->inverse_norm == NULL)
-        return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory for item norms", a->path);
-    dg_status st = measure_items(b, err);
-    if (st == DG_OK && a->n_cols <= DG_FACTORS_ROOM)
-        st = dg_scan_make(&a->item_factor, a->n_items, &b->made, err);
-    b->in = (dg_search_in){.scan = &b->made,
+    const bool there = a->scan.n > 0 && isfinite(a->scan.norm[0]);
+    b->in = (dg_search_in){.scan = there ? &a->scan : &b->made,
                            .rows = &a->item_factor,
                            .kernels = dg_panel(),
                            .nibbles = dg_nibbles(),
                            .offset = (float)a->offset};
-    return st;
+    b->inverse_norm = a->inverse_norm;
+    return there ? DG_OK : make_copy(b, err);
 }
 
 dg_status dg_by_factors_create(const dg_artifact *a, dg_by_factors **out, dg_err *err)
@@ -67,7 +74,7 @@ void dg_by_factors_destroy(dg_by_factors **b)
 {
     if (*b == NULL) return;
     dg_scan_free(&(*b)->made);
-    dg_free((*b)->inverse_norm);
+    dg_free((*b)->made_norm);
     dg_free(*b);
     *b = NULL;
 }
