@@ -7,7 +7,7 @@ import sys
 
 import h5py
 
-OPTIONAL = {"clip_min", "clip_max", "metrics", "warm_start", "card", "event_weights",
+OPTIONAL = {"clip_min", "clip_max", "metrics", "warm_start", "card", "event_weights", "precision_loss",
             "newest"}  # "where the scores are ratings" …
 TYPES = {"u8": "|u1", "i64": "<i8", "i32": "<i4", "f32": "<f4", "f64": "<f8"}
 SHARED = ["format", "format_version", "content_digest", "created"]
@@ -47,7 +47,7 @@ def documented(section, algorithm):
         models = next((m for words, m in OF_MODELS if words in cells[3]), {algorithm})
         if models is not None and algorithm not in models or models is None and algorithm in COLUMNS:
             continue
-        if cells[3].startswith("attributes: "):  # what a catalogue has, and no model decides
+        if cells[3].startswith(("attributes: ", "int8: ")):  # of a catalogue, or a job's wish
             may_lack |= {f"{n}{end}" for n in names for end in ("", "/offsets", "/bytes")}
         if types == ["strings"] or cells[1] == "strings":
             arrays |= {f"{n}/offsets": "i64" for n in names} | {f"{n}/bytes": None for n in names}
@@ -58,7 +58,7 @@ def documented(section, algorithm):
                 may_lack |= set(names)  # one side's, of a model that may have either
     text = section[section.index("`/meta`:"):].split("\n\n")[0]
     attributes = re.findall(r"[a-z_]+", " ".join(re.findall(r"`([a-z_ ]+)`", text)))
-    own = OWN | {a: FACTORS for a in attributes if a.startswith("fold_")} | ({"n_cols": FACTORS} if "n_factors" in attributes else {})
+    own = OWN | {a: FACTORS for a in attributes if a.startswith(("fold_", "scan_"))} | ({"n_cols": FACTORS} if "n_factors" in attributes else {})
     return arrays, may_lack, {a for a in attributes if algorithm in own.get(a, {algorithm})}
 
 

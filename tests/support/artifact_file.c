@@ -1,9 +1,11 @@
 #include "artifact_file.h"
 
 #include "artifact/layout.h"
+#include "artifact/scan.h"
 #include "artifact/seal.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "dense/half.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -254,6 +256,61 @@ made_artifact *make_fold_artifact(int64_t n_users, int64_t n_items, int64_t n_fa
     return m;
 }
 
+static void round_side(made_artifact *m, const char *array, const char *scales, dg_type type)
+{
+    made_part *p = made_array(m, array);
+    const float *from = p->at;
+    const int64_t n_rows = p->n_rows, n_cols = p->n_cols;
+    p->type = type;
+    p->at = dg_alloc((size_t)(n_rows * n_cols), dg_type_size(type));
+    float *scale = type == DG_I8 ? add_part(m, scales, DG_F32, n_rows, 1)->at : NULL;
+    for (int64_t k = 0; k < n_rows * n_cols && type == DG_F16; k++)
+        ((uint16_t *)p->at)[k] = dg_half_of_float(from[k]);
+    for (int64_t r = 0; r < n_rows && type == DG_I8; r++)
+        scale[r] =
+            dg_scan_code(from + r * n_cols, (int32_t)n_cols, (int8_t *)p->at + r * n_cols).scale;
+    dg_free((void *)(uintptr_t)from);
+}
+
+void round_factors(made_artifact *m, dg_type type)
+{
+    round_side(m, "factors/user", "factors/user_scale", type);
+    round_side(m, "factors/item", "factors/item_scale", type);
+}
+
+static dg_factors item_factors(made_artifact *m)
+{
+    const made_part *p = made_array(m, "factors/item");
+    dg_factors f = {.n_cols = (int32_t)p->n_cols, .at = p->at};
+    if (p->type == DG_F16) f.precision = DG_PRECISION_F16;
+    if (p->type == DG_I8) f.precision = DG_PRECISION_INT8;
+    if (p->type == DG_I8) f.scale = made_array(m, "factors/item_scale")->at;
+    return f;
+}
+
+void add_scan(made_artifact *m)
+{
+    const dg_factors f = item_factors(m);
+    const int64_t groups = dg_scan_groups(m->n_items), bytes = dg_scan_group_bytes(f.n_cols);
+    float room[DG_FACTORS_ROOM];
+    dg_scan s;
+    dg_err err;
+    must(dg_scan_make(&f, m->n_items, &s, &err) == DG_OK, "scan");
+    float *inverse = add_part(m, "scan/inverse_norm", DG_F32, m->n_items, 1)->at;
+    for (int64_t r = 0; r < m->n_items; r++)
+        inverse[r] = dg_scan_inverse_norm(dg_factors_row(&f, r, room), (int32_t)m->similar_cols);
+    memcpy(add_part(m, "scan/high", DG_U8, groups, bytes)->at, s.high, (size_t)(groups * bytes));
+    memcpy(add_part(m, "scan/low", DG_U8, groups, bytes)->at, s.low, (size_t)(groups * bytes));
+    memcpy(add_part(m, "scan/scale", DG_F32, groups * 16, 1)->at, s.scale, (size_t)groups * 64);
+    memcpy(add_part(m, "scan/norm", DG_F32, groups, 1)->at, s.norm, (size_t)groups * 4);
+    memcpy(add_part(m, "scan/coarse_rest", DG_F32, groups, 1)->at, s.coarse_rest,
+           (size_t)groups * 4);
+    memcpy(add_part(m, "scan/order", DG_I32, m->n_items, 1)->at, s.order, (size_t)m->n_items * 4);
+    m->scan_fine_rest = s.fine_rest;
+    m->scan_code_norm = s.code_norm;
+    dg_scan_free(&s);
+}
+
 void free_artifact(made_artifact **m)
 {
     for (int k = 0; k < PARTS; k++) dg_free((*m)->part[k].at);
@@ -365,6 +422,10 @@ static void put_meta(hid_t file, dg_content *content, const made_artifact *m)
     put_int(meta, content, "n_cols", m->n_cols);
     put_int(meta, content, "similar_cols", m->similar_cols);
     put_real(meta, content, "offset", m->offset);
+    if (m->scan_code_norm > 0) {
+        put_real(meta, content, "scan_fine_rest", m->scan_fine_rest);
+        put_real(meta, content, "scan_code_norm", m->scan_code_norm);
+    }
     if (m->clipped) {
         put_real(meta, content, "clip_min", m->clip_min);
         put_real(meta, content, "clip_max", m->clip_max);

@@ -8,7 +8,7 @@
 #include "als/law.h"
 #include "artifact/container.h"
 
-enum { PARTS = 24, EXTRAS = 4 };
+enum { PARTS = 34, EXTRAS = 4 };
 
 typedef struct made_part {
     const char *array; /* path; NULL: leave it out */
@@ -32,6 +32,7 @@ typedef struct made_artifact {
     double reg;
     const char *event_weights, *duplicates; /* or NULL */
     const char *requires, *card;            /* or NULL */
+    double scan_fine_rest, scan_code_norm;  /* with a search copy */
     made_part part[PARTS];
 } made_artifact;
 
@@ -56,6 +57,12 @@ made_artifact *make_weights_artifact(int64_t n_users, int64_t n_items, const cha
  */
 made_artifact *make_fold_artifact(int64_t n_users, int64_t n_items, int64_t n_factors,
                                   const dg_als_law *law, double reg, uint64_t seed);
+
+/** Round its factors to halves (DG_F16) or int8 with scales (DG_I8). */
+void round_factors(made_artifact *m, dg_type type);
+
+/** Add the items' search copy and what goes with it, of the factors as they are. */
+void add_scan(made_artifact *m);
 
 /** The array at a path, to be spoiled. */
 made_part *made_array(made_artifact *m, const char *array);

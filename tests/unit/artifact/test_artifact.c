@@ -375,6 +375,49 @@ START_TEST(inconsistent_weights_are_refused_by_place)
 }
 END_TEST
 
+static void twice_there(made_artifact *m) { set_i32(m, "scan/order", 3, 2); }
+static void outside(made_artifact *m) { set_i32(m, "scan/order", 0, 8); }
+static void short_half(made_artifact *m) { made_array(m, "scan/low")->n_cols -= 8; }
+static void no_half(made_artifact *m) { made_array(m, "scan/low")->array = NULL; }
+static void bare_copy(made_artifact *m) { m->scan_code_norm = 0; }
+static void endless_norm(made_artifact *m)
+{
+    ((float *)made_array(m, "scan/inverse_norm")->at)[4] = INFINITY;
+}
+static void no_scale(made_artifact *m) { made_array(m, "factors/user_scale")->array = NULL; }
+static void negative_scale(made_artifact *m)
+{
+    ((float *)made_array(m, "factors/item_scale")->at)[5] = -1;
+}
+static void bytes_for_rows(made_artifact *m) { made_array(m, "factors/item")->type = DG_U8; }
+
+START_TEST(rounded_factors_and_copies_that_are_wrong_are_refused_by_place)
+{
+    const struct {
+        void (*spoil)(made_artifact *m);
+        const char *text;
+    } cases[] = {{twice_there, "scan/order: row"},
+                 {outside, "scan/order: row 0"},
+                 {short_half, "scan/low has shape 1 x 56"},
+                 {no_half, "scan/low"},
+                 {bare_copy, "scan_fine_rest"},
+                 {endless_norm, "scan/inverse_norm: row 4"},
+                 {no_scale, "factors/user_scale"},
+                 {negative_scale, "factors/item_scale: row 5"},
+                 {bytes_for_rows, "factors/item"}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        made_artifact *m = make_artifact(6, 8, 5, 8);
+        round_factors(m, DG_I8);
+        add_scan(m);
+        cases[k].spoil(m);
+        write_artifact(m, file_path());
+        refused(file_path(), DG_ERR_DATA, cases[k].text);
+        free_artifact(&m);
+    }
+    scratch_remove();
+}
+END_TEST
+
 static const dg_als_law behaviour = {.unobserved_weight = 0.1, .reg_exponent = 1};
 
 static void no_gram(made_artifact *m) { made_array(m, "fold/gram")->array = NULL; }
@@ -464,6 +507,12 @@ static double use(const dg_artifact *a)
     sum += use_links(&a->user_weights, a->n_users, a->n_users);
     for (int64_t k = 0; a->fold.gram != NULL && k < a->fold.d * a->fold.d; k++)
         sum += a->fold.gram[k];
+    for (int64_t k = 0; k < a->scan.n; k++) {
+        ck_assert(a->scan.order[k] >= 0 && a->scan.order[k] < a->n_items);
+        sum += (double)a->scan.scale[k] + (double)a->inverse_norm[a->scan.order[k]];
+    }
+    for (int64_t k = 0; k < dg_scan_groups(a->scan.n) * dg_scan_group_bytes(a->n_cols); k++)
+        sum += a->scan.high[k] + a->scan.low[k];
     if (a->n_cols > 0) {
         sum += use_factors(&a->user_factor, a->n_users);
         sum += use_factors(&a->item_factor, a->n_items);
@@ -504,6 +553,8 @@ START_TEST(mutated_content_is_refused_or_harmless)
         made_artifact *m = k % 4 < 2    ? make_weights_artifact(6, 8, sides[k % 4], 9)
                            : k % 4 == 2 ? make_fold_artifact(6, 8, 5, &behaviour, 0.1, 9)
                                         : make_artifact(6, 8, 5, 9);
+        if (k % 8 == 3) round_factors(m, k % 16 == 3 ? DG_F16 : DG_I8);
+        if (k % 4 == 3 && k % 3 > 0) add_scan(m);
         for (uint32_t times = 1 + dg_rng_below(&rng, 2); times > 0; times--) mutate(m, &rng);
         write_artifact(m, file_path());
         if (dg_artifact_open(file_path(), &a, &err) == DG_OK) {
@@ -551,4 +602,5 @@ UNIT_MAIN("artifact", a_whole_file_shows_what_was_written, a_file_of_weights_sho
           every_id_is_found_and_no_other, every_truncation_is_refused,
           a_flipped_bit_anywhere_is_refused, other_files_are_named_for_what_they_are,
           inconsistent_content_is_refused_by_place, mutated_content_is_refused_or_harmless,
+          rounded_factors_and_copies_that_are_wrong_are_refused_by_place,
           every_failing_allocation_is_survived)

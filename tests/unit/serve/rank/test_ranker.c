@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "dense/scores.h"
 #include "scratch.h"
 #include "serve/rank/ranker.h"
 #include "unit_main.h"
@@ -515,7 +516,53 @@ START_TEST(a_taste_of_no_stored_user_is_ranked_like_one)
 }
 END_TEST
 
-UNIT_MAIN("ranker", only_allowed_goods_are_listed, neighbours_are_allowed_goods,
+/* Rounded rows are rows like others: lists are those of the numbers read back. */
+START_TEST(rounded_factors_and_a_search_copy_in_the_file_give_the_reference_list)
+{
+    enum { USERS = 9, ITEMS = 333 };
+    static const dg_type types[] = {DG_F32, DG_F16, DG_I8};
+    static const dg_precision wants[] = {DG_PRECISION_F32, DG_PRECISION_F16, DG_PRECISION_INT8};
+    for (int which = 0; which < 6; which++) {
+        made_artifact *m = make_artifact(USERS, ITEMS, 7, 31);
+        float *item = made_array(m, "factors/item")->at;
+        for (int k = 0; k < ITEMS * 7; k++) item[k] *= 1 + (float)(k % 5) / 7; /* to be rounded */
+        if (which % 3 > 0) round_factors(m, types[which % 3]);
+        if (which < 3) add_scan(m);
+        open_fixture(m);
+        ck_assert(a->item_factor.precision == wants[which % 3]);
+        ck_assert(a->user_factor.precision == wants[which % 3]);
+        ck_assert((a->scan.n > 0) == (which < 3));
+        for (int64_t u = 2; u < USERS; u++) {
+            static dg_hit best_hits[ITEMS];
+            const dg_taste taste = dg_taste_of(a, u, taste_room);
+            dg_topk best = dg_topk_start(best_hits, 20);
+            for (int32_t i = 0; i < ITEMS; i++) {
+                float room[DG_FACTORS_ROOM];
+                const float score = dg_score_one(
+                    7, taste.factor, dg_factors_row(&a->item_factor, i, room), (float)a->offset);
+                ck_assert_int_eq(dg_topk_push(&best, &score, i, 1, NULL, 0, &err), DG_OK);
+            }
+            ck_assert_int_eq(dg_topk_finish(&best), 20);
+            ck_assert_int_eq(dg_ranker_top(ranker, &taste, &all, 20, &list, &err), DG_OK);
+            ck_assert_int_eq(list.n, 20);
+            ck_assert_mem_eq(hit, best_hits, 20 * sizeof *hit);
+            const dg_taste both[2] = {taste, taste};
+            const dg_allowed every[2] = {{0}, {0}};
+            static dg_hit many[2][20];
+            dg_list lists[2] = {{.hit = many[0]}, {.hit = many[1]}};
+            ck_assert_int_eq(dg_ranker_top_many(ranker, 2, both, every, 20, lists, &err), DG_OK);
+            for (int k = 0; k < 2; k++) ck_assert_mem_eq(many[k], hit, sizeof many[k]);
+        }
+        ck_assert_int_eq(dg_ranker_similar(ranker, 3, &all, 20, &list, &err), DG_OK);
+        for (int p = 0; p < 20; p++)
+            ck_assert_double_eq_tol(hit[p].score, cosine(a, 3, hit[p].index), 1e-6);
+        close_fixture();
+    }
+}
+END_TEST
+
+UNIT_MAIN("ranker", rounded_factors_and_a_search_copy_in_the_file_give_the_reference_list,
+          only_allowed_goods_are_listed, neighbours_are_allowed_goods,
           where_nothing_is_allowed_the_list_is_empty_without_a_reason,
           scores_of_given_goods_are_those_of_the_list, a_taste_of_no_stored_user_is_ranked_like_one,
           weights_give_the_reference_list, by_weights_the_fallbacks_are_the_same,
