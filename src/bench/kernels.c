@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "bench/peaks.h"
-#include "bench/plot.h"
+#include "plot/plot.h"
 #include "dense/blas.h"
 #include "dense/panel.h"
 #include "dense/scores.h"

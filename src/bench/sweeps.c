@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "base/spent.h"
 #include "bench/peaks.h"
-#include "bench/plot.h"
+#include "plot/plot.h"
 
 #include <omp.h>
 #include <stdio.h>

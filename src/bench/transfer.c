@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/rng.h"
-#include "bench/plot.h"
+#include "plot/plot.h"
 #include "comm/matrix.h"
 #include "dense/panel.h"
 

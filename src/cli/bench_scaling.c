@@ -1,7 +1,7 @@
 #include "cli/bench_scaling.h"
 
 #include "base/memory.h"
-#include "bench/plot.h"
+#include "plot/plot.h"
 #include "cli/child.h"
 
 #include <stdio.h>

@@ -1,5 +1,6 @@
 #include "comm/comm.h"
 
+#include "base/clock.h"
 #include "base/stop.h"
 
 #include <limits.h>
@@ -44,8 +45,21 @@ static void count_reduction(const dg_comm *c, int64_t n)
     if (c->size > 1) dg_comm__count(DG_TRAFFIC_REST, n, n);
 }
 
+static struct {
+    double since, all;
+} waited;
+
+void dg_comm__wait(const char *what)
+{
+    dg_pulse_waiting(what);
+    waited.since = dg_now();
+}
+
+double dg_comm_waited(void) { return waited.all; }
+
 void dg_comm__check(int code, const dg_comm *c, const char *what)
 {
+    waited.all += dg_now() - waited.since;
     dg_pulse_waiting(NULL);
     if (code == MPI_SUCCESS) return;
     char text[MPI_MAX_ERROR_STRING];

@@ -31,7 +31,13 @@ int dg_comm_node_size(const dg_comm *c);
 
 /** Every MPI call goes through it: whoever watches the process sees that it waits for others in
  *  `what`, a literal; and the whole job stops when the call did not succeed. */
-#define dg_mpi(call, c, what) (dg_pulse_waiting(what), dg_comm__check((call), (c), (what)))
+#define dg_mpi(call, c, what) (dg_comm__wait(what), dg_comm__check((call), (c), (what)))
+
+/** Seconds the main thread has spent in MPI so far: moving data, and waiting for others. LOCAL. */
+double dg_comm_waited(void);
+
+/** What dg_mpi does before the call. LOCAL. */
+void dg_comm__wait(const char *what);
 
 /** What dg_mpi does after the call. LOCAL. */
 void dg_comm__check(int code, const dg_comm *c, const char *what);

@@ -66,10 +66,27 @@ static json_t *traffic_json(const dg_traffic *t)
                      (json_int_t)t->received[DG_TRAFFIC_REST]);
 }
 
+/* Seconds that each rank worked, neither sending nor waiting: how even the load is. COLLECTIVE. */
+static json_t *worked_json(const dg_comm *c, double seconds)
+{
+    const int64_t mine = (int64_t)(1e6 * seconds);
+    int64_t *all = dg_alloc((size_t)c->size, sizeof *all);
+    json_t *out = json_array();
+    int64_t short_of = all == NULL;
+    dg_max_int64(c, &short_of, 1);
+    if (!short_of) dg_gather_int64(c, &mine, 1, all);
+    for (int r = 0; r < c->size && !short_of; r++)
+        json_array_append_new(out, json_real(1e-6 * (double)all[r]));
+    dg_free(all);
+    return out;
+}
+
 /* What one more sweep has done, for the log, the record and the monitor. COLLECTIVE. */
-static void log_sweep(dg_work *w, int64_t n_sweeps, dg_loss loss, double seconds, dg_traffic moved)
+static void log_sweep(dg_work *w, int64_t n_sweeps, dg_loss loss, double seconds, double worked,
+                      dg_traffic moved)
 {
     char spent[32];
+    json_t *each = worked_json(w->comm, worked);
     dg_traffic_sum(w->comm, &moved);
     if (w->traffic != NULL) json_array_append_new(w->traffic, traffic_json(&moved));
     w->figures.sweep = w->training.sweep;
@@ -80,11 +97,12 @@ static void log_sweep(dg_work *w, int64_t n_sweeps, dg_loss loss, double seconds
     dg_watch_tell(w->watch, &w->figures);
     dg_pulse_sweep(w->training.sweep);
     dg_log_fields(DG_LOG_INFO, "sweep",
-                  json_pack("{s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:o}", "sweep",
+                  json_pack("{s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:o, s:o}", "sweep",
                             (json_int_t)w->training.sweep, "loss", total(loss), "observed",
                             loss.observed, "unobserved", loss.unobserved, "regularization",
                             loss.regularization, "seconds", seconds, "bytes",
-                            (json_int_t)dg_traffic_sent(&moved), "traffic", traffic_json(&moved)),
+                            (json_int_t)dg_traffic_sent(&moved), "traffic", traffic_json(&moved),
+                            "worked", each),
                   "sweep %*lld of %lld: loss %.6g = %.6g observed + %.6g unobserved + %.6g "
                   "regularization, %s",
                   n_sweeps > 9 ? 2 : 1, (long long)w->training.sweep, (long long)n_sweeps,
@@ -95,7 +113,7 @@ static void log_sweep(dg_work *w, int64_t n_sweeps, dg_loss loss, double seconds
 /* A sweep is left where it stands only when the state before it is on disk. */
 static dg_status one_sweep(dg_work *w, int64_t n_sweeps, dg_pace *p, dg_err *err)
 {
-    const double started = dg_now();
+    const double started = dg_now(), waited = dg_comm_waited();
     const dg_traffic before = dg_comm_traffic();
     dg_loss loss;
     dg_stop_allow(p->saved == w->training.sweep);
@@ -110,7 +128,8 @@ static dg_status one_sweep(dg_work *w, int64_t n_sweeps, dg_pace *p, dg_err *err
     st = dg_agree(w->comm, dg_training_add(&w->training, loss, err), err);
     p->sweep_takes = dg_now() - started;
     if (st == DG_OK)
-        log_sweep(w, n_sweeps, loss, p->sweep_takes, dg_traffic_since(dg_comm_traffic(), before));
+        log_sweep(w, n_sweeps, loss, p->sweep_takes, p->sweep_takes - (dg_comm_waited() - waited),
+                  dg_traffic_since(dg_comm_traffic(), before));
     return st;
 }
 

@@ -1,4 +1,4 @@
-#include "bench/plot.h"
+#include "plot/plot.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -10,7 +10,7 @@ static const char *const hues[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                    "#e69f00", "#56b4e9", "#5b5b5b", "#8c510a"};
 enum { N_HUES = sizeof hues / sizeof *hues };
 
-enum { BAR = 14, STEP = 20, HEAD = 34, FEW = 8 };
+enum { BAR = 14, STEP = 20, HEAD = 34, FEW = 8, DOTS = 60 };
 
 /* Text with what XML reserves spelled out. */
 static void words(dg_text *svg, const char *s)
@@ -59,39 +59,50 @@ void dg_plot_begin(dg_text *svg, double width, double height, const char *title,
 
 void dg_plot_end(dg_text *svg) { dg_text_add(svg, "</svg>\n"); }
 
-/* One logarithmic axis: values [low, high] onto pixels [from, to]. */
+/* One axis, logarithmic if not linear: values [low, high] onto pixels [from, to]. */
 typedef struct axis {
     double low, high, from, to;
+    bool linear;
 } axis;
 
 static double at(const axis *a, double value)
 {
+    if (a->linear) return a->from + (a->to - a->from) * (value - a->low) / (a->high - a->low);
     return a->from + (a->to - a->from) * log(value / a->low) / log(a->high / a->low);
 }
 
 /* Logarithmic axes have no place for 0, less, what is no number or nothing measured. */
 static bool has_place(double v) { return v > 1e-99 && v < 1e99; }
 
-static bool is_shown(const dg_plot_series *s, int i)
+static bool fits(const axis *a, double v) { return has_place(v) || (a->linear && v == 0); }
+
+static bool is_shown(const axis *x, const axis *y, const dg_plot_series *s, int i)
 {
-    return has_place(s->x[i]) && has_place(s->y[i]);
+    return fits(x, s->x[i]) && fits(y, s->y[i]);
 }
 
-static axis span(const dg_plot_series *s, int n, bool of_x, double from, double to)
+/* From the least to the greatest value shown, with some air; a linear axis of y begins at 0. */
+static void span(axis *x, axis *y, const dg_plot_series *s, int n, bool of_x)
 {
-    axis a = {INFINITY, 0, from, to};
+    axis *a = of_x ? x : y;
+    double low = INFINITY, high = 0;
     for (int k = 0; k < n; k++)
         for (int i = 0; i < s[k].n; i++) {
             const double v = of_x ? s[k].x[i] : s[k].y[i];
-            if (!is_shown(&s[k], i)) continue;
-            a.low = fmin(a.low, v);
-            a.high = fmax(a.high, v);
+            if (!is_shown(x, y, &s[k], i)) continue;
+            low = fmin(low, v);
+            high = fmax(high, v);
         }
-    if (a.high == 0) a.low = a.high = 1;
-    const double air = a.high / a.low > 1.5 ? pow(a.high / a.low, 0.06) : 1.5;
-    a.low /= air;
-    a.high *= air;
-    return a;
+    if (a->linear) {
+        a->low = of_x && low < INFINITY ? low : 0;
+        a->high = of_x ? high : high * 1.05;
+        if (!(a->high > a->low + a->low * 1e-6)) a->high = a->low + fmax(1, a->low * 0.01);
+        return;
+    }
+    if (high == 0) low = high = 1;
+    const double air = high / low > 1.5 ? pow(high / low, 0.06) : 1.5;
+    a->low = low / air;
+    a->high = high * air;
 }
 
 /* "0.02", "5", "2k", "50M": short enough to stand side by side. */
@@ -103,6 +114,8 @@ static const char *tick_text(double v, char text[32])
     snprintf(text, 32, "%.3g%s", v, marks[m]);
     return text;
 }
+
+static double round_up(double v);
 
 static void tick(dg_text *svg, const axis *x, const axis *y, bool of_x, double v)
 {
@@ -120,6 +133,13 @@ static void tick(dg_text *svg, const axis *x, const axis *y, bool of_x, double v
 static void ticks(dg_text *svg, const axis *x, const axis *y, bool of_x)
 {
     const axis *a = of_x ? x : y;
+    if (a->linear) {
+        const double apart = round_up((a->high - a->low) / 6);
+        const double first = ceil(a->low / apart);
+        for (int k = 0; k < 12 && (first + k) * apart <= a->high; k++)
+            tick(svg, x, y, of_x, (first + k) * apart);
+        return;
+    }
     const double decades = log10(a->high / a->low), step = pow(10, ceil(decades / 10));
     for (double power = pow(10, floor(log10(a->low))); power <= a->high; power *= step)
         for (int digit = 1; digit < 10; digit++) {
@@ -137,7 +157,7 @@ static bool own_ticks(dg_text *svg, const axis *x, const axis *y, const dg_plot_
     int n_own = 0;
     for (int k = 0; k < n; k++)
         for (int i = 0; i < s[k].n && !s[k].reference; i++) {
-            if (!is_shown(&s[k], i)) continue;
+            if (!is_shown(x, y, &s[k], i)) continue;
             int j = 0;
             while (j < n_own && own[j] != s[k].x[i]) j++;
             if (j == n_own && n_own == FEW) return false;
@@ -153,10 +173,10 @@ static void draw(dg_text *svg, const axis *x, const axis *y, const dg_plot_serie
                 s->reference ? "#999" : hues[hue], s->reference ? "1.5" : "2.2",
                 s->reference ? " stroke-dasharray=\"6 4\"" : "");
     for (int i = 0; i < s->n; i++)
-        if (is_shown(s, i)) dg_text_add(svg, "%.1f,%.1f ", at(x, s->x[i]), at(y, s->y[i]));
+        if (is_shown(x, y, s, i)) dg_text_add(svg, "%.1f,%.1f ", at(x, s->x[i]), at(y, s->y[i]));
     dg_text_add(svg, "\"/>\n");
-    for (int i = 0; i < s->n && !s->reference; i++)
-        if (is_shown(s, i))
+    for (int i = 0; i < s->n && s->n <= DOTS && !s->reference; i++)
+        if (is_shown(x, y, s, i))
             dg_text_add(svg, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\" fill=\"%s\"/>\n",
                         at(x, s->x[i]), at(y, s->y[i]), hues[hue]);
 }
@@ -174,9 +194,19 @@ static void legend(dg_text *svg, double x, double y, const dg_plot_series *s, in
 void dg_plot_lines(dg_text *svg, dg_plot_box box, const char *title, const char *x_label,
                    const char *y_label, const dg_plot_series *series, int n)
 {
+    dg_plot_curves(svg, box, title, x_label, y_label, 0, series, n);
+}
+
+void dg_plot_curves(dg_text *svg, dg_plot_box box, const char *title, const char *x_label,
+                    const char *y_label, unsigned linear, const dg_plot_series *series, int n)
+{
     const double top = box.y + HEAD + 18.0 * n, bottom = box.y + box.height - 40;
-    const axis x = span(series, n, true, box.x + 56, box.x + box.width - 16);
-    const axis y = span(series, n, false, bottom, top);
+    axis x = {.from = box.x + 56,
+              .to = box.x + box.width - 16,
+              .linear = (linear & DG_PLOT_LINEAR_X) != 0};
+    axis y = {.from = bottom, .to = top, .linear = (linear & DG_PLOT_LINEAR_Y) != 0};
+    span(&x, &y, series, n, true);
+    span(&x, &y, series, n, false);
     int hue = 0;
     label(svg, box.x + 56, box.y + 18, "panel", "start", title);
     if (!own_ticks(svg, &x, &y, series, n)) ticks(svg, &x, &y, true);

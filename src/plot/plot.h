@@ -2,8 +2,8 @@
  *
  * Plain SVG 1.1 that browsers and converters draw alike; no fonts, scripts or files of others. All
  * LOCAL; coordinates are pixels, y downwards. */
-#ifndef DG_BENCH_PLOT_H
-#define DG_BENCH_PLOT_H
+#ifndef DG_PLOT_PLOT_H
+#define DG_PLOT_PLOT_H
 #include "base/text.h"
 
 typedef struct dg_plot_box { /* where a panel stands on the page, its labels included */
@@ -12,7 +12,7 @@ typedef struct dg_plot_box { /* where a panel stands on the page, its labels inc
 
 typedef struct dg_plot_series {
     const char *name;    /* in the legend */
-    const double *x, *y; /* (n,) > 0 */
+    const double *x, *y; /* (n,) > 0; from 0 on linear axes */
     int n;
     bool reference; /* dashed, grey, without dots: an ideal, a bar to reach */
 } dg_plot_series;
@@ -32,6 +32,14 @@ void dg_plot_begin(dg_text *svg, double width, double height, const char *title,
  *  values where they are few. LOCAL. Series with nothing to show are left out. */
 void dg_plot_lines(dg_text *svg, dg_plot_box box, const char *title, const char *x_label,
                    const char *y_label, const dg_plot_series *series, int n);
+
+/* Axes of dg_plot_curves that are not logarithmic. */
+enum { DG_PLOT_LINEAR_X = 1, DG_PLOT_LINEAR_Y = 2 };
+
+/** dg_plot_lines with linear axes where asked for; those begin at 0 or, on `x`, at the first value,
+ *  and may show 0. LOCAL. */
+void dg_plot_curves(dg_text *svg, dg_plot_box box, const char *title, const char *x_label,
+                    const char *y_label, unsigned linear, const dg_plot_series *series, int n);
 
 /** A panel of horizontal bars from 0 to `full` (0: a round number they fit in). LOCAL. */
 void dg_plot_bars(dg_text *svg, dg_plot_box box, const char *title, double full,

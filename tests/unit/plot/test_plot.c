@@ -1,6 +1,6 @@
 /* Pictures are well-formed, and nothing is drawn outside of the page whatever the numbers are. */
 #include "base/rng.h"
-#include "bench/plot.h"
+#include "plot/plot.h"
 #include "unit_main.h"
 
 #include <ctype.h>
@@ -89,7 +89,7 @@ START_TEST(any_numbers_stay_on_the_page)
                                    k % 2 == 0 ? 300 * dg_rng_uniform(&rng) : 0, k};
         dg_text lines = {0}, bars = {0};
         dg_plot_begin(&lines, WIDTH, HEIGHT, "title", "subtitle");
-        dg_plot_lines(&lines, whole, "panel", "x", "y", s, 3);
+        dg_plot_curves(&lines, whole, "panel", "x", "y", (unsigned)round % 4, s, 3);
         check(&lines, "lines");
         dg_plot_begin(&bars, WIDTH, HEIGHT, "title", "subtitle");
         dg_plot_bars(&bars, whole, "panel", round % 2 == 0 ? 100 : 0, bar,
@@ -122,6 +122,21 @@ START_TEST(each_of_few_x_values_has_a_tick)
 }
 END_TEST
 
+START_TEST(linear_axes_show_0_and_begin_there)
+{
+    const double x[] = {0, 0.5, 1}, y[] = {0, 0.2, 1};
+    const dg_plot_series s = {"share", x, y, 3, false};
+    dg_text svg = {0};
+    dg_plot_begin(&svg, WIDTH, HEIGHT, "t", "s");
+    dg_plot_curves(&svg, whole, "panel", "x", "y", DG_PLOT_LINEAR_X | DG_PLOT_LINEAR_Y, &s, 1);
+    /* three dots, the first where the axes meet */
+    const char *dot = strstr(svg.at, "<circle cx=\"56.0\" cy=\"360.0\"");
+    ck_assert_ptr_nonnull(dot);
+    ck_assert_ptr_nonnull(strstr(strstr(dot + 1, "<circle") + 1, "<circle"));
+    check(&svg, "linear");
+}
+END_TEST
+
 START_TEST(a_bar_to_reach_is_drawn_across)
 {
     const dg_plot_bar bar[] = {{"gram", "80 %", 80, 70, 0}, {"pass", "40 %", 40, 0, 1}};
@@ -136,4 +151,5 @@ START_TEST(a_bar_to_reach_is_drawn_across)
 END_TEST
 
 UNIT_MAIN("plot", any_numbers_stay_on_the_page, what_xml_reserves_is_spelled_out,
-          each_of_few_x_values_has_a_tick, a_bar_to_reach_is_drawn_across)
+          each_of_few_x_values_has_a_tick, linear_axes_show_0_and_begin_there,
+          a_bar_to_reach_is_drawn_across)
