@@ -1,8 +1,8 @@
 #include "cli/bench_scaling.h"
 
 #include "base/memory.h"
-#include "plot/plot.h"
 #include "cli/child.h"
+#include "plot/plot.h"
 
 #include <stdio.h>
 #include <stdlib.h>

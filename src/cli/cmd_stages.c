@@ -1,6 +1,7 @@
 /* cmd_stages.c - run, prepare, train, evaluate and export: stages of one job in its work folder. */
 #include "cli/command.h"
 #include "cli/in_work.h"
+#include "cli/page.h"
 #include "cli/summary.h"
 #include "job/stages.h"
 
@@ -21,9 +22,16 @@ static dg_status with(const dg_cli *cli, dg_work *w, dg_status (*stage)(dg_work 
     return st;
 }
 
+/* Every stage, and the page about them. */
+static dg_status all(dg_work *w, dg_err *err)
+{
+    const dg_status st = dg_stage_all(w, err);
+    return st == DG_OK && w->model != NULL ? dg_cli_page(w, NULL, err) : st;
+}
+
 static dg_status run_in(const dg_cli *cli, dg_work *w, dg_err *err)
 {
-    return with(cli, w, dg_stage_all, err);
+    return with(cli, w, all, err);
 }
 
 static dg_status run(const dg_cli *cli, dg_err *err) { return dg_cli_in_work(cli, run_in, err); }

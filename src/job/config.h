@@ -123,6 +123,9 @@ typedef struct dg_job {
         int on_leak;       /* dg_job_on_leak */
     } evaluate;
     struct {
+        int64_t examples;
+    } report;
+    struct {
         int method;   /* dg_job_search */
         char *metric; /* "ndcg@100" */
         dg_map space; /* key = range, see tune/space.h */

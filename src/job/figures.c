@@ -83,11 +83,36 @@ static json_t *champion_json(const dg_work *w, const dg_champion *c, const json_
     return out == NULL ? json_null() : out;
 }
 
+/* Of a run that has become champion itself: the one it replaced, by the history. LOCAL. */
+static void step_back(const dg_work *w, dg_champion *c)
+{
+    const char *dir = w->job->publish.registry, *name = w->job->publish.name;
+    json_t *events = NULL;
+    dg_artifact *own = NULL;
+    dg_err ignored;
+    if (c->version[0] == '\0' || dg_champion_open(w->job, c->artifact, &own, &ignored) != DG_OK)
+        return;
+    const bool replaced = strcmp(own->model, w->model_content) == 0;
+    dg_artifact_close(&own);
+    if (!replaced || dg_registry_history(dir, name, &events, &ignored) != DG_OK) return;
+    char now[DG_VERSION_SIZE];
+    memcpy(now, c->version, sizeof now);
+    c->version[0] = '\0';
+    for (size_t k = json_array_size(events); k-- > 0 && c->version[0] == '\0';) {
+        const char *then = json_string_value(json_object_get(json_array_get(events, k), "champion"));
+        if (then == NULL || then[0] == '\0' || strcmp(then, now) == 0) continue;
+        snprintf(c->version, sizeof c->version, "%s", then);
+        dg_registry_path(dir, name, then, "artifact.h5", c->artifact);
+    }
+    json_decref(events);
+}
+
 static dg_status add_champion(dg_work *w, json_t *out, dg_err *err)
 {
     dg_champion champion = {0};
     dg_status st = DG_OK;
     if (dg_job_names(w->job, "publish")) st = dg_champion_find(w, &champion, err);
+    if (st == DG_OK && out != NULL) step_back(w, &champion);
     if (st == DG_OK && out != NULL)
         json_object_set_new(out, "champion",
                             champion_json(w, &champion, json_object_get(out, "metrics")));
@@ -122,8 +147,7 @@ static json_t *tail_json(int64_t *count, int64_t n)
     for (int p = 0; p <= SHARES; p++) {
         for (const int64_t end = n * p / SHARES; k < end; k++) sum += count[k];
         json_array_append_new(items, json_real((double)p / SHARES));
-        json_array_append_new(ratings,
-                              json_real(total > 0 ? (double)sum / (double)total : 0));
+        json_array_append_new(ratings, json_real(total > 0 ? (double)sum / (double)total : 0));
     }
     return json_pack("{s:o, s:o, s:o, s:o}", "rank", rank, "count", counts, "share_of_items", items,
                      "share_of_ratings", ratings);
@@ -157,7 +181,8 @@ static json_t *sweeps_json(const dg_work *w, int64_t n)
     for (int64_t k = 0; k < n; k++) json_array_append_new(out, json_null());
     FILE *f = fopen(dg_work_path(w, "log.jsonl", path), "r");
     while (f != NULL && getline(&line, &room, f) > 0) {
-        json_t *event = strstr(line, "\"event\":\"sweep\"") == NULL ? NULL : json_loads(line, 0, NULL);
+        json_t *event =
+            strstr(line, "\"event\":\"sweep\"") == NULL ? NULL : json_loads(line, 0, NULL);
         const json_int_t sweep = json_integer_value(json_object_get(event, "sweep"));
         if (sweep >= 1 && sweep <= n) json_array_set(out, (size_t)sweep - 1, event);
         json_decref(event);
@@ -182,15 +207,25 @@ static json_t *card_json(const dg_work *w)
     return card == NULL ? json_null() : card;
 }
 
+/* The record of the run that trained: this one, or the one that left run.json. */
+static json_t *run_json(const dg_work *w)
+{
+    char path[DG_WORK_PATH];
+    json_t *before = json_object_get(w->record, "train") != NULL
+                         ? NULL
+                         : json_load_file(dg_work_path(w, "run.json", path), 0, NULL);
+    return before != NULL ? before : json_incref(w->record);
+}
+
 static json_t *or_null(json_t *j) { return j == NULL ? json_null() : j; }
 
 static json_t *folder_json(const dg_work *w)
 {
     char path[DG_WORK_PATH];
-    return json_pack(
-        "{s:s, s:s, s:O, s:o, s:o, s:o}", "name", w->job->name, "algorithm", w->class->name, "run",
-        w->record, "card", card_json(w), "sweeps", sweeps_json(w, w->training.sweep), "metrics",
-        or_null(json_load_file(dg_work_path(w, "metrics.json", path), 0, NULL)));
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "name", w->job->name, "algorithm",
+                     w->class->name, "run", run_json(w), "card", card_json(w), "sweeps",
+                     sweeps_json(w, w->training.sweep), "metrics",
+                     or_null(json_load_file(dg_work_path(w, "metrics.json", path), 0, NULL)));
 }
 
 dg_status dg_stage_figures(dg_work *w, json_t **out, dg_err *err)
@@ -206,8 +241,7 @@ dg_status dg_stage_figures(dg_work *w, json_t **out, dg_err *err)
                       ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for figures")
                       : DG_OK,
                   err);
-    if (st == DG_OK && w->data.n_test + w->data.n_valid > 0)
-        st = popular_metrics(w, &popular, err);
+    if (st == DG_OK && w->data.n_test + w->data.n_valid > 0) st = popular_metrics(w, &popular, err);
     if (*out != NULL) json_object_set_new(*out, "popular", or_null(popular));
     if (st == DG_OK) st = add_champion(w, *out, err);
     if (st == DG_OK) st = add_tail(w, *out, err);

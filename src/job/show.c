@@ -146,7 +146,7 @@ static bool is_in(const char *key, const char *section)
 static bool is_shown(const dg_job *job, const char *key, const char *const *sections)
 {
     static const char *const optional[] = {"evaluate", "export", "publish", "generate", "train",
-                                           "drift",    "watch",  "cache",   "tune"};
+                                           "drift",    "watch",  "cache",   "tune",     "report"};
     if (sections != NULL) {
         for (; *sections != NULL; sections++)
             if (is_in(key, *sections)) return true;

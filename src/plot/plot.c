@@ -10,7 +10,7 @@ static const char *const hues[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                    "#e69f00", "#56b4e9", "#5b5b5b", "#8c510a"};
 enum { N_HUES = sizeof hues / sizeof *hues };
 
-enum { BAR = 14, STEP = 20, HEAD = 34, FEW = 8, DOTS = 60 };
+enum { BAR = 14, STEP = 20, HEAD = 34, FEW = 8, DOTS = 40 };
 
 /* Text with what XML reserves spelled out. */
 static void words(dg_text *svg, const char *s)

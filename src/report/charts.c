@@ -97,7 +97,8 @@ void dg_chart_ranks(const json_t *figures, dg_text *out)
     begin(out, "ranks", dg_plot_bars_height(n));
     dg_plot_bars(out, (dg_plot_box){0, 0, WIDTH, dg_plot_bars_height(n)},
                  "Work of each rank, last sweep", 0, bar, n);
-    end(out, "Seconds a rank worked; up to the tick, the whole sweep, it sent, received or waited.");
+    end(out,
+        "Seconds a rank worked; up to the tick, the whole sweep, it sent, received or waited.");
 }
 
 void dg_chart_tail(const json_t *figures, dg_text *out)
@@ -131,7 +132,8 @@ void dg_chart_concentration(const json_t *figures, dg_text *out)
 void dg_chart_history(const json_t *figures, const char *measure, dg_text *out)
 {
     static char label[BARS][48], note[BARS][48];
-    const json_t *slices = json_object_get(json_object_get(figures, "metrics"), "by_history"), *slice;
+    const json_t *slices = json_object_get(json_object_get(figures, "metrics"), "by_history"),
+                 *slice;
     dg_plot_bar bar[BARS];
     size_t k;
     int n = 0;
@@ -141,8 +143,8 @@ void dg_chart_history(const json_t *figures, const char *measure, dg_text *out)
         const json_t *to = json_object_get(slice, "to");
         if (n == BARS || json_object_get(slice, measure) == NULL) continue;
         if (json_is_integer(to))
-            snprintf(label[n], sizeof label[n], "%.0f to %.0f ratings", dg_html_value(slice, "from"),
-                     json_number_value(to));
+            snprintf(label[n], sizeof label[n], "%.0f to %.0f ratings",
+                     dg_html_value(slice, "from"), json_number_value(to));
         else
             snprintf(label[n], sizeof label[n], "%.0f ratings and more",
                      dg_html_value(slice, "from"));

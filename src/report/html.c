@@ -38,13 +38,22 @@ double dg_html_value(const json_t *object, const char *key)
     return json_number_value(json_object_get(object, key));
 }
 
+void dg_html_measure(dg_text *out, const json_t *value)
+{
+    const double v = json_number_value(value);
+    if (json_is_number(value))
+        dg_text_add(out, v < 100 ? "%.4f" : "%.6g", v);
+    else
+        dg_text_add(out, "–");
+}
+
 void dg_html_number(dg_text *out, const json_t *value)
 {
     char text[40];
     if (json_is_integer(value))
         dg_text_add(out, "%s", dg_show_count(json_integer_value(value), text, sizeof text));
     else if (json_is_real(value))
-        dg_text_add(out, "%.4g", json_real_value(value));
+        dg_text_add(out, json_real_value(value) < 10 ? "%.4f" : "%.5g", json_real_value(value));
     else
         dg_text_add(out, "–");
 }

@@ -63,9 +63,9 @@ static const char *main_measure(const json_t *metrics)
     const char *key, *found = "";
     json_t *value;
     for (size_t w = 0; w < 3 && found[0] == '\0'; w++)
-        json_object_foreach((json_t *)(uintptr_t)metrics, key, value) if (
-            strncmp(key, wanted[w], strlen(wanted[w])) == 0 && strchr(key, '(') == NULL) found =
-            key;
+        json_object_foreach((json_t *)(uintptr_t)metrics, key,
+                            value) if (strncmp(key, wanted[w], strlen(wanted[w])) == 0 &&
+                                       strchr(key, '(') == NULL) found = key;
     return found;
 }
 
@@ -95,8 +95,8 @@ static void add_tiles(const json_t *figures, dg_text *out)
     count_tile(out, "ratings to train on", counts, "train", "");
     count_tile(out, "held out", counts, "test", "");
     snprintf(more, sizeof more, "%.0f sweeps", dg_html_value(train, "sweeps"));
-    tile(out, "training",
-         dg_show_seconds(dg_html_value(train, "seconds"), value, sizeof value), more);
+    tile(out, "training", dg_show_seconds(dg_html_value(train, "seconds"), value, sizeof value),
+         more);
     snprintf(more, sizeof more, "%.0f ranks of %.0f threads", dg_html_value(run, "ranks"),
              dg_html_value(run, "threads"));
     tile(out, "memory",
@@ -119,12 +119,12 @@ static void add_other(const json_t *others, const char *key, double own, dg_text
     const json_t *value = json_object_get(others, key);
     const double v = json_number_value(value);
     dg_text_add(out, "<td>");
-    dg_html_number(out, value);
+    dg_html_measure(out, value);
     if (json_is_number(value) && v > 0) {
         const double change = 100 * (own / v - 1);
         const bool better = less_is_better(key) ? own < v : own > v;
         dg_text_add(out, " <small class=\"%s\">%+.3g %%</small>",
-                    own == v  ? ""
+                    own == v ? ""
                     : better ? "better"
                              : "worse",
                     change);
@@ -154,7 +154,7 @@ static void add_measures(const json_t *figures, dg_text *out)
         dg_text_add(out, "<tr>");
         dg_html_element(out, "td", NULL, key);
         dg_text_add(out, "<td><b>");
-        dg_html_number(out, value);
+        dg_html_measure(out, value);
         dg_text_add(out, "</b></td>");
         if (json_is_object(champion))
             add_other(json_object_get(champion, "metrics"), key, json_number_value(value), out);
