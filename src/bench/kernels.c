@@ -2,10 +2,10 @@
 
 #include "base/memory.h"
 #include "bench/peaks.h"
-#include "plot/plot.h"
 #include "dense/blas.h"
 #include "dense/panel.h"
 #include "dense/scores.h"
+#include "plot/plot.h"
 #include "ranking/topk.h"
 
 #include <stdio.h>

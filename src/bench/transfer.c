@@ -3,9 +3,9 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/rng.h"
-#include "plot/plot.h"
 #include "comm/matrix.h"
 #include "dense/panel.h"
+#include "plot/plot.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -99,7 +99,8 @@ static void step_back(const dg_work *w, dg_champion *c)
     memcpy(now, c->version, sizeof now);
     c->version[0] = '\0';
     for (size_t k = json_array_size(events); k-- > 0 && c->version[0] == '\0';) {
-        const char *then = json_string_value(json_object_get(json_array_get(events, k), "champion"));
+        const char *then =
+            json_string_value(json_object_get(json_array_get(events, k), "champion"));
         if (then == NULL || then[0] == '\0' || strcmp(then, now) == 0) continue;
         snprintf(c->version, sizeof c->version, "%s", then);
         dg_registry_path(dir, name, then, "artifact.h5", c->artifact);

@@ -12,8 +12,9 @@
  * @param[out] out  rank 0, caller's reference; NULL elsewhere:
  *   "name", "algorithm", "job", "run" (run.json so far), "card" (of the dataset or null),
  *   "metrics", "popular" (metrics.json's or null), "champion" {"version", "metrics"} where there is
- *   one judged by the same rows, else null: the one this run replaced where it has, "sweeps" (of log.jsonl, one a sweep, the newest), and
- *   "tail": {"rank": […], "count": […]} ratings of items by falling popularity at some ranks,
+ *   one judged by the same rows, else null: the one this run replaced where it has, "sweeps" (of
+ * log.jsonl, one a sweep, the newest), and "tail": {"rank": […], "count": […]} ratings of items by
+ * falling popularity at some ranks,
  *   {"share_of_items": […], "share_of_ratings": […]} the most popular share's share.
  * Cost    an evaluation of the popular goods; 8 bytes an item.
  * Errors  DG_ERR_NOMEM, DG_ERR_IO; agreed.

@@ -12,7 +12,8 @@ void dg_html_text(dg_text *out, const char *s);
 /** <TAG class=CLASS>TEXT</TAG>; class may be NULL. LOCAL. */
 void dg_html_element(dg_text *out, const char *tag, const char *class, const char *text);
 
-/** A number of a JSON value as people read it: four places, below 10; "–" where there is none. LOCAL. */
+/** A number of a JSON value as people read it: four places, below 10; "–" where there is none.
+ * LOCAL. */
 void dg_html_number(dg_text *out, const json_t *value);
 
 /** A measure, with four places whatever its type; "–" where there is none. LOCAL. */
