@@ -1,5 +1,6 @@
 /* daogou-serve - the serving node: maps one artifact, or a registry's champion, and answers HTTP
  * until told to stop. */
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -7,6 +8,7 @@
 #include "serve/follow.h"
 #include "serve/guard/audit.h"
 #include "serve/guard/sandbox.h"
+#include "serve/live/eventstore.h"
 #include "serve/notify.h"
 
 #include <inttypes.h>
@@ -36,6 +38,7 @@ typedef struct service {
     dg_key key;
     dg_access demands; /* what is asked of artifacts, by the keys above */
     dg_metrics *metrics;
+    dg_eventstore *events;
     dg_node *node;
     dg_server *server;
     dg_follow *follow;
@@ -110,6 +113,23 @@ static dg_status read_artifact_keys(service *s, dg_err *err)
     return st;
 }
 
+static dg_status open_events(service *s, dg_err *err)
+{
+    char shown[32];
+    int64_t n, cut;
+    if (s->line->events == NULL) return DG_OK;
+    const double started = dg_now();
+    const dg_status st = dg_eventstore_open(s->line->events, &s->events, &n, &cut, err);
+    if (st != DG_OK) return st;
+    dg_log(DG_LOG_INFO, "events", "daogou-serve: %s: %s events (read in %.2f s)", s->line->events,
+           dg_show_count(n, shown, sizeof shown), dg_now() - started);
+    if (cut > 0)
+        dg_log(DG_LOG_WARN, "events-cut",
+               "daogou-serve: %s: %" PRId64 " bytes of an unfinished end were cut off",
+               s->line->events, cut);
+    return DG_OK;
+}
+
 static dg_status open_files(service *s, dg_err *err)
 {
     const dg_serve_line *l = s->line;
@@ -119,6 +139,7 @@ static dg_status open_files(service *s, dg_err *err)
     if (st == DG_OK && l->impressions != NULL)
         st = dg_journal_open(l->impressions, &s->impressions, err);
     if (st == DG_OK && l->audit != NULL) st = dg_audit_open(l->audit, &s->audit, err);
+    if (st == DG_OK) st = open_events(s, err);
     if (st == DG_OK) st = read_pseudonym_key(s, err);
     if (st == DG_OK) st = read_artifact_keys(s, err);
     s->options.tls = s->tls;
@@ -138,6 +159,19 @@ static dg_status give_up_rights(const service *s, dg_err *err)
     return st;
 }
 
+static void write_events(const service *s, dg_text *page)
+{
+    const dg_eventstore_figures now = dg_eventstore_look(s->events);
+    dg_metrics_family(page, "daogou_events_total", "counter", "Events by what became of them.");
+    dg_text_add(page,
+                "daogou_events_total{result=\"accepted\"} %" PRIu64
+                "\ndaogou_events_total{result=\"duplicate\"} %" PRIu64
+                "\ndaogou_events_total{result=\"refused\"} %" PRIu64 "\n",
+                now.accepted, now.duplicates, now.refused);
+    dg_metrics_family(page, "daogou_event_users", "gauge", "Users with events in the log.");
+    dg_text_add(page, "daogou_event_users %zu\n", now.users);
+}
+
 static void write_logs(void *context, dg_text *page)
 {
     service *s = context;
@@ -147,6 +181,7 @@ static void write_logs(void *context, dg_text *page)
                 dg_journal_dropped(s->access));
     dg_text_add(page, "daogou_log_lines_dropped_total{log=\"impressions\"} %" PRIu64 "\n",
                 dg_journal_dropped(s->impressions));
+    if (s->events != NULL) write_events(s, page);
     if (s->tls == NULL) return;
     dg_metrics_family(page, "daogou_certificate_expiry_timestamp_seconds", "gauge",
                       "When the certificate expires, in seconds since 1970.");
@@ -259,7 +294,9 @@ static dg_status open_model(service *s, const dg_followed *who, dg_followed_seen
 {
     const char *path = s->line->artifact;
     if (path == NULL) return dg_follow_open(who, seen, &s->node, err);
-    const dg_status st = dg_node_open_for(path, &s->demands, &s->node, err);
+    dg_status st = dg_node_open_for(path, &s->demands, &s->node, err);
+    if (st == DG_OK && s->events != NULL)
+        st = dg_node_take_events(s->node, s->events, s->line->event_bytes, err);
     if (st == DG_OK) dg_node_warm(s->node);
     return st;
 }
@@ -283,7 +320,8 @@ static dg_status start(service *s, dg_err *err)
     if (st == DG_OK) st = open_files(s, err);
     if (st == DG_OK) st = give_up_rights(s, err);
     if (st == DG_OK) st = dg_metrics_create(&s->metrics, err);
-    const dg_followed who = {l->registry, l->model, &s->demands, l->challenger, s->audit};
+    const dg_followed who = {l->registry, l->model,  &s->demands,   l->challenger,
+                             s->audit,    s->events, l->event_bytes};
     if (st == DG_OK) st = open_model(s, &who, &seen, err);
     if (st == DG_OK) st = start_server(s, err);
     if (st == DG_OK) st = note_start(s, err);
@@ -297,6 +335,7 @@ static void stop(service *s)
     dg_follow_stop(&s->follow);
     dg_server_stop(&s->server, patience);
     dg_node_close(&s->node);
+    dg_eventstore_close(&s->events);
     dg_metrics_destroy(&s->metrics);
     dg_keyring_free(&s->trusted);
     dg_key_wipe(&s->key);

@@ -26,7 +26,9 @@ enum {
     LOOK_EVERY,
     CHALLENGER,
     SHADOW,
-    EXPERIMENT
+    EXPERIMENT,
+    EVENTS,
+    EVENT_MEMORY
 };
 
 static const struct argp_option options[] = {
@@ -41,6 +43,9 @@ static const struct argp_option options[] = {
     {"listen", 'l', "HOST:PORT", 0,
      "Address to answer on (default 127.0.0.1:8080; port 0 takes a free one)", 0},
     {"threads", 't', "N", 0, "Threads that answer (default: one per processor)", 0},
+    {"events", EVENTS, "DIR", 0,
+     "Take events, keep them in this folder, and answer with what they say", 0},
+    {"event-memory", EVENT_MEMORY, "MB", 0, "For users with events (default 256)", 0},
     {NULL, 0, NULL, 0, "Who may ask:", 1},
     {"tls-cert", TLS_CERT, "FILE", 0, "Certificate chain in PEM; SIGHUP reads it again", 1},
     {"tls-key", TLS_KEY, "FILE", 0, "Its private key in PEM", 1},
@@ -129,6 +134,8 @@ static void check(const dg_serve_line *l, struct argp_state *state)
     if ((l->tls.cert == NULL) != (l->tls.key == NULL) ||
         (l->tls.client_ca != NULL && l->tls.cert == NULL))
         argp_error(state, "give --tls-cert and --tls-key together, and --tls-client-ca with them");
+    if (l->events != NULL && strstr(l->events, "://") != NULL)
+        argp_error(state, "--events must be a folder: this version keeps events in files only");
     if (l->pseudonym_key != NULL && l->impressions == NULL)
         argp_error(state, "--pseudonym-key is for --impressions");
 }
@@ -170,6 +177,10 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case IMPRESSIONS: l->impressions = text; return 0;
     case PSEUDONYM_KEY: l->pseudonym_key = text; return 0;
     case AUDIT: l->audit = text; return 0;
+    case EVENTS: l->events = text; return 0;
+    case EVENT_MEMORY:
+        l->event_bytes = (size_t)whole(text, "event-memory", 1, 1 << 20, state) << 20;
+        return 0;
     case ARGP_KEY_ARG: argp_error(state, "unexpected argument \"%s\"", text); return 0;
     case ARGP_KEY_END: check(l, state); return 0;
     default: return ARGP_ERR_UNKNOWN;
@@ -192,7 +203,10 @@ void dg_serve_parse(int argc, char **argv, dg_serve_line *out)
         NULL,
         NULL,
         NULL};
-    *out = (dg_serve_line){.look_every = 1, .sandbox = true, .server = dg_server_defaults()};
+    *out = (dg_serve_line){.look_every = 1,
+                           .sandbox = true,
+                           .event_bytes = (size_t)256 << 20,
+                           .server = dg_server_defaults()};
     argp_program_version_hook = print_version;
     argp_parse(&parser, argc, argv, 0, NULL, out);
 }

@@ -11,7 +11,9 @@ typedef struct dg_serve_line {
     bool challenger; /* another model answers some users, or beside the champion */
     dg_tls_files tls;
     const char *tokens;
-    bool insecure; /* answer beyond loopback all the same */
+    const char *events; /* folder; NULL: no events are taken */
+    size_t event_bytes; /* of memory for users with events */
+    bool insecure;      /* answer beyond loopback all the same */
     const char *user;
     bool sandbox;
     const char *access, *impressions, *audit, *pseudonym_key; /* files; NULL: none */

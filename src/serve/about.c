@@ -37,6 +37,14 @@ static void add_reason(dg_text *t, const dg_artifact *a, const dg_reasons *why, 
                 (double)r->value, r->contribution);
 }
 
+static void give_back(const dg_node *node, dg_person *person, dg_lived *held)
+{
+    if (held == NULL)
+        dg_person_destroy(&person);
+    else
+        dg_live_leave(node->live, held);
+}
+
 /* The score as lists have it, before it is clipped. */
 static dg_status score_of(const dg_node *node, const dg_whom *whom, int32_t item, double *out,
                           dg_err *err)
@@ -82,6 +90,7 @@ dg_reply dg_answer_explain(const dg_node *node, const dg_request *request)
     float room[DG_FACTORS_ROOM];
     dg_reasons why = {0};
     dg_person *person = NULL;
+    dg_lived *held = NULL;
     dg_whom whom;
     dg_refusal no;
     dg_text t = {0};
@@ -90,7 +99,7 @@ dg_reply dg_answer_explain(const dg_node *node, const dg_request *request)
     const int64_t item = dg_names_find(&a->item_id, request->item, request->n_item);
     if (!dg_whom_find(node, request, room, &whom, &no)) return dg_reply_refusal(&no);
     dg_reply reply;
-    if (whom.user < 0 && whom.own == NULL) {
+    if (whom.user < 0 && !whom.lived) {
         reply = dg_refuse_unknown(node, true, request->id, request->n_id);
     } else if (item < 0) {
         reply = dg_refuse_unknown(node, false, request->item, request->n_item);
@@ -100,15 +109,13 @@ dg_reply dg_answer_explain(const dg_node *node, const dg_request *request)
                                 a->name, a->algorithm);
     } else {
         dg_status st = a->n_cols > 0 ? score_of(node, &whom, (int32_t)item, &listed, &err) : DG_OK;
-        if (st == DG_OK && whom.own == NULL) st = dg_person_create(a, whom.user, &person, &err);
-        if (st == DG_OK)
-            st = dg_person_explain(whom.own != NULL ? whom.own : person, (int32_t)item, &why,
-                                   &unsure, &err);
+        if (st == DG_OK) st = dg_whom_person(node, request, whom.user, &person, &held, &err);
+        if (st == DG_OK) st = dg_person_explain(person, (int32_t)item, &why, &unsure, &err);
         if (st == DG_OK) write_explanation(node, request, listed, unsure, &why, &t);
         reply = st == DG_OK ? dg_reply_take(200, &t) : refuse(node, st, &err);
     }
     dg_free(why.at);
-    dg_person_destroy(&person);
+    give_back(node, person, held);
     dg_whom_close(&whom);
     return reply;
 }
@@ -167,19 +174,17 @@ dg_reply dg_answer_profile(const dg_node *node, const dg_request *request)
 {
     float room[DG_FACTORS_ROOM];
     dg_person *person = NULL;
+    dg_lived *held = NULL;
     dg_whom whom;
     dg_refusal no;
     dg_text t = {0};
     dg_err err;
     if (!dg_whom_find(node, request, room, &whom, &no)) return dg_reply_refusal(&no);
-    if (whom.user < 0 && whom.own == NULL)
+    if (whom.user < 0 && !whom.lived)
         return dg_refuse_unknown(node, true, request->id, request->n_id);
-    dg_status st =
-        whom.own == NULL ? dg_person_create(node->artifact, whom.user, &person, &err) : DG_OK;
-    if (st == DG_OK)
-        st = write_profile(node, request, whom.own != NULL ? whom.own : person, whom.unseen.n_skip,
-                           &t, &err);
-    dg_person_destroy(&person);
+    dg_status st = dg_whom_person(node, request, whom.user, &person, &held, &err);
+    if (st == DG_OK) st = write_profile(node, request, person, whom.unseen.n_skip, &t, &err);
+    give_back(node, person, held);
     dg_whom_close(&whom);
     return st == DG_OK ? dg_reply_take(200, &t) : refuse(node, st, &err);
 }

@@ -4,14 +4,17 @@
  * no_fold_in, 500 not_finite or out_of_memory. All are LOCAL and thread-safe. */
 #ifndef DG_SERVE_ANSWERS_H
 #define DG_SERVE_ANSWERS_H
+#include "serve/live/live.h"
 #include "serve/node.h"
 #include "serve/rank/ranker.h"
 
-struct dg_node { /* written while it is opened, then only read */
+struct dg_node { /* written before it answers, then only read */
     dg_artifact *artifact;
     dg_ranker *ranker;
-    dg_text card; /* body of /v1/model */
-    dg_text mark; /* ,"model":…,"version":… as answers say it */
+    dg_eventstore *store; /* borrowed; NULL: no events are taken */
+    dg_live *live;        /* NULL likewise */
+    dg_text card;         /* body of /v1/model */
+    dg_text mark;         /* ,"model":…,"version":… as answers say it */
     char version[64];
 };
 
@@ -56,6 +59,11 @@ dg_reply dg_answer_similar_users(const dg_node *node, const dg_request *request)
 
 /** Why a score is what it is. LOCAL. */
 dg_reply dg_answer_explain(const dg_node *node, const dg_request *request);
+
+/** Take events: 200 when they are on disk. 409 no_events without a store; 503 events_not_taken.
+ * LOCAL.
+ */
+dg_reply dg_answer_events(const dg_node *node, const dg_request *request);
 
 /** What is known of a good. LOCAL. */
 dg_reply dg_answer_item(const dg_node *node, const dg_request *request);

@@ -68,13 +68,23 @@ static const struct {
     {"exclude", DG_TAKES_LIMITS, DG_LIST_EXCLUDE},  {"items", DG_TAKES_ITEMS, DG_LIST_ITEMS},
     {"users", DG_TAKES_USERS, DG_LIST_USERS}};
 
+static bool take_events(dg_request *r, const json_t *value, dg_refusal *no)
+{
+    const size_t n = json_array_size(value);
+    if (n == 0 || n > DG_MAX_IDS)
+        return dg_refuse(no, 400, "bad_parameter", "events must be a list of 1 to %d", DG_MAX_IDS);
+    r->events = value;
+    return true;
+}
+
 static const struct {
     const char *key;
     unsigned takes;
     bool (*take)(dg_request *r, const json_t *value, dg_refusal *no);
 } keys[] = {{"k", DG_TAKES_K, take_k},
             {"exclude_seen", DG_TAKES_EXCLUDE_SEEN, take_exclude_seen},
-            {"user", DG_TAKES_USER, take_user}};
+            {"user", DG_TAKES_USER, take_user},
+            {"events", DG_TAKES_EVENTS, take_events}};
 
 static bool take_key(dg_request *r, const char *key, const json_t *value, dg_refusal *no)
 {
@@ -131,5 +141,5 @@ void dg_request_close(dg_request *r)
     memset(r->list, 0, sizeof r->list);
     json_decref(r->body);
     json_decref(r->rest);
-    r->body = r->rest = NULL;
+    r->events = r->body = r->rest = NULL;
 }

@@ -11,9 +11,11 @@ typedef struct dg_follow dg_follow;
 /* Whom to follow, and what is asked of each artifact. Everything borrowed. */
 typedef struct dg_followed {
     const char *dir, *model;
-    const dg_access *access; /* NULL: nothing but that it is whole */
-    bool challenger;         /* follow that one as well; it may be missing */
-    dg_audit *audit;         /* told of every swap and refusal; NULL: none */
+    const dg_access *access;      /* NULL: nothing but that it is whole */
+    bool challenger;              /* follow that one as well; it may be missing */
+    dg_audit *audit;              /* told of every swap and refusal; NULL: none */
+    struct dg_eventstore *events; /* every node answers with them, and takes them; NULL: none */
+    size_t event_bytes;           /* of memory for users with events, of each node */
 } dg_followed;
 
 /* What is served of it now. */

@@ -37,6 +37,19 @@ static dg_status mark(dg_node *node, dg_err *err)
     return dg_node_mark(node, version, NULL, err);
 }
 
+dg_status dg_node_take_events(dg_node *node, dg_eventstore *store, size_t bytes, dg_err *err)
+{
+    node->store = store;
+    return dg_live_create(node->artifact, store, bytes, &node->live, err);
+}
+
+dg_node_lives dg_node_look(const dg_node *node)
+{
+    if (node->live == NULL) return (dg_node_lives){0};
+    const dg_live_figures now = dg_live_look(node->live);
+    return (dg_node_lives){now.people, now.bytes, now.folds};
+}
+
 void dg_node_warm(const dg_node *node)
 {
     enum { TIMES = 16 };
@@ -120,6 +133,7 @@ void dg_node_close(dg_node **node)
     if (*node == NULL) return;
     dg_text_free(&(*node)->card);
     dg_text_free(&(*node)->mark);
+    dg_live_destroy(&(*node)->live);
     dg_ranker_destroy(&(*node)->ranker);
     dg_artifact_close(&(*node)->artifact);
     dg_free(*node);

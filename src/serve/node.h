@@ -31,6 +31,26 @@ dg_status dg_node_mark(dg_node *node, const char *version, const char *arm, dg_e
 /** The version that answers name; borrowed. LOCAL. */
 const char *dg_node_version(const dg_node *node);
 
+/**
+ * Answer with what happened since the artifact was made: users with events in the store, new ones
+ * as well, have the taste that those give them, and events are taken. LOCAL, before the node
+ * answers.
+ * @param[in] store  borrowed until close; many nodes may share it
+ * @param[in] bytes  of memory for users with events, about
+ * Errors  as dg_live_create.
+ */
+struct dg_eventstore;
+dg_status dg_node_take_events(dg_node *node, struct dg_eventstore *store, size_t bytes,
+                              dg_err *err);
+
+/** Users with events kept in memory, the bytes they take, and events folded in since the node was
+ *  opened; zeros without a store. LOCAL, thread-safe. */
+typedef struct dg_node_lives {
+    size_t users, bytes;
+    uint64_t folds;
+} dg_node_lives;
+dg_node_lives dg_node_look(const dg_node *node);
+
 /** Answer a few requests to nobody, so that the first ones that count find everything in memory.
  *  LOCAL, some milliseconds; before the node answers others. */
 void dg_node_warm(const dg_node *node);

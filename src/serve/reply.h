@@ -4,7 +4,7 @@
 #ifndef DG_SERVE_REPLY_H
 #define DG_SERVE_REPLY_H
 #include "artifact/artifact.h"
-#include "base/text.h"
+#include "base/json.h"
 
 typedef struct dg_reply {
     int http;         /* status */
@@ -45,13 +45,6 @@ dg_reply dg_reply_borrow(int http, const char *body, size_t n);
 
 /** A body that the reply takes over; out of memory where the text failed. LOCAL. */
 dg_reply dg_reply_take(int http, dg_text *t);
-
-/** A JSON string with its quotes. What is not UTF-8 becomes U+FFFD, as JSON has no other way.
- *  LOCAL. */
-void dg_json_string(dg_text *t, const char *bytes, size_t n);
-
-/** ,"key":"value" LOCAL. */
-void dg_json_member(dg_text *t, const char *key, const char *value);
 
 /** The text of a row as a JSON string. LOCAL. */
 void dg_json_name(dg_text *t, const dg_names *names, int64_t row);

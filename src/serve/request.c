@@ -74,6 +74,7 @@ bool dg_request_start(dg_request *out, const char *method, const char *path, dg_
     out->exclude_seen = true;
     out->given = 0;
     memset(out->list, 0, sizeof out->list);
+    out->events = NULL;
     out->body = out->rest = NULL;
     out->name = NULL;
     out->hear = NULL;

@@ -23,6 +23,7 @@ enum dg_takes {
     DG_TAKES_LIMITS = 1 << 4, /* include, exclude: items */
     DG_TAKES_ITEMS = 1 << 5,
     DG_TAKES_USERS = 1 << 6,
+    DG_TAKES_EVENTS = 1 << 7,
     DG_TAKES_TENSORS = 1 << 30, /* the body is of the Open Inference Protocol: tensors.h */
 };
 
@@ -81,11 +82,12 @@ typedef struct dg_request {
     bool exclude_seen; /* leave out goods the user has seen */
     unsigned given;    /* DG_TAKES_… of what the client gave */
     dg_ids list[DG_N_LISTS];
-    struct json_t *body; /* what the lists borrow from; NULL: none */
-    struct json_t *rest; /* of a body of tensors, see dg_tensors_flatten; NULL: none */
-    const char *name;    /* id of this request in logs; NULL: none */
-    dg_hearer *hear;     /* hears of each list, for logs and counts; NULL: nobody */
-    void *hearer;        /* its context */
+    const struct json_t *events; /* array of objects, of the body; checked by whoever takes them */
+    struct json_t *body;         /* what the lists borrow from; NULL: none */
+    struct json_t *rest;         /* of a body of tensors, see dg_tensors_flatten; NULL: none */
+    const char *name;            /* id of this request in logs; NULL: none */
+    dg_hearer *hear;             /* hears of each list, for logs and counts; NULL: nobody */
+    void *hearer;                /* its context */
 } dg_request;
 
 /** All rows, and how many. LOCAL. */

@@ -371,6 +371,29 @@ static void write_model(dg_server *s, dg_arm arm, dg_text *page)
     dg_arms_leave(s->arms, shift);
 }
 
+static void write_lives(dg_server *s, dg_text *page)
+{
+    dg_node_lives of[DG_N_ARMS] = {0};
+    for (int arm = 0; arm < DG_N_ARMS; arm++) {
+        dg_shift *shift = dg_arms_take_arm(s->arms, (dg_arm)arm);
+        if (shift != NULL) of[arm] = dg_node_look(shift->node);
+        dg_arms_leave(s->arms, shift);
+    }
+    dg_metrics_family(page, "daogou_live_users", "gauge", "Users with events kept in memory.");
+    for (int arm = 0; arm < DG_N_ARMS; arm++)
+        dg_text_add(page, "daogou_live_users{arm=\"%s\"} %zu\n", dg_arm_name((dg_arm)arm),
+                    of[arm].users);
+    dg_metrics_family(page, "daogou_live_bytes", "gauge", "Memory they take.");
+    for (int arm = 0; arm < DG_N_ARMS; arm++)
+        dg_text_add(page, "daogou_live_bytes{arm=\"%s\"} %zu\n", dg_arm_name((dg_arm)arm),
+                    of[arm].bytes);
+    dg_metrics_family(page, "daogou_folds", "gauge",
+                      "Events folded in by the model that answers now.");
+    for (int arm = 0; arm < DG_N_ARMS; arm++)
+        dg_text_add(page, "daogou_folds{arm=\"%s\"} %" PRIu64 "\n", dg_arm_name((dg_arm)arm),
+                    of[arm].folds);
+}
+
 /* What is read of the server when its page is made. */
 static void write_state(void *context, dg_text *page)
 {
@@ -379,6 +402,7 @@ static void write_state(void *context, dg_text *page)
         page, "daogou_model_info", "gauge",
         "The models that answer; the value is when each came, in seconds since 1970.");
     for (int arm = 0; arm < DG_N_ARMS; arm++) write_model(s, (dg_arm)arm, page);
+    write_lives(s, page);
     dg_metrics_family(page, "daogou_connections", "gauge", "Connections that are open.");
     dg_text_add(page, "daogou_connections %u\n", connections(s));
     dg_metrics_family(page, "daogou_answering", "gauge",

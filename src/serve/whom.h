@@ -2,7 +2,7 @@
  * items of a session describe. */
 #ifndef DG_SERVE_WHOM_H
 #define DG_SERVE_WHOM_H
-#include "serve/live/person.h"
+#include "serve/live/live.h"
 #include "serve/request.h"
 
 typedef struct dg_whom {
@@ -10,7 +10,11 @@ typedef struct dg_whom {
     dg_taste taste;    /* borrowed from the artifact, `room` or `own`, as what follows */
     dg_allowed unseen; /* goods they have not seen */
     dg_person *own;    /* solved for this request; NULL for a row of the artifact */
-    int64_t unknown;   /* ids of items that the model does not know */
+    bool lived;        /* has events that the artifact does not know */
+    int32_t *seen;     /* copies of what such a user has, as others may change it meanwhile */
+    int32_t *item;
+    float *value;
+    int64_t unknown; /* ids of items that the model does not know */
 } dg_whom;
 
 /**
@@ -23,6 +27,14 @@ typedef struct dg_whom {
  */
 bool dg_whom_find(const struct dg_node *node, const dg_request *request, float *room, dg_whom *out,
                   dg_refusal *no);
+
+/**
+ * The person behind a user: as events left them, or as the artifact knows them. LOCAL, thread-safe;
+ * give back with dg_person_destroy, or with dg_live_leave where `held` is not NULL.
+ * Errors  as dg_live_take and dg_person_create.
+ */
+dg_status dg_whom_person(const struct dg_node *node, const dg_request *request, int64_t user,
+                         dg_person **out, dg_lived **held, dg_err *err);
 
 /** LOCAL, twice-safe. */
 void dg_whom_close(dg_whom *w);

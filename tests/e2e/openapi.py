@@ -92,10 +92,10 @@ class Node(unittest.TestCase):
         cls.start("factors")
 
     @classmethod
-    def start(cls, kind):
+    def start(cls, kind, *more):
         file = f"{cls.folder.name}/{kind}.h5"
         subprocess.run([make_artifact, file, kind], check=True)
-        cls.node = subprocess.Popen([serve, "--artifact", file, "--listen", "127.0.0.1:0"],
+        cls.node = subprocess.Popen([serve, "--artifact", file, "--listen", "127.0.0.1:0", *more],
                                     stderr=subprocess.PIPE, text=True)
         for line in cls.node.stderr:
             if " on http://" in line:
@@ -157,6 +157,7 @@ class Node(unittest.TestCase):
         self.ask("recommendMany", 400, body={"users": []})
         self.ask("rank", 200, body={"user": "u2", "items": ["item 1", "none", "item 2"]})
         self.ask("rank", 400, body={"user": "u2"})
+        self.ask("events", 409, body={"events": [{"user": "u2", "item": "item 1"}]})
         self.ask("item", 200, ["item%207"])
         self.ask("item", 404, ["none"])
         self.ask("profile", 200, ["u2"])
@@ -217,7 +218,13 @@ class Node(unittest.TestCase):
 
     def test_answers_to_those_who_are_new_are_as_the_page_says(self):
         self.stop()
-        self.start("fold")
+        self.start("fold", "--events", f"{self.folder.name}/events")
+        events = [{"user": "u3", "item": "item 1", "value": 2, "time": 5, "id": "1"},
+                  {"user": "new", "item": "none", "event": "view", "session": "s",
+                   "time": "2026-01-02", "recommendation": "r"}]
+        self.ask("events", 200, body={"events": events})
+        self.ask("events", 400, body={"events": []})
+        self.ask("events", 400, body={"events": [{"user": "u3"}]})
         self.ask("recommendFor", 200, body={"session": ["item 1", "none"], "exclude": ["item 3"]})
         self.ask("recommendFor", 200, body={"user": "u3", "positive": ["item 1"], "negative": ["item 9"]})
         self.ask("recommendFor", 200, body={"include": []})

@@ -234,6 +234,40 @@ dg_status dg_person_create(const dg_artifact *a, int64_t user, dg_person **out, 
     return st;
 }
 
+static bool copy_list(void **to, const void *from, int64_t n, size_t *room, size_t size)
+{
+    *to = dg_grow(NULL, 0, (size_t)n, room, size);
+    if (*to != NULL && n > 0) memcpy(*to, from, (size_t)n * size);
+    return *to != NULL;
+}
+
+dg_status dg_person_copy(const dg_person *p, dg_person **out, dg_err *err)
+{
+    dg_person *q = *out = dg_alloc(1, sizeof *q);
+    const size_t d = p->system != NULL ? (size_t)p->a->fold.d : 0;
+    if (q == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a person");
+    *q = (dg_person){.a = p->a,
+                     .user = p->user,
+                     .merge = p->merge,
+                     .stale = true,
+                     .n = p->n,
+                     .n_positive = p->n_positive,
+                     .n_seen = p->n_seen};
+    q->factor = dg_alloc((size_t)p->a->n_cols, sizeof *q->factor);
+    q->x = dg_alloc(d, sizeof *q->x);
+    q->f = dg_alloc(d, sizeof *q->f);
+    const bool good =
+        q->factor != NULL && q->x != NULL && q->f != NULL &&
+        copy_list((void **)&q->item, p->item, p->n, &q->item_room, sizeof *q->item) &&
+        copy_list((void **)&q->value, p->value, p->n, &q->value_room, sizeof *q->value) &&
+        copy_list((void **)&q->read, p->read, p->n, &q->read_room, sizeof *q->read) &&
+        copy_list((void **)&q->seen, p->seen, p->n_seen, &q->seen_room, sizeof *q->seen);
+    dg_status st = good ? DG_OK : DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a person");
+    if (st == DG_OK && p->system != NULL) st = dg_normal_copy(p->system, &q->system, err);
+    if (st != DG_OK) dg_person_destroy(out);
+    return st;
+}
+
 void dg_person_destroy(dg_person **at)
 {
     dg_person *p = *at;

@@ -26,6 +26,9 @@ bool dg_person_learns(const dg_artifact *a);
  */
 dg_status dg_person_create(const dg_artifact *a, int64_t user, dg_person **out, dg_err *err);
 
+/** A copy that goes its own way. LOCAL. Errors DG_ERR_NOMEM. */
+dg_status dg_person_copy(const dg_person *p, dg_person **out, dg_err *err);
+
 /** LOCAL, NULL-safe. */
 void dg_person_destroy(dg_person **p);
 

@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "base/memory.h"
 #include "scratch.h"
+#include "serve/live/eventstore.h"
 #include "serve/node.h"
 #include "unit_main.h"
 
@@ -496,6 +497,117 @@ START_TEST(goods_and_users_are_shown)
 }
 END_TEST
 
+static dg_eventstore *store;
+
+static void open_with_events(void)
+{
+    int64_t n, cut;
+    open_fold();
+    ck_assert_int_eq(dg_eventstore_open(scratch(getpid(), "events"), &store, &n, &cut, &err),
+                     DG_OK);
+    ck_assert_int_eq(dg_node_take_events(node, store, 1 << 20, &err), DG_OK);
+}
+
+static void close_with_events(void)
+{
+    dg_node_close(&node);
+    dg_eventstore_close(&store);
+    close_node();
+}
+
+START_TEST(an_event_changes_the_next_answer)
+{
+    open_with_events();
+    json_t *before = ask("/v1/recommend/u3", 40, 200);
+    json_t *nobody = ask("/v1/recommend/new", 5, 200);
+    ck_assert_str_eq(text_at(nobody, "reason"), "unknown_user");
+    const char *best = text_at(json_array_get(json_object_get(before, "items"), 0), "item");
+    char text[512];
+    snprintf(text, sizeof text,
+             "{\"events\":[{\"user\":\"u3\",\"item\":\"%s\",\"id\":\"1\",\"recommendation\":\"r\"},"
+             "{\"user\":\"new\",\"item\":\"item 5\",\"time\":\"2026-01-02T03:04:05Z\"},"
+             "{\"user\":\"new\",\"item\":\"brand new\"}]}",
+             best);
+    json_t *taken = post("/v1/events", text, 200);
+    ck_assert_int_eq(json_integer_value(json_object_get(taken, "accepted")), 3);
+    ck_assert_int_eq(json_integer_value(json_object_get(taken, "unknown_items")), 1);
+    json_decref(taken);
+    json_t *after = ask("/v1/recommend/u3", 40, 200);
+    ck_assert(!lists_good(after, best));
+    ck_assert_uint_eq(json_array_size(json_object_get(after, "items")) + 1,
+                      json_array_size(json_object_get(before, "items")));
+    json_decref(after);
+    after = ask("/v1/recommend/new", 5, 200);
+    ck_assert_str_eq(text_at(after, "source"), "user");
+    json_decref(after);
+    after = post("/v1/recommend/batch", "{\"users\":[\"new\",\"u3\",\"new\"],\"k\":5}", 200);
+    json_t *list = json_object_get(after, "users");
+    ck_assert_str_eq(text_at(json_array_get(list, 2), "source"), "user");
+    ck_assert_str_eq(goods_of(json_array_get(list, 0)), goods_of(json_array_get(list, 2)));
+    json_decref(after);
+    after = ask("/v1/explain/new/item%202", 5, 200);
+    ck_assert_uint_eq(json_array_size(json_object_get(after, "reasons")), 1);
+    ck_assert(fabs(json_number_value(json_object_get(after, "unsettled"))) < 1e-6);
+    json_decref(after);
+    after = ask("/v1/users/new/profile", 5, 200);
+    ck_assert_int_eq(json_integer_value(json_object_get(after, "rated")), 1);
+    json_decref(after);
+    after = post("/v1/recommend", "{\"user\":\"new\",\"session\":[\"item 9\"],\"k\":40}", 200);
+    ck_assert(!lists_good(after, "item 5") && !lists_good(after, "item 9"));
+    json_decref(after);
+    taken = post("/v1/events", text, 200); /* the client did not hear, and says it again */
+    ck_assert_int_eq(json_integer_value(json_object_get(taken, "duplicates")), 1);
+    json_decref(taken);
+    json_decref(before);
+    json_decref(nobody);
+    close_with_events();
+}
+END_TEST
+
+START_TEST(events_are_checked_before_any_is_taken)
+{
+    static const char *const bad[] = {
+        "{}",
+        "{\"user\":\"u\"}",
+        "{\"item\":\"i\"}",
+        "{\"user\":\"u\",\"item\":1}",
+        "{\"user\":\"u\",\"item\":\"i\",\"value\":\"1\"}",
+        "{\"user\":\"u\",\"item\":\"i\",\"value\":1e300}",
+        "{\"user\":\"u\",\"item\":\"i\",\"time\":-1}",
+        "{\"user\":\"u\",\"item\":\"i\",\"time\":99999999999}",
+        "{\"user\":\"u\",\"item\":\"i\",\"time\":\"soon\"}",
+        "{\"user\":\"u\",\"item\":\"i\",\"event\":\"\"}",
+        "{\"user\":\"u\",\"item\":\"i\",\"event\":\"a\\u0000b\"}",
+        "{\"user\":\"u\",\"item\":\"i\",\"colour\":\"red\"}",
+        "[]",
+    };
+    open_with_events();
+    for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
+        char text[512];
+        snprintf(text, sizeof text, "{\"events\":[{\"user\":\"u3\",\"item\":\"item 1\"},%s]}",
+                 bad[k]);
+        json_t *no = post("/v1/events", text, 400);
+        ck_assert_str_eq(text_at(json_object_get(no, "error"), "code"), "bad_parameter");
+        ck_assert_ptr_nonnull(strstr(text_at(json_object_get(no, "error"), "message"), "number 2"));
+        json_decref(no);
+    }
+    ck_assert_uint_eq(dg_eventstore_latest(store, "u3", 2), 0);
+    setenv("DAOGOU_FAULT", "fsync:0:2", 1); /* the first is that of the segment's name */
+    dg_fault_reload();
+    json_t *no = post("/v1/events", "{\"events\":[{\"user\":\"u3\",\"item\":\"item 1\"}]}", 503);
+    unsetenv("DAOGOU_FAULT");
+    dg_fault_reload();
+    ck_assert_str_eq(text_at(json_object_get(no, "error"), "code"), "events_not_taken");
+    json_decref(no);
+    ck_assert_uint_eq(dg_eventstore_latest(store, "u3", 2), 0);
+    close_with_events();
+    open_fold();
+    no = post("/v1/events", "{\"events\":[{\"user\":\"u3\",\"item\":\"item 1\"}]}", 409);
+    json_decref(no);
+    close_node();
+}
+END_TEST
+
 START_TEST(models_that_cannot_learn_say_so)
 {
     open_node(make_artifact(4, 30, 6, 1));
@@ -518,4 +630,5 @@ UNIT_MAIN("node", a_recommendation_has_the_documented_shape, fallbacks_are_marke
           a_body_asks_as_a_path_does, a_session_has_a_taste_and_its_goods_are_seen,
           what_is_disliked_is_pushed_down, lists_may_be_limited, a_batch_answers_as_each_alone,
           a_given_list_is_put_in_order, reasons_of_factors_sum_to_the_score,
-          goods_and_users_are_shown, models_that_cannot_learn_say_so)
+          goods_and_users_are_shown, an_event_changes_the_next_answer,
+          events_are_checked_before_any_is_taken, models_that_cannot_learn_say_so)
