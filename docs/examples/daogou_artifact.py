@@ -117,6 +117,27 @@ class Artifact:
         return [(self.items[i], int(self.count[i])) for i in order[:k]], "popular"
 
 
+class Model:
+    """What MLflow loads (`daogou layout mlflow`): predict for a table with a column `user`."""
+
+    def __init__(self, artifact):
+        self.artifact = artifact
+
+    def predict(self, model_input, params=None):
+        params = params or {}
+        answers = []
+        for user in model_input["user"]:
+            goods, source = self.artifact.recommend(str(user), int(params.get("k", 10)),
+                                                    bool(params.get("exclude_seen", True)))
+            answers.append({"item": [good for good, _ in goods], "source": source,
+                            "score": [float(score) for _, score in goods]})
+        return answers
+
+
+def _load_pyfunc(path):
+    return Model(Artifact(f"{path}/artifact.h5"))
+
+
 def strings(group):
     """Texts of all rows: GROUP/offsets cuts GROUP/bytes."""
     at, text = group["offsets"][:], group["bytes"][:].tobytes()

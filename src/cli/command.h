@@ -56,7 +56,7 @@ extern const dg_command dg_cmd_compare, dg_cmd_describe, dg_cmd_similar, dg_cmd_
 extern const dg_command dg_cmd_recommend, dg_cmd_generate, dg_cmd_inspect, dg_cmd_verify;
 extern const dg_command dg_cmd_plan, dg_cmd_publish, dg_cmd_rollback;
 extern const dg_command dg_cmd_token, dg_cmd_tune, dg_cmd_report, dg_cmd_reidentify;
-extern const dg_command dg_cmd_keygen, dg_cmd_sign, dg_cmd_encrypt, dg_cmd_decrypt;
+extern const dg_command dg_cmd_keygen, dg_cmd_sign, dg_cmd_encrypt, dg_cmd_decrypt, dg_cmd_layout;
 extern const dg_command dg_cmd_doctor, dg_cmd_doctor_probe, dg_cmd_bench;
 
 #endif

@@ -23,6 +23,7 @@ const dg_command *const dg_commands[] = { /* a line each: branches add theirs */
     &dg_cmd_sign,
     &dg_cmd_encrypt,
     &dg_cmd_decrypt,
+    &dg_cmd_layout,
     &dg_cmd_token,
     &dg_cmd_reidentify,
     &dg_cmd_inspect,
