@@ -155,7 +155,9 @@ dg_status dg_parsed_open(const dg_comm *c, const dg_prepare_options *o, const dg
     if (st == DG_OK) {
         dg_bcast(c, there, (size_t)s->n * sizeof *there, 0);
         for (int64_t k = 0; k < s->n; k++)
-            if (there[k] != 0) s->at[k].work = s->at[k].work / QUICKER + 1;
+            if (there[k] != 0)
+                s->at[k].work /=
+                    in->files.at[s->at[k].file].codec == DG_CODEC_PLAIN ? QUICKER : QUICKER_PACKED;
     }
     dg_free(there);
     return st;

@@ -14,19 +14,21 @@ static const char format[] = "daogou-parsed";
 static dg_status flatten(const dg_events *e, dg_passage *p, dg_err *err)
 {
     const size_t n = (size_t)e->n;
-    p->user_code = dg_alloc(n, sizeof *p->user_code);
-    p->item_code = dg_alloc(n, sizeof *p->item_code);
-    p->value = dg_alloc(n, sizeof *p->value);
-    if (e->timed) p->time = dg_alloc(n, sizeof *p->time);
-    if (p->user_code == NULL || p->item_code == NULL || p->value == NULL ||
-        (e->timed && p->time == NULL))
+    int32_t *user = dg_alloc(n, sizeof *user), *item = dg_alloc(n, sizeof *item);
+    float *value = dg_alloc(n, sizeof *value);
+    int64_t *time = e->timed ? dg_alloc(n, sizeof *time) : NULL;
+    p->user_code = user;
+    p->item_code = item;
+    p->value = value;
+    p->time = time;
+    if (user == NULL || item == NULL || value == NULL || (e->timed && time == NULL))
         return DG_FAIL(err, DG_ERR_NOMEM, "out of memory keeping %zu events", n);
     for (int64_t k = 0; k < e->n; k++) {
         const dg_rating r = dg_events_at(e, k);
-        p->user_code[k] = r.user;
-        p->item_code[k] = r.item;
-        p->value[k] = r.value;
-        if (e->timed) p->time[k] = r.time;
+        user[k] = r.user;
+        item[k] = r.item;
+        value[k] = r.value;
+        if (e->timed) time[k] = r.time;
     }
     p->n = e->n;
     return DG_OK;
@@ -156,6 +158,16 @@ static dg_status read_column(const dg_container *f, const char *array, dg_type t
     return st == DG_OK && rows != n ? not_fitting(f, array, err) : st;
 }
 
+/* In place: the whole file has just been checked, and is copied once, to where its events go. */
+static dg_status map_column(const dg_container *f, const char *array, dg_type type, int64_t n,
+                            const void **out, dg_err *err)
+{
+    dg_array_info info;
+    dg_status st = dg_container_info(f, array, &info, err);
+    if (st == DG_OK && (info.n_rows != n || info.n_cols != 1)) st = not_fitting(f, array, err);
+    return st == DG_OK ? dg_container_map(f, array, type, out, err) : st;
+}
+
 static dg_status check_events(const dg_container *f, const dg_passage *p, dg_err *err)
 {
     for (int64_t k = 0; k < p->n; k++)
@@ -167,11 +179,13 @@ static dg_status check_events(const dg_container *f, const dg_passage *p, dg_err
 
 static dg_status read_events(const dg_container *f, dg_passage *p, dg_err *err)
 {
-    dg_status st = read_column(f, "events/user", DG_I32, p->n, (void **)&p->user_code, err);
-    if (st == DG_OK) st = read_column(f, "events/item", DG_I32, p->n, (void **)&p->item_code, err);
-    if (st == DG_OK) st = read_column(f, "events/value", DG_F32, p->n, (void **)&p->value, err);
+    dg_status st = map_column(f, "events/user", DG_I32, p->n, (const void **)&p->user_code, err);
+    if (st == DG_OK)
+        st = map_column(f, "events/item", DG_I32, p->n, (const void **)&p->item_code, err);
+    if (st == DG_OK)
+        st = map_column(f, "events/value", DG_F32, p->n, (const void **)&p->value, err);
     if (st == DG_OK && dg_container_has(f, "events/time"))
-        st = read_column(f, "events/time", DG_I64, p->n, (void **)&p->time, err);
+        st = map_column(f, "events/time", DG_I64, p->n, (const void **)&p->time, err);
     if (st == DG_OK)
         st = read_ids(f, "ids/user", &p->user, err); /* no more than there are events */
     if (st == DG_OK) st = read_ids(f, "ids/item", &p->item, err);
@@ -227,7 +241,7 @@ dg_status dg_passage_read(const char *path, const char *key, dg_passage *out, dg
     if (st == DG_OK) st = read_meta(f, key, out, err);
     if (st == DG_OK) st = read_events(f, out, err);
     if (st == DG_OK) st = read_tally(f, &out->tally, err);
-    dg_container_close(&f);
+    out->file = f;
     if (st != DG_OK) dg_passage_free(out);
     return st;
 }
@@ -298,11 +312,15 @@ dg_status dg_passage_add(const dg_passage *p, dg_range window, dg_input_kind kin
 
 void dg_passage_free(dg_passage *p)
 {
+    dg_container *file = (dg_container *)(uintptr_t)p->file;
     dg_strings_free(&p->user);
     dg_strings_free(&p->item);
-    dg_free(p->user_code);
-    dg_free(p->item_code);
-    dg_free(p->value);
-    dg_free(p->time);
+    if (file == NULL) {
+        dg_free((void *)(uintptr_t)p->user_code);
+        dg_free((void *)(uintptr_t)p->item_code);
+        dg_free((void *)(uintptr_t)p->value);
+        dg_free((void *)(uintptr_t)p->time);
+    }
+    dg_container_close(&file);
     *p = (dg_passage){0};
 }

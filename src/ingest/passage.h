@@ -11,16 +11,20 @@
 
 enum { DG_PASSAGE_VERSION = 1 };
 
+struct dg_container;
+
 /* Zero-initialise; free with dg_passage_free. */
 typedef struct dg_passage {
-    dg_strings user, item;          /* ids, in the order they came */
-    int64_t n;                      /* events, in the order they came */
-    int32_t *user_code, *item_code; /* (n,) places in user and item */
-    float *value;                   /* (n,) weighed */
-    int64_t *time;                  /* (n,) NULL where the data has no times */
-    dg_reading_tally tally;         /* of records, bad ones and filters; `outside` is 0 */
-    bool dated;                     /* times are a column of the file: a window applies to it */
-    int64_t lines, first, end;      /* as of dg_records */
+    dg_strings user, item;           /* ids, in the order they came */
+    int64_t n;                       /* events, in the order they came */
+    const int32_t *user_code;        /* (n,) places in user */
+    const int32_t *item_code;        /* (n,) and in item */
+    const float *value;              /* (n,) weighed */
+    const int64_t *time;             /* (n,) NULL where the data has no times */
+    dg_reading_tally tally;          /* of records, bad ones and filters; `outside` is 0 */
+    bool dated;                      /* times are a column of the file: a window applies to it */
+    int64_t lines, first, end;       /* as of dg_records */
+    const struct dg_container *file; /* that holds the events of one that was read */
 } dg_passage;
 
 /** Take over what was read of a stretch. LOCAL. Errors DG_ERR_NOMEM.
