@@ -15,7 +15,8 @@
 enum {
     NAME = DG_HEX_SIZE + 3,    /* HEX.h5 and its NUL */
     REACH = 2 * DG_RECORD_MAX, /* a record, and what has to be seen to know that it is too long */
-    QUICKER = 8 /* taking a passage is that many times as quick as parsing, or more */
+    QUICKER = 2,               /* taking a passage is about that many times as quick as parsing, */
+    QUICKER_PACKED = 8         /* or as unpacking and parsing */
 };
 
 static void add_map(dg_text *t, const char *what, const dg_map *map)
