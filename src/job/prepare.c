@@ -252,6 +252,16 @@ static dg_status read_key(const dg_work *w, dg_key *key, dg_prepare_options *o, 
     return DG_OK;
 }
 
+/* Where what is parsed is kept; where nothing is, what earlier runs have kept goes. COLLECTIVE. */
+static dg_status place_parsed(const dg_work *w, char path[DG_WORK_PATH], dg_prepare_options *o,
+                              dg_err *err)
+{
+    dg_work_path(w, "parsed", path);
+    if (w->job->cache.parsed && !o->scenes) o->parsed = path;
+    const bool gone = o->parsed == NULL && w->comm->rank == 0;
+    return dg_agree(w->comm, gone ? dg_folder_remove(path, err) : DG_OK, err);
+}
+
 dg_status dg_stage_prepare(dg_work *w, dg_err *err)
 {
     static const char *const sections[] = {"seed", "data", "prepare", NULL};
@@ -265,12 +275,12 @@ dg_status dg_stage_prepare(dg_work *w, dg_err *err)
     st = dg_agree(w->comm, st, err);
     if (st == DG_OK) st = dg_prepare_digests(w->comm, &o, &files, err);
     if (st == DG_OK) st = read_key(w, &key, &o, err);
+    if (st == DG_OK) st = place_parsed(w, parsed, &o, err);
     if (st == DG_OK) st = digest_inputs(w, &files, o.pseudonyms, config, inputs, err);
     if (st == DG_OK)
         st = dg_work_is_current(w, "dataset.h5", "daogou-dataset", DG_DATASET_VERSION, inputs,
                                 content, err);
     o.digests = &files;
-    if (w->job->cache.parsed && !o.scenes) o.parsed = dg_work_path(w, "parsed", parsed);
     if (st == DG_OK && content[0] == '\0') st = make_dataset(w, &o, inputs, config, err);
     dg_key_wipe(&key);
     dg_prepare_options_free(&o);

@@ -74,6 +74,8 @@ class Nights(Case):
         self.assertEqual(out.count("days/parsed/"), 3)
         ended = self.succeeds("prepare", "nights.yaml", "--work", "days", np=2)
         self.assertIn("dataset.h5 is up to date", ended.lines)
+        self.succeeds("prepare", "nights.yaml", "--work", "days", "--set", "cache.parsed=false")
+        self.assertFalse(os.path.exists("days/parsed"))
 
     def test_a_log_that_grows(self):
         text = HEAD + lines_of(0, n := 930000)
