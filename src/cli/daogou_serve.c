@@ -297,6 +297,7 @@ static dg_status open_model(service *s, const dg_followed *who, dg_followed_seen
     dg_status st = dg_node_open_for(path, &s->demands, &s->node, err);
     if (st == DG_OK && s->events != NULL)
         st = dg_node_take_events(s->node, s->events, s->line->event_bytes, err);
+    if (st == DG_OK) st = dg_node_rule(s->node, s->line->rules, err);
     if (st == DG_OK) dg_node_warm(s->node);
     return st;
 }
@@ -320,8 +321,14 @@ static dg_status start(service *s, dg_err *err)
     if (st == DG_OK) st = open_files(s, err);
     if (st == DG_OK) st = give_up_rights(s, err);
     if (st == DG_OK) st = dg_metrics_create(&s->metrics, err);
-    const dg_followed who = {l->registry, l->model,  &s->demands,   l->challenger,
-                             s->audit,    s->events, l->event_bytes};
+    const dg_followed who = {.dir = l->registry,
+                             .model = l->model,
+                             .access = &s->demands,
+                             .rules = l->rules,
+                             .challenger = l->challenger,
+                             .audit = s->audit,
+                             .events = s->events,
+                             .event_bytes = l->event_bytes};
     if (st == DG_OK) st = open_model(s, &who, &seen, err);
     if (st == DG_OK) st = start_server(s, err);
     if (st == DG_OK) st = note_start(s, err);

@@ -37,6 +37,9 @@ static const struct argp_option options[] = {
     {"model", 'm', "NAME", 0, "Which model of the registry", 0},
     {"trusted-keys", 'k', "FILE", 0,
      "Serve only what one of these public keys signed (daogou keygen, daogou sign)", 0},
+    {"rules", 'R', "FILE", 0,
+     "Rules of a merchandiser for every list (docs/merchandising.md); read again when they change",
+     0},
     {"encryption-key", 'e', "FILE", 0,
      "Key of encrypted artifacts (default: DAOGOU_ENCRYPTION_KEY of the environment)", 0},
     {"look-every", LOOK_EVERY, "TIME", 0, "Between two looks at the registry (default 1s)", 0},
@@ -150,6 +153,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case 'm': l->model = text; return 0;
     case 'k': l->trusted_keys = text; return 0;
     case 'e': l->encryption_key = text; return 0;
+    case 'R': l->rules = text; return 0;
     case LOOK_EVERY: l->look_every = duration(text, "look-every", 0.001, state); return 0;
     case 'l': s->listen = text; return 0;
     case 't': s->threads = (int)whole(text, "threads", 1, DG_MAX_THREADS, state); return 0;

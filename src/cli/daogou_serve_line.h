@@ -7,6 +7,7 @@ typedef struct dg_serve_line {
     const char *artifact;
     const char *registry, *model;              /* in place of the artifact */
     const char *trusted_keys, *encryption_key; /* files; NULL: none */
+    const char *rules;                         /* file of a merchandiser's rules; NULL: none */
     double look_every;                         /* seconds between looks at the registry */
     bool challenger; /* another model answers some users, or beside the champion */
     dg_tls_files tls;

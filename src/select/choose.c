@@ -70,11 +70,7 @@ static dg_status allow(dg_choosing *x)
     else
         dg_bits_all(x->strict, n);
     if (st != DG_OK) return st;
-    if (w->include != NULL) {
-        dg_bits_none(x->scratch, n);
-        for (int64_t k = 0; k < w->include->n; k++) dg_bits_set(x->scratch, w->include->item[k]);
-        dg_bits_and(x->strict, x->scratch, n);
-    }
+    if (w->only != NULL) dg_bits_and(x->strict, w->only, n);
     for (int64_t k = 0; k < w->exclude.n; k++) dg_bits_clear(x->strict, w->exclude.item[k]);
     keep_or_block(x, false, x->strict);
     return DG_OK;

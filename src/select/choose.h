@@ -1,14 +1,14 @@
 /* choose.h - a list under a filter and the rules that hold: the one place where the steps of an
  * answer stand in order.
  *
- *   allowed   = filter, include, not exclude, not seen, keep and block rules
+ *   allowed   = filter, only, not exclude, not seen, keep and block rules
  *   order     = exact best of each group of equally boosted goods, merged
  *   diversity = MMR over a longer head; caps
  *   pins      = put at their places; at_least fetches what is missing
  *   ladder    = the next step fills what the one before could not, under the same filter and rules
  *
  * Where nothing is left, it gives way in this order: rules that may relax; what was seen. Filter,
- * include, exclude and other keeps and blocks never do (docs/decisions/0042-lists-under-rules.md).
+ * only, exclude and other keeps and blocks never do (docs/decisions/0042-lists-under-rules.md).
  */
 #ifndef DG_SELECT_CHOOSE_H
 #define DG_SELECT_CHOOSE_H
@@ -46,8 +46,8 @@ typedef struct dg_wish { /* everything borrowed */
     const dg_rules *rules; /* may be NULL */
     dg_occasion occasion;
     int k;
-    const dg_condition *filter;  /* may be NULL */
-    const dg_item_list *include; /* nothing else; NULL: any */
+    const dg_condition *filter; /* may be NULL */
+    const uint64_t *only;       /* bitset: nothing else; NULL: any */
     dg_item_list exclude;
     dg_item_list seen;  /* left out unless nothing else is left */
     double diversity;   /* 0: none, to 1 */

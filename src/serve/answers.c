@@ -1,6 +1,7 @@
 #include "serve/answers.h"
 
 #include "base/memory.h"
+#include "serve/lists.h"
 #include "serve/selection.h"
 #include "serve/whom.h"
 
@@ -13,6 +14,7 @@ enum { MOST_BATCH_HITS = 100000 }; /* of all lists of a batch together */
 double dg_answer__score(const dg_artifact *a, const dg_list *list, dg_hit hit)
 {
     const double score = (double)hit.score;
+    if (list->beside != NULL) return score; /* of its own step, boosted */
     if (list->source == DG_SOURCE_POPULAR) return (double)a->popularity[hit.index];
     if (list->source != DG_SOURCE_USER || !a->clipped) return score;
     return score < a->clip_min ? a->clip_min : score > a->clip_max ? a->clip_max : score;
@@ -20,17 +22,37 @@ double dg_answer__score(const dg_artifact *a, const dg_list *list, dg_hit hit)
 
 const char *dg_source_name(dg_list_source source)
 {
-    static const char *const names[] = {"user", "item", "popular"};
+    static const char *const names[] = {"user", "item", "popular", "segment", "scene"};
     return names[source];
+}
+
+/* ,"step":…,"rules":[…] where a good has its own step, or rules moved it. */
+static void add_beside(dg_text *t, const dg_beside *b, dg_list_source source, int place)
+{
+    int n;
+    bool first = true;
+    const dg_chosen_item *item = &b->chosen->at[place];
+    const dg_rule *rule = dg_rules_at(b->rules, &n);
+    if ((dg_list_source)item->step != source)
+        dg_json_member(t, "step", dg_source_name((dg_list_source)item->step));
+    for (int k = 0; k < n; k++) {
+        if ((item->rules[k / 64] >> (k % 64) & 1) == 0) continue;
+        dg_text_add(t, first ? ",\"rules\":[" : ",");
+        dg_json_string(t, rule[k].name, strlen(rule[k].name));
+        first = false;
+    }
+    if (!first) dg_text_bytes(t, "]", 1);
 }
 
 /* ,"source":…,"items":[…] */
 static void add_list(dg_text *t, const dg_artifact *a, const dg_request *request,
                      const dg_list *list)
 {
+    const dg_beside *b = list->beside;
     if (request->hear != NULL) request->hear(request->hearer, request, list);
     dg_json_member(t, "source", dg_source_name(list->source));
     if (list->reason != NULL) dg_json_member(t, "reason", list->reason);
+    if (b != NULL && b->chosen->relaxed) dg_text_add(t, ",\"relaxed\":true");
     dg_text_add(t, ",\"items\":[");
     for (int place = 0; place < list->n; place++) {
         const dg_hit hit = list->hit[place];
@@ -40,10 +62,11 @@ static void add_list(dg_text *t, const dg_artifact *a, const dg_request *request
             dg_text_add(t, ",\"title\":");
             dg_json_name(t, &a->item_title, hit.index);
         }
-        if (list->source == DG_SOURCE_POPULAR)
+        if (b == NULL && list->source == DG_SOURCE_POPULAR)
             dg_text_add(t, ",\"score\":%" PRId64, a->popularity[hit.index]);
         else /* seven digits are all a 32-bit score has */
             dg_text_add(t, ",\"score\":%.7g", dg_answer__score(a, list, hit));
+        if (b != NULL) add_beside(t, b, list->source, place);
         dg_text_add(t, ",\"rank\":%d}", place + 1);
     }
     dg_text_bytes(t, "]", 1);
@@ -114,6 +137,22 @@ static dg_status make_list(const dg_node *node, const dg_request *request, const
     return st;
 }
 
+/* Do terms of the request, rules, or the model's silence ask for more than the model's list? */
+static bool needs_steps(const dg_node *node, const dg_terms *terms, const dg_whom *whom)
+{
+    return terms->needs_steps || (node->artifact->n_segments > 0 && whom->user >= 0 &&
+                                  !dg_whom_is_learned(node->artifact, whom));
+}
+
+static dg_status make_stepped(const dg_node *node, const dg_request *request, const dg_terms *terms,
+                              const dg_whom *whom, const dg_selection *s, dg_list *list,
+                              dg_chosen *chosen, dg_err *err)
+{
+    const dg_list_wish wish = {
+        .request = request, .kind = DG_LIST_OF_TASTE, .whom = whom, .selection = s, .item = -1};
+    return dg_list_make(node, terms, &wish, list, chosen, err);
+}
+
 static void write_list(const dg_node *node, const dg_request *request, const dg_whom *whom,
                        const dg_selection *s, const dg_list *list, dg_text *t)
 {
@@ -130,20 +169,31 @@ dg_reply dg_answer_recommend(const dg_node *node, const dg_request *request)
     dg_hit hit[DG_MAX_K];
     dg_list list = {.hit = hit};
     float room[DG_FACTORS_ROOM];
-    dg_whom whom;
+    dg_whom whom = {.user = -1};
     dg_selection s = {0};
+    dg_terms terms;
+    dg_chosen_item item[DG_MAX_K];
+    dg_chosen chosen = {.at = item};
+    bool stepped = false;
     dg_refusal no;
     dg_text t = {0};
     dg_err err;
-    bool good = dg_whom_find(node, request, room, &whom, &no);
+    bool good = dg_terms_read(node, request, -1, &terms, &no) &&
+                dg_whom_find(node, request, room, &whom, &no);
     if (good) {
         dg_status st = dg_selection_make(node->artifact, request, &whom.unseen, &s, &err);
-        if (st == DG_OK) st = make_list(node, request, &whom, &s, &list, &err);
+        stepped = needs_steps(node, &terms, &whom);
+        if (st == DG_OK)
+            st = stepped ? make_stepped(node, request, &terms, &whom, &s, &list, &chosen, &err)
+                         : make_list(node, request, &whom, &s, &list, &err);
         good = st == DG_OK || dg_refuse_status(&no, node, st, &err);
     }
+    const dg_beside b = {&chosen, terms.rules};
+    if (stepped) list.beside = &b;
     if (good) write_list(node, request, &whom, &s, &list, &t);
     dg_selection_free(&s);
     dg_whom_close(&whom);
+    dg_terms_close(node, &terms);
     return good ? dg_reply_take(200, &t) : dg_reply_refusal(&no);
 }
 
@@ -158,6 +208,9 @@ typedef struct batch { /* arrays of (n,), hits of (n k,) */
     dg_list *list;
     dg_hit *hit;
     float *room;
+    dg_chosen *chosen; /* of lists made step by step, as beside and item */
+    dg_beside *beside;
+    dg_chosen_item *item; /* NULL where terms say nothing */
 } batch;
 
 static bool open_batch(const dg_node *node, const dg_request *r, batch *b)
@@ -171,15 +224,19 @@ static bool open_batch(const dg_node *node, const dg_request *r, batch *b)
     b->list = dg_alloc(n, sizeof *b->list);
     b->hit = dg_alloc(n * (size_t)r->k, sizeof *b->hit);
     b->room = dg_alloc(n * (size_t)node->artifact->n_cols, sizeof *b->room);
-    return b->whom != NULL && b->selection != NULL && b->taste != NULL && b->allowed != NULL &&
-           b->list != NULL && b->hit != NULL && b->room != NULL;
+    b->chosen = dg_alloc(n, sizeof *b->chosen);
+    b->beside = dg_alloc(n, sizeof *b->beside);
+    return b->chosen != NULL && b->beside != NULL && b->whom != NULL && b->selection != NULL &&
+           b->taste != NULL && b->allowed != NULL && b->list != NULL && b->hit != NULL &&
+           b->room != NULL;
 }
 
 static void close_batch(batch *b)
 {
     for (int u = 0; u < b->n && b->whom != NULL; u++) dg_whom_close(&b->whom[u]);
     for (int u = 0; u < b->n && b->selection != NULL; u++) dg_selection_free(&b->selection[u]);
-    void *const all[] = {b->whom, b->selection, b->taste, b->allowed, b->list, b->hit, b->room};
+    void *const all[] = {b->whom, b->selection, b->taste,  b->allowed, b->list,
+                         b->hit,  b->room,      b->chosen, b->beside,  b->item};
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) dg_free(all[k]);
 }
 
@@ -191,8 +248,26 @@ static void as_one(const dg_request *all, int u, dg_request *one)
     one->n_id = id.n;
 }
 
-static bool rank_batch(const dg_node *node, const dg_request *request, dg_request *one, batch *b,
-                       dg_refusal *no)
+/* Each list by itself, step by step. */
+static dg_status step_batch(const dg_node *node, const dg_request *request, const dg_terms *terms,
+                            dg_request *one, batch *b, dg_err *err)
+{
+    dg_status st = DG_OK;
+    b->item = dg_alloc((size_t)b->n * (size_t)request->k, sizeof *b->item);
+    if (b->item == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for %d lists", b->n);
+    for (int u = 0; u < b->n && st == DG_OK; u++) {
+        as_one(request, u, one);
+        b->chosen[u].at = b->item + (size_t)u * (size_t)request->k;
+        st = make_stepped(node, one, terms, &b->whom[u], &b->selection[u], &b->list[u],
+                          &b->chosen[u], err);
+        b->beside[u] = (dg_beside){&b->chosen[u], terms->rules};
+        b->list[u].beside = &b->beside[u];
+    }
+    return st;
+}
+
+static bool rank_batch(const dg_node *node, const dg_request *request, const dg_terms *terms,
+                       dg_request *one, batch *b, dg_refusal *no)
 {
     const dg_artifact *a = node->artifact;
     dg_err err;
@@ -206,6 +281,10 @@ static bool rank_batch(const dg_node *node, const dg_request *request, dg_reques
         b->allowed[u] = b->selection[u].allowed;
         b->list[u] = (dg_list){.hit = b->hit + (size_t)u * (size_t)request->k,
                                .excludes_seen = request->exclude_seen};
+    }
+    if (st == DG_OK && terms->needs_steps) {
+        st = step_batch(node, request, terms, one, b, &err);
+        return st == DG_OK || dg_refuse_status(no, node, st, &err);
     }
     if (st == DG_OK)
         st =
@@ -255,10 +334,13 @@ dg_reply dg_answer__many(const dg_node *node, const dg_request *request, dg_batc
         return dg_reply_refuse(400, "bad_parameter",
                                "%zu users of %d goods each are more than %d goods", n, request->k,
                                MOST_BATCH_HITS);
+    dg_terms terms;
     bool good =
         open_batch(node, request, &b) || dg_refuse(&no, 500, "out_of_memory", "out of memory");
-    good = good && rank_batch(node, request, &one, &b, &no);
+    const bool read = good && dg_terms_read(node, request, -1, &terms, &no);
+    good = read && rank_batch(node, request, &terms, &one, &b, &no);
     if (good) write(node, request, b.list, b.n, b.selection[0].unknown, &t);
+    if (read) dg_terms_close(node, &terms);
     close_batch(&b);
     return good ? dg_reply_take(200, &t) : dg_reply_refusal(&no);
 }
@@ -295,8 +377,7 @@ static dg_status rank_items(const dg_node *node, const dg_whom *whom, const int3
 {
     float score[DG_MAX_IDS];
     const dg_artifact *a = node->artifact;
-    const bool learned = whom->taste.factor != NULL || whom->taste.n > 0 ||
-                         (a->user_weights.ptr != NULL && whom->user >= 0);
+    const bool learned = dg_whom_is_learned(a, whom);
     list->source = learned ? DG_SOURCE_USER : DG_SOURCE_POPULAR;
     list->reason = learned ? NULL : "no_profile";
     const dg_status st =
@@ -309,6 +390,30 @@ static dg_status rank_items(const dg_node *node, const dg_whom *whom, const int3
     return DG_OK;
 }
 
+/* The same under terms and rules: of the given goods those that are allowed. */
+static dg_status rank_stepped(const dg_node *node, const dg_request *request, const dg_terms *terms,
+                              const dg_whom *whom, const int32_t *item, int n, dg_list *list,
+                              dg_chosen *chosen, dg_err *err)
+{
+    const int64_t n_items = node->artifact->n_items;
+    dg_request all = *request;
+    uint64_t *bits = dg_alloc(dg_allowed_words(n_items), sizeof *bits);
+    if (bits == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a list");
+    for (int k = 0; k < n; k++) bits[item[k] / 64] |= (uint64_t)1 << item[k] % 64;
+    const dg_selection s = {.wanted = {.bits = bits}};
+    const dg_list_wish wish = {.request = &all,
+                               .kind = DG_LIST_OF_GIVEN,
+                               .whom = whom,
+                               .selection = &s,
+                               .item = -1,
+                               .given = item,
+                               .n_given = n};
+    all.k = n > 0 ? n : 1;
+    const dg_status st = dg_list_make(node, terms, &wish, list, chosen, err);
+    dg_free(bits);
+    return st;
+}
+
 dg_reply dg_answer_rank(const dg_node *node, const dg_request *request)
 {
     dg_hit hit[DG_MAX_IDS];
@@ -316,19 +421,27 @@ dg_reply dg_answer_rank(const dg_node *node, const dg_request *request)
     dg_list list = {.hit = hit};
     float room[DG_FACTORS_ROOM];
     int64_t unknown = 0;
-    dg_whom whom;
+    dg_whom whom = {.user = -1};
+    dg_terms terms;
+    dg_chosen_item listed[DG_MAX_IDS];
+    dg_chosen chosen = {.at = listed};
     dg_refusal no;
     dg_text t = {0};
     dg_err err;
     if (request->list[DG_LIST_ITEMS].n == 0)
         return dg_reply_refuse(400, "bad_parameter", "items must be a list of at least one id");
-    bool good = dg_whom_find(node, request, room, &whom, &no);
+    bool good = dg_terms_read(node, request, -1, &terms, &no) &&
+                dg_whom_find(node, request, room, &whom, &no);
     if (good) {
         const int n = known_items(node->artifact, &request->list[DG_LIST_ITEMS], item, &unknown);
-        const dg_status st = rank_items(node, &whom, item, n, &list, &err);
+        const dg_status st = terms.needs_steps ? rank_stepped(node, request, &terms, &whom, item, n,
+                                                              &list, &chosen, &err)
+                                               : rank_items(node, &whom, item, n, &list, &err);
         good = st == DG_OK || dg_refuse_status(&no, node, st, &err);
     }
     if (good) {
+        const dg_beside b = {&chosen, terms.rules};
+        if (terms.needs_steps) list.beside = &b;
         dg_answer__begin(&t, node, request);
         add_user(&t, request->id, request->n_id);
         add_unknown(&t, unknown + whom.unknown);
@@ -336,6 +449,7 @@ dg_reply dg_answer_rank(const dg_node *node, const dg_request *request)
         dg_text_bytes(&t, "}", 1);
     }
     dg_whom_close(&whom);
+    dg_terms_close(node, &terms);
     return good ? dg_reply_take(200, &t) : dg_reply_refusal(&no);
 }
 
@@ -349,11 +463,26 @@ dg_reply dg_answer_similar(const dg_node *node, const dg_request *request)
     dg_text t = {0};
     dg_err err;
     const int64_t item = dg_names_find(&a->item_id, request->id, request->n_id);
+    dg_terms terms;
+    dg_chosen_item listed[DG_MAX_K];
+    dg_chosen chosen = {.at = listed};
+    dg_refusal no;
     if (item < 0) return dg_refuse_unknown(node, false, request->id, request->n_id);
+    if (!dg_terms_read(node, request, item, &terms, &no)) {
+        dg_terms_close(node, &terms);
+        return dg_reply_refusal(&no);
+    }
     const dg_allowed all = {0};
-    const dg_status st =
-        dg_ranker_similar(node->ranker, (int32_t)item, &all, request->k, &list, &err);
-    if (st != DG_OK) return refuse_ranking(node, st, &err);
+    const dg_list_wish wish = {.request = request, .kind = DG_LIST_OF_ITEM, .item = item};
+    const dg_status st = terms.needs_steps ? dg_list_make(node, &terms, &wish, &list, &chosen, &err)
+                                           : dg_ranker_similar(node->ranker, (int32_t)item, &all,
+                                                               request->k, &list, &err);
+    const dg_beside b = {&chosen, terms.rules};
+    if (terms.needs_steps) list.beside = &b;
+    if (st != DG_OK) {
+        dg_terms_close(node, &terms);
+        return refuse_ranking(node, st, &err);
+    }
     dg_text_add(&t, "{\"item\":");
     dg_json_string(&t, request->id, request->n_id);
     if (a->item_title.n > 0) {
@@ -363,6 +492,7 @@ dg_reply dg_answer_similar(const dg_node *node, const dg_request *request)
     dg_text_bytes(&t, node->mark.at, node->mark.n);
     add_list(&t, a, request, &list);
     dg_text_bytes(&t, "}", 1);
+    dg_terms_close(node, &terms);
     return dg_reply_take(200, &t);
 }
 

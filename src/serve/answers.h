@@ -7,10 +7,13 @@
 #include "serve/live/live.h"
 #include "serve/node.h"
 #include "serve/rank/ranker.h"
+#include "serve/ruling.h"
 
 struct dg_node { /* written before it answers, then only read */
     dg_artifact *artifact;
     dg_ranker *ranker;
+    dg_goods *goods;
+    dg_ruling *ruling;    /* NULL: no file of rules */
     dg_eventstore *store; /* borrowed; NULL: no events are taken */
     dg_live *live;        /* NULL likewise */
     dg_text card;         /* body of /v1/model */

@@ -66,7 +66,62 @@ static const struct {
     {"session", DG_TAKES_TASTE, DG_LIST_SESSION},   {"positive", DG_TAKES_TASTE, DG_LIST_POSITIVE},
     {"negative", DG_TAKES_TASTE, DG_LIST_NEGATIVE}, {"include", DG_TAKES_LIMITS, DG_LIST_INCLUDE},
     {"exclude", DG_TAKES_LIMITS, DG_LIST_EXCLUDE},  {"items", DG_TAKES_ITEMS, DG_LIST_ITEMS},
-    {"users", DG_TAKES_USERS, DG_LIST_USERS}};
+    {"users", DG_TAKES_USERS, DG_LIST_USERS},       {"rules", DG_TAKES_RULES, DG_LIST_RULES}};
+
+/* A JSON string that is no string has no bytes, and is refused as such. */
+static bool take_filter(dg_request *r, const json_t *value, dg_refusal *no)
+{
+    return dg_request__text("filter", json_string_value(value), json_string_length(value),
+                            DG_MAX_FILTER, r->filter, &r->n_filter, no);
+}
+
+static bool take_scene(dg_request *r, const json_t *value, dg_refusal *no)
+{
+    return dg_request__text("scene", json_string_value(value), json_string_length(value),
+                            DG_MAX_SCENE, r->scene, &r->n_scene, no);
+}
+
+static bool take_alike_by(dg_request *r, const json_t *value, dg_refusal *no)
+{
+    return dg_request__text("diversity_by", json_string_value(value), json_string_length(value),
+                            DG_MAX_SCENE, r->alike_by, &r->n_alike_by, no);
+}
+
+static bool take_diversity(dg_request *r, const json_t *value, dg_refusal *no)
+{
+    r->diversity = json_number_value(value);
+    if (!json_is_number(value) || !(r->diversity >= 0 && r->diversity <= 1))
+        return dg_refuse(no, 400, "bad_parameter", "diversity must be a number from 0 to 1");
+    return true;
+}
+
+static bool take_current(dg_request *r, const json_t *value, dg_refusal *no)
+{
+    r->current = (dg_id){json_string_value(value), json_string_length(value)};
+    if (r->current.n == 0)
+        return dg_refuse(no, 400, "bad_parameter", "current_item must be an id, as a string");
+    return true;
+}
+
+static bool take_caps(dg_request *r, const json_t *value, dg_refusal *no)
+{
+    const char *name;
+    json_t *n;
+    if (!json_is_object(value) || json_object_size(value) > DG_MAX_CAPS)
+        return dg_refuse(no, 400, "bad_parameter",
+                         "at_most must be an object of at most %d attributes", DG_MAX_CAPS);
+    json_object_foreach((json_t *)value, name, n)
+    {
+        const json_int_t most = json_integer_value(n);
+        if (most < 1 || most > DG_MAX_K)
+            return dg_refuse(no, 400, "bad_parameter",
+                             "at_most: expected a whole number from 1 to %d for each attribute",
+                             DG_MAX_K);
+        r->cap[r->n_caps].name = (dg_id){name, strlen(name)};
+        r->cap[r->n_caps++].n = (int)most;
+    }
+    return true;
+}
 
 static bool take_events(dg_request *r, const json_t *value, dg_refusal *no)
 {
@@ -84,7 +139,13 @@ static const struct {
 } keys[] = {{"k", DG_TAKES_K, take_k},
             {"exclude_seen", DG_TAKES_EXCLUDE_SEEN, take_exclude_seen},
             {"user", DG_TAKES_USER, take_user},
-            {"events", DG_TAKES_EVENTS, take_events}};
+            {"events", DG_TAKES_EVENTS, take_events},
+            {"filter", DG_TAKES_FILTER, take_filter},
+            {"scene", DG_TAKES_SCENE, take_scene},
+            {"diversity", DG_TAKES_DIVERSITY, take_diversity},
+            {"diversity_by", DG_TAKES_DIVERSITY_BY, take_alike_by},
+            {"at_most", DG_TAKES_RULES, take_caps},
+            {"current_item", DG_TAKES_RULES, take_current}};
 
 static bool take_key(dg_request *r, const char *key, const json_t *value, dg_refusal *no)
 {

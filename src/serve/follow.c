@@ -34,6 +34,7 @@ static dg_status open_version(const dg_followed *who, dg_arm arm, const char *ve
         st = dg_node_mark(*node, version, who->challenger ? dg_arm_name(arm) : NULL, err);
     if (st == DG_OK && who->events != NULL)
         st = dg_node_take_events(*node, who->events, who->event_bytes, err);
+    if (st == DG_OK) st = dg_node_rule(*node, who->rules, err);
     if (st == DG_OK) dg_node_warm(*node);
     if (st != DG_OK) dg_node_close(node);
     return st;

@@ -12,6 +12,7 @@ typedef struct dg_follow dg_follow;
 typedef struct dg_followed {
     const char *dir, *model;
     const dg_access *access;      /* NULL: nothing but that it is whole */
+    const char *rules;            /* file of rules that hold for each; NULL: none */
     bool challenger;              /* follow that one as well; it may be missing */
     dg_audit *audit;              /* told of every swap and refusal; NULL: none */
     struct dg_eventstore *events; /* every node answers with them, and takes them; NULL: none */

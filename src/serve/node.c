@@ -118,6 +118,7 @@ dg_status dg_node_open_for(const char *path, const dg_access *access, dg_node **
     if (node == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", path);
     dg_status st = dg_artifact_open_for(path, access, &node->artifact, err);
     if (st == DG_OK) st = dg_ranker_create(node->artifact, &node->ranker, err);
+    if (st == DG_OK) st = dg_goods_of(node->artifact, &node->goods, err);
     if (st == DG_OK) st = render_card(node, err);
     if (st == DG_OK) st = mark(node, err);
     if (st != DG_OK) {
@@ -128,12 +129,19 @@ dg_status dg_node_open_for(const char *path, const dg_access *access, dg_node **
     return DG_OK;
 }
 
+dg_status dg_node_rule(dg_node *node, const char *path, dg_err *err)
+{
+    return path == NULL ? DG_OK : dg_ruling_open(path, node->goods, &node->ruling, err);
+}
+
 void dg_node_close(dg_node **node)
 {
     if (*node == NULL) return;
     dg_text_free(&(*node)->card);
     dg_text_free(&(*node)->mark);
     dg_live_destroy(&(*node)->live);
+    dg_ruling_close(&(*node)->ruling);
+    dg_goods_destroy(&(*node)->goods);
     dg_ranker_destroy(&(*node)->ranker);
     dg_artifact_close(&(*node)->artifact);
     dg_free(*node);

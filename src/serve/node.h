@@ -15,6 +15,10 @@ dg_status dg_node_open(const char *path, dg_node **out, dg_err *err);
 /** The same, with more asked of the file: dg_artifact_open_for. LOCAL. */
 dg_status dg_node_open_for(const char *path, const dg_access *access, dg_node **out, dg_err *err);
 
+/** Let a file of rules hold for its lists, as it is from now on (ruling.h); NULL: none. LOCAL,
+ * once, before the node answers. Errors as dg_rules_open. */
+dg_status dg_node_rule(dg_node *node, const char *path, dg_err *err);
+
 /** LOCAL, NULL-safe. No request may be in flight. */
 void dg_node_close(dg_node **node);
 

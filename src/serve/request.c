@@ -73,6 +73,10 @@ bool dg_request_start(dg_request *out, const char *method, const char *path, dg_
     out->k = DG_DEFAULT_K;
     out->exclude_seen = true;
     out->given = 0;
+    out->n_filter = out->n_scene = out->n_alike_by = 0;
+    out->diversity = 0;
+    out->current = (dg_id){0};
+    out->n_caps = 0;
     memset(out->list, 0, sizeof out->list);
     out->events = NULL;
     out->body = out->rest = NULL;
@@ -111,21 +115,59 @@ static bool take_exclude_seen(dg_request *r, const char *value, size_t n, dg_ref
     return true;
 }
 
+bool dg_request__text(const char *what, const char *value, size_t n, size_t most, char *to,
+                      size_t *n_to, dg_refusal *no)
+{
+    if (n == 0 || n > most || !dg_utf8_valid(value, n))
+        return dg_refuse(no, 400, "bad_parameter", "%s must be 1 to %zu bytes of UTF-8", what,
+                         most);
+    memcpy(to, value, n);
+    *n_to = n;
+    return true;
+}
+
+static bool take_filter(dg_request *r, const char *value, size_t n, dg_refusal *no)
+{
+    return dg_request__text("filter", value, n, DG_MAX_FILTER, r->filter, &r->n_filter, no);
+}
+
+static bool take_scene(dg_request *r, const char *value, size_t n, dg_refusal *no)
+{
+    return dg_request__text("scene", value, n, DG_MAX_SCENE, r->scene, &r->n_scene, no);
+}
+
+static bool take_alike_by(dg_request *r, const char *value, size_t n, dg_refusal *no)
+{
+    return dg_request__text("diversity_by", value, n, DG_MAX_SCENE, r->alike_by, &r->n_alike_by,
+                            no);
+}
+
+static bool take_diversity(dg_request *r, const char *value, size_t n, dg_refusal *no)
+{
+    if (!dg_parse_double(value, n, &r->diversity) || !(r->diversity >= 0 && r->diversity <= 1))
+        return dg_refuse(no, 400, "bad_parameter", "diversity must be a number from 0 to 1");
+    return true;
+}
+
 static const struct {
     const char *key;
     unsigned takes;
     bool (*take)(dg_request *r, const char *value, size_t n, dg_refusal *no);
 } parameters[] = {{"k", DG_TAKES_K, take_k},
-                  {"exclude_seen", DG_TAKES_EXCLUDE_SEEN, take_exclude_seen}};
+                  {"exclude_seen", DG_TAKES_EXCLUDE_SEEN, take_exclude_seen},
+                  {"filter", DG_TAKES_FILTER, take_filter},
+                  {"scene", DG_TAKES_SCENE, take_scene},
+                  {"diversity", DG_TAKES_DIVERSITY, take_diversity},
+                  {"diversity_by", DG_TAKES_DIVERSITY_BY, take_alike_by}};
 
 bool dg_request_option(dg_request *r, const char *key, size_t n_key, const char *value,
                        size_t n_value, dg_refusal *no)
 {
-    enum { ROOM = 64 }; /* every known key and value fits, escapes and all */
-    char k[ROOM], v[ROOM];
+    enum { ROOM = 64 }; /* every known key fits, escapes and all */
+    char k[ROOM], v[3 * DG_MAX_FILTER];
     if (value == NULL) n_value = 0;
     const ptrdiff_t nk = n_key <= ROOM ? dg_percent_decode(key, n_key, k) : -1;
-    const ptrdiff_t nv = n_value <= ROOM ? dg_percent_decode(value, n_value, v) : -1;
+    const ptrdiff_t nv = n_value <= sizeof v ? dg_percent_decode(value, n_value, v) : -1;
     const unsigned takes = r->route->body > 0 ? 0 : r->route->takes; /* else they are in the body */
     for (size_t p = 0; p < sizeof parameters / sizeof *parameters; p++) {
         if (nk < 0 || (takes & parameters[p].takes) == 0 || !is(k, (size_t)nk, parameters[p].key))

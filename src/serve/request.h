@@ -11,7 +11,10 @@ enum {
     DG_MAX_ID = 1024, /* bytes of a decoded id */
     DG_MAX_K = 1000,
     DG_DEFAULT_K = 10,
-    DG_MAX_IDS = 1000, /* of one list in a body */
+    DG_MAX_IDS = 1000,    /* of one list in a body */
+    DG_MAX_FILTER = 8192, /* bytes */
+    DG_MAX_SCENE = 512,
+    DG_MAX_CAPS = 8,
 };
 
 /* What a path takes beside the ids in it: parameters of its query, keys of its body. */
@@ -25,6 +28,12 @@ enum dg_takes {
     DG_TAKES_USERS = 1 << 6,
     DG_TAKES_EVENTS = 1 << 7,
     DG_TAKES_TENSORS = 1 << 30, /* the body is of the Open Inference Protocol: tensors.h */
+    DG_TAKES_FILTER = 1 << 16,  /* terms of a list: in the query, or the body */
+    DG_TAKES_SCENE = 1 << 17,
+    DG_TAKES_DIVERSITY = 1 << 18,
+    DG_TAKES_DIVERSITY_BY = 1 << 19,
+    DG_TAKES_RULES = 1 << 20, /* rules, at_most, current_item: in the body */
+    DG_TAKES_TERMS = DG_TAKES_FILTER | DG_TAKES_SCENE | DG_TAKES_DIVERSITY | DG_TAKES_DIVERSITY_BY,
 };
 
 /* Ids of a list in a body, borrowed from it. */
@@ -46,6 +55,7 @@ typedef enum dg_id_list {
     DG_LIST_EXCLUDE,  /* these may not */
     DG_LIST_ITEMS,    /* to be ranked */
     DG_LIST_USERS,
+    DG_LIST_RULES, /* names of rules that hold for this request */
     DG_N_LISTS
 } dg_id_list;
 
@@ -82,6 +92,19 @@ typedef struct dg_request {
     bool exclude_seen; /* leave out goods the user has seen */
     unsigned given;    /* DG_TAKES_… of what the client gave */
     dg_ids list[DG_N_LISTS];
+    char filter[DG_MAX_FILTER]; /* (n_filter,) any bytes; select/condition.h reads it */
+    size_t n_filter;
+    char scene[DG_MAX_SCENE]; /* (n_scene,) UTF-8 */
+    size_t n_scene;
+    double diversity;            /* 0 to 1 */
+    char alike_by[DG_MAX_SCENE]; /* (n_alike_by,) attribute that diversity goes by */
+    size_t n_alike_by;
+    dg_id current; /* the item it is about, borrowed from the body; n == 0: none */
+    struct {
+        dg_id name; /* attribute, borrowed from the body */
+        int n;
+    } cap[DG_MAX_CAPS]; /* at most n goods of one value */
+    int n_caps;
     const struct json_t *events; /* array of objects, of the body; checked by whoever takes them */
     struct json_t *body;         /* what the lists borrow from; NULL: none */
     struct json_t *rest;         /* of a body of tensors, see dg_tensors_flatten; NULL: none */
@@ -127,6 +150,10 @@ bool dg_request_option(dg_request *r, const char *key, size_t n_key, const char 
  *         414 id_too_long; 500 out_of_memory.
  */
 bool dg_request_body(dg_request *r, const char *bytes, size_t n, dg_refusal *no);
+
+/** Copy a text of 1 to `most` bytes of UTF-8, or refuse it by name (for serve/). LOCAL. */
+bool dg_request__text(const char *what, const char *value, size_t n, size_t most, char *to,
+                      size_t *n_to, dg_refusal *no);
 
 /** Give back what a request holds; only one that was started. LOCAL. */
 void dg_request_close(dg_request *r);

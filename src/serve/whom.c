@@ -151,3 +151,9 @@ void dg_whom_close(dg_whom *w)
     w->seen = w->item = NULL;
     w->value = NULL;
 }
+
+bool dg_whom_is_learned(const dg_artifact *a, const dg_whom *w)
+{
+    return w->taste.factor != NULL || w->taste.n > 0 ||
+           (a->user_weights.ptr != NULL && w->user >= 0);
+}

@@ -36,6 +36,9 @@ bool dg_whom_find(const struct dg_node *node, const dg_request *request, float *
 dg_status dg_whom_person(const struct dg_node *node, const dg_request *request, int64_t user,
                          dg_person **out, dg_lived **held, dg_err *err);
 
+/** Does the model know anything of their taste? LOCAL. */
+bool dg_whom_is_learned(const dg_artifact *a, const dg_whom *w);
+
 /** LOCAL, twice-safe. */
 void dg_whom_close(dg_whom *w);
 

@@ -9,9 +9,11 @@
 typedef struct dg_ranker dg_ranker;
 
 typedef enum dg_list_source {
-    DG_SOURCE_USER,   /* the model's scores for this taste */
-    DG_SOURCE_ITEM,   /* closeness to this item */
-    DG_SOURCE_POPULAR /* the most chosen goods; dg_list.reason says why */
+    DG_SOURCE_USER,    /* the model's scores for this taste */
+    DG_SOURCE_ITEM,    /* closeness to this item */
+    DG_SOURCE_POPULAR, /* the most chosen goods; dg_list.reason says why */
+    DG_SOURCE_SEGMENT, /* the most chosen by people who share an attribute */
+    DG_SOURCE_SCENE    /* the most met in this scene */
 } dg_list_source;
 
 /* A ranked list. The caller gives hit (room for k) and may keep the struct on its stack. */
@@ -21,6 +23,7 @@ typedef struct dg_list {
     dg_list_source source;
     const char *reason; /* why not the model: unknown_user, no_profile, all_seen, no_vector, or what
                            the caller of dg_ranker_popular says; else NULL */
+    const struct dg_beside *beside; /* how it was chosen (serve/lists.h); NULL: as ranked */
     bool excludes_seen; /* of dg_ranker_recommend: goods the user has seen were left out */
 } dg_list;
 

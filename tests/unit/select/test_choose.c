@@ -365,8 +365,10 @@ START_TEST(include_exclude_and_the_ladder_fill_a_list)
     draw_steps(3, 0);
     first.knows[7] = first.knows[9] = true;
     dg_wish w = wish_of(NULL, 5);
-    const dg_item_list include = {(const int32_t[]){9, 3, 200, 7, 7, 100, 64}, 7};
-    w.include = &include;
+    static const int32_t only[] = {9, 3, 200, 7, 7, 100, 64};
+    uint64_t bits[GOODS / 64 + 1] = {0};
+    for (int k = 0; k < 7; k++) dg_bits_set(bits, only[k]);
+    w.only = bits;
     w.exclude = (dg_item_list){(const int32_t[]){9}, 1};
     choose(&w);
     ck_assert_int_eq(chosen.n, 5);
