@@ -1,5 +1,6 @@
 #include "ingest/prepare.h"
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "ingest/core.h"
 #include "ingest/numbering.h"
@@ -116,6 +117,20 @@ static dg_status find_inputs(const dg_comm *c, const dg_prepare_options *o, dg_i
     return dg_inputs_find(c, paths, out, err);
 }
 
+/* A compressed file that keeps one rank busy while others have nothing left to read. */
+static void tell_large(const dg_preparation *w, const bool *whole)
+{
+    const dg_sources *files = &w->inputs.files;
+    int64_t all = 0;
+    for (int64_t f = 0; f < files->n; f++) all += files->at[f].size;
+    for (int64_t f = 0; f < files->n; f++)
+        if (whole[f] && files->at[f].size > STRETCH && w->c->size > 1 &&
+            files->at[f].size > all / w->c->size)
+            dg_log(DG_LOG_WARN, "one-rank",
+                   "%s is read by one of %d ranks: packed as several files, or plain, by all",
+                   files->at[f].path, w->c->size);
+}
+
 static dg_status cut_inputs(dg_preparation *w, dg_err *err)
 {
     const dg_sources *files = &w->inputs.files;
@@ -124,6 +139,7 @@ static dg_status cut_inputs(dg_preparation *w, dg_err *err)
     for (int64_t f = 0; f < files->n; f++)
         whole[f] =
             files->at[f].codec != DG_CODEC_PLAIN || dg_inputs_kind(&w->inputs, f) >= DG_INPUT_ITEMS;
+    if (w->c->rank == 0) tell_large(w, whole);
     const dg_status st = dg_stretches_cut(files, whole, w->o->stretch > 0 ? w->o->stretch : STRETCH,
                                           &w->stretches, err);
     dg_free(whole);

@@ -105,7 +105,7 @@ static dg_status check_source(checker *ck, const char *prefix, dg_job_source *s,
     if (strcmp(s->separator, "\\t") == 0) st = replace(ck, &s->separator, "\t");
     if (st != DG_OK) return st;
     if (s->separator[0] == '\0') return REFUSE(ck, key, "expected at least one character");
-    if (s->format != DG_JOB_CSV && s->format != DG_JOB_JSONL) return DG_OK; /* columns are given */
+    if (s->format == DG_JOB_MTX || s->format == DG_JOB_LISTS) return DG_OK; /* columns are given */
     for (size_t k = 0; k < n_needed && st == DG_OK; k++)
         st = check_column(ck, prefix, s, &needed[k]);
     return st == DG_OK ? check_optional(ck, prefix, s) : st;

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "table/parquet.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +30,7 @@ static dg_codec codec_of(const unsigned char *head, size_t n)
 
 static dg_status identify(int fd, dg_source *s, dg_err *err)
 {
-    unsigned char head[4];
+    unsigned char head[4], tail[4];
     struct stat at;
     if (fstat(fd, &at) != 0) return dg_err_errno(err, s->path, "cannot look at it");
     if (S_ISDIR(at.st_mode)) {
@@ -42,6 +43,10 @@ static dg_status identify(int fd, dg_source *s, dg_err *err)
     if (n < 0) return dg_err_errno(err, s->path, "cannot read");
     s->size = at.st_size;
     s->codec = codec_of(head, (size_t)n);
+    if (s->size > 12 && pread(fd, tail, sizeof tail, s->size - 4) == 4 && dg_parquet_is(head, tail))
+        s->codec = DG_CODEC_PARQUET;
+    if (ends_with(s->path, ".parquet") && s->codec != DG_CODEC_PARQUET)
+        return DG_FAIL(err, DG_ERR_DATA, "%s: named .parquet, but no Parquet file", s->path);
     if (ends_with(s->path, ".gz") && s->codec != DG_CODEC_GZIP)
         return DG_FAIL(err, DG_ERR_DATA, "%s: named .gz, but not gzip data", s->path);
     if (ends_with(s->path, ".zst") && s->codec != DG_CODEC_ZSTD)

@@ -6,7 +6,12 @@
 
 #include <stdint.h>
 
-typedef enum dg_codec { DG_CODEC_PLAIN, DG_CODEC_GZIP, DG_CODEC_ZSTD } dg_codec;
+typedef enum dg_codec {
+    DG_CODEC_PLAIN,
+    DG_CODEC_GZIP,
+    DG_CODEC_ZSTD,
+    DG_CODEC_PARQUET /* its content is the csv that parquet.h makes of it */
+} dg_codec;
 
 typedef struct dg_source {
     char *path;     /* as it is opened and as errors name it */

@@ -2,6 +2,7 @@
 
 #include "base/fault.h"
 #include "base/memory.h"
+#include "table/parquet.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +26,7 @@ struct dg_stream {
     bool zlib_ready;
     z_stream zlib;
     ZSTD_DStream *zstd;
+    dg_parquet *parquet;
 };
 
 /* Reads until `capacity` or the size the file had when it was found. */
@@ -124,6 +126,8 @@ static dg_status unpack(dg_stream *s, char *bytes, size_t capacity, size_t *n, d
 dg_status dg_stream_read(dg_stream *s, char *bytes, size_t capacity, size_t *n, dg_err *err)
 {
     if (s->source->codec == DG_CODEC_PLAIN) return read_file(s, bytes, capacity, n, err);
+    if (s->source->codec == DG_CODEC_PARQUET)
+        return dg_parquet_read(s->parquet, bytes, capacity, n, err);
     return unpack(s, bytes, capacity, n, err);
 }
 
@@ -141,7 +145,7 @@ static void zlib_free(void *opaque, void *block)
 
 static bool prepare_codec(dg_stream *s)
 {
-    if (s->source->codec == DG_CODEC_PLAIN) return true;
+    if (s->source->codec == DG_CODEC_PLAIN || s->source->codec == DG_CODEC_PARQUET) return true;
     s->packed = dg_alloc(PACKED_SIZE, 1);
     if (s->source->codec == DG_CODEC_ZSTD) {
         s->zstd = ZSTD_createDStream();
@@ -169,6 +173,8 @@ dg_status dg_stream_open(const dg_source *source, int64_t begin, dg_stream **out
         st = dg_err_errno(err, source->path, "cannot open");
     else if (!prepare_codec(s))
         st = DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", source->path);
+    else if (source->codec == DG_CODEC_PARQUET)
+        st = dg_parquet_open(source->path, &s->parquet, err);
     else
         posix_fadvise(s->fd, begin, 0, POSIX_FADV_SEQUENTIAL); /* advice: may fail */
     *out = s;
@@ -182,6 +188,7 @@ void dg_stream_close(dg_stream **s)
     if ((*s)->fd >= 0) close((*s)->fd);
     if ((*s)->zlib_ready) inflateEnd(&(*s)->zlib);
     ZSTD_freeDStream((*s)->zstd);
+    dg_parquet_close(&(*s)->parquet);
     dg_free((*s)->packed);
     dg_free(*s);
     *s = NULL;

@@ -1,4 +1,5 @@
 """ingest.py - raw files as shops have them: kinds by file, pseudonyms, lines without an end."""
+import ctypes
 import gzip
 import hashlib
 import os
@@ -143,6 +144,47 @@ class Endless(Case):
                 f.write(bytes(1 << 20))
             f.write(b"\nc,d\n")
         self.prepare("long.csv.gz", 2, "begins a record longer than")
+
+
+class Parquet(Case):
+    """Read through DuckDB's library, where there is one."""
+
+    def test_without_the_library_it_is_said_what_is_missing(self):
+        write("some.parquet", b"PAR1" + bytes(40) + b"PAR1")
+        job("path: some.parquet, format: parquet, columns: {user: user, item: item}")
+        self.fails(69, r"some\.parquet: a Parquet file needs DuckDB's library: nowhere", "prepare",
+                   "job.yaml", np=2, env={"DAOGOU_DUCKDB": "nowhere.so"})
+        write("text.parquet", "user,item\na,b\n")
+        job("path: text.parquet, format: parquet, columns: {user: user, item: item}")
+        self.fails(65, r"text\.parquet: named \.parquet, but no Parquet file", "prepare", "job.yaml")
+
+    def test_it_makes_the_dataset_of_the_same_csv(self):
+        try:
+            duckdb = ctypes.CDLL(os.environ.get("DAOGOU_DUCKDB") or "libduckdb.so")
+        except OSError as missing:
+            self.skipTest(f"no DuckDB: {missing}")
+        lines = [f"{k % 37},\"good {k * 7 % 11}, \"\"new\"\"\",{k % 5}.5,2024-01-{1 + k % 28:02}\n"
+                 for k in range(6000)]
+        write("p.csv", "user,item,stars,day\n" + "".join(lines))
+        database, connection = ctypes.c_void_p(), ctypes.c_void_p()
+        duckdb.duckdb_open(None, ctypes.byref(database))
+        duckdb.duckdb_connect(database, ctypes.byref(connection))
+        for k, rows in ((1, "LIMIT 2500"), (2, "OFFSET 2500")):
+            sql = f"COPY (FROM read_csv('p.csv') {rows}) TO 'p{k}.parquet' (FORMAT parquet)"
+            self.assertEqual(duckdb.duckdb_query(connection, sql.encode(), None), 0)
+        columns = "columns: {user: user, item: item, value: stars, time: day}"
+        job("path: p.csv, " + columns, "split: {method: leave-last, n: 1}")
+        self.succeeds("prepare", "job.yaml", "--work", "pc")
+        job("path: p*.parquet, format: parquet, " + columns, "split: {method: leave-last, n: 1}")
+        for np in (1, 2, 4):
+            self.succeeds("prepare", "job.yaml", "--work", f"pp{np}", np=np)
+            self.assertEqual(self.digest(f"pp{np}/dataset.h5"), self.digest("pc/dataset.h5"))
+        with open("p1.parquet", "r+b") as f:
+            f.seek(200)
+            f.write(b"\xff" * 300)
+        ended = run("prepare", "job.yaml", "--work", "damaged", np=2)
+        self.assertEqual(ended.code, 65, ended)
+        self.assertIn("p1.parquet: ", ended.err)
 
 
 if __name__ == "__main__":
