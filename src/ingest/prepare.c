@@ -9,6 +9,7 @@
 #include "ingest/quotes.h"
 #include "ingest/reading.h"
 #include "ingest/rule.h"
+#include "ingest/sessions.h"
 #include "ingest/summary.h"
 #include "ingest/transpose.h"
 
@@ -235,6 +236,9 @@ static dg_status read_all(dg_preparation *w, dg_prepare_report *report, dg_err *
     st = dg_quotes_judge(c, w->o, &w->inputs, &w->stretches, &w->reading, report, err);
     if (st == DG_OK && w->o->pseudonyms != NULL)
         st = dg_agree(c, dg_ids_hide(&w->reading.user, w->o->pseudonyms, err), err);
+    if (st == DG_OK && w->o->session_gap > 0)
+        st = dg_sessions_make(c, w->o->session_gap, &w->reading.user,
+                              &w->reading.events[DG_INPUT_TRAIN], &report->sessions, err);
     return st;
 }
 
@@ -479,7 +483,7 @@ static bool is_timed(const dg_prepare_options *o)
 static int64_t fingerprint(const dg_prepare_options *o)
 {
     const dg_split_options *s = &o->split;
-    const double number[] = {o->half_life, s->test, s->valid, s->users, s->fold_in};
+    const double number[] = {o->half_life, o->session_gap, s->test, s->valid, s->users, s->fold_in};
     const int64_t whole[] = {o->duplicates,    o->max_user, o->min_user, o->min_item,
                              s->method,        s->n,        s->k,        s->fold,
                              (int64_t)o->seed, o->stretch,  o->batch,    o->parsed != NULL,

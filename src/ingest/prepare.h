@@ -53,7 +53,9 @@ typedef struct dg_prepare_options {
     double half_life;     /* seconds after which an event counts half; 0: never */
     dg_duplicates duplicates;
     const dg_key
-        *pseudonyms; /* users are known by their pseudonyms of this key; NULL: as they are */
+        *pseudonyms;    /* users are known by their pseudonyms of this key; NULL: as they are */
+    double session_gap; /* seconds without an event that end a session; sessions are the users then;
+                           0: users are */
     const char *since, *until;  /* times: events before, or from there on, are passed over; NULL */
     int64_t max_user;           /* users with more ratings go, before any minimum; 0: none do */
     bool scenes;                /* count what is met in each scene; passages are then not kept */
@@ -80,6 +82,7 @@ typedef struct dg_prepare_report {
     int64_t filtered[DG_FILTERS_MAX]; /* rows of ratings that each filter passed over */
     int64_t outside;                  /* events before `since` or from `until` on */
     int64_t oldest, newest; /* times of the ratings read; oldest > newest where they have none */
+    int64_t sessions;       /* 0 where none were asked for */
     int64_t crowd_users, crowd; /* users with too many ratings, and those ratings */
     int n_quotes;
     char quote[DG_PREPARE_QUOTES][sizeof((dg_err *)0)->text]; /* first bad ones, in file order */

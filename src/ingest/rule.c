@@ -95,6 +95,14 @@ dg_status dg_rule_check(const dg_prepare_options *o, dg_err *err)
     if (o->split.method == DG_SPLIT_TIME && !timed)
         return DG_FAIL(err, DG_ERR_CONFIG,
                        "prepare.split: time needs data.ratings.columns.time, which is not given");
+    if (o->session_gap > 0 && o->ratings.columns[DG_ROLE_TIME] == NULL)
+        return DG_FAIL(err, DG_ERR_CONFIG,
+                       "prepare.sessions.gap needs data.ratings.columns.time, which is not given");
+    if (o->session_gap > 0 && (o->split.method == DG_SPLIT_FILES || o->users.source.paths.n > 0))
+        return DG_FAIL(err, DG_ERR_CONFIG,
+                       "prepare.sessions.gap makes users of sessions, which %s do not know",
+                       o->split.method == DG_SPLIT_FILES ? "the files of prepare.split"
+                                                         : "data.users");
     const dg_status st = check_window(o, o->ratings.columns[DG_ROLE_TIME] != NULL, err);
     return st == DG_OK ? check_split(o, err) : st;
 }

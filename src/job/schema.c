@@ -181,6 +181,13 @@ static const dg_option prepare_rows[] = {
              "pseudonyms "
              "from here on",
      .if_set = true},
+    {.key = "sessions.gap",
+     .type = DG_OPT_DURATION,
+     .offset = offsetof(dg_job, prepare.session_gap),
+     .fallback = "0s",
+     .help =
+         "a break this long ends a session, and sessions take the place of users; 0s: no sessions",
+     .if_set = true},
     {.key = "max_user",
      .type = DG_OPT_INT,
      .offset = offsetof(dg_job, prepare.max_user),
