@@ -461,7 +461,7 @@ class Skipped(Case):
             self.assertIn(b"recall@5", f.read())
         self.assertEqual(self.made("--set", "evaluate.k=[5]", "--set", "name=other"), all_after[3:])
         self.assertEqual(self.made("--set", "model.regularization=0.01"), all_after[1:])
-        self.assertEqual(self.made("--set", "prepare.min_user=2"), all_after)
+        self.assertEqual(self.made("--set", "prepare.split.test=0.3"), all_after)
         self.assertEqual(self.made(), all_after)
         with open("changing/goods.csv", "a") as f:
             f.write("999,one more,x,y,1.00,z\n")

@@ -1,5 +1,6 @@
 """slurm.py - jobs in a real Slurm: they finish, are preempted, warned, lose nodes, and go on."""
 import glob
+import json
 import os
 import re
 import shutil
