@@ -137,7 +137,7 @@ static dg_status read_clip(dg_artifact *a, dg_err *err)
 
 /* Words of /meta's "requires": what a reader must know to answer right from a file that has it.
  * Whatever else it does not know it leaves alone (docs/formats.md#versions). */
-static const char *const understood[] = {NULL};
+static const char *const understood[] = {"f16", "int8", NULL};
 
 static bool is_understood(const char *word, size_t n)
 {

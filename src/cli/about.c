@@ -106,6 +106,23 @@ static void print_judged(const json_t *metrics)
     putchar('\n');
 }
 
+/* What rounding the factors cost, metric by metric. */
+static void print_rounded(const char *to, const char *text)
+{
+    const char *name;
+    json_t *value, *loss = json_loads(text, 0, NULL);
+    int n = 0;
+    if (json_object_size(loss) > 0) begin("rounded");
+    json_object_foreach(loss, name, value)
+    {
+        printf("%s%s: %s %.5f where f32 has %.5f", n++ > 0 ? ", " : "", to, name,
+               json_number_value(json_object_get(value, to)),
+               json_number_value(json_object_get(value, "f32")));
+    }
+    if (n > 0) putchar('\n');
+    json_decref(loss);
+}
+
 void dg_cli_print_about(const json_t *meta)
 {
     json_t *card = json_loads(text_of(meta, "card"), 0, NULL);
@@ -114,6 +131,7 @@ void dg_cli_print_about(const json_t *meta)
     print_origin(meta, card);
     print_data(card);
     print_judged(metrics);
+    print_rounded(text_of(meta, "requires"), text_of(meta, "precision_loss"));
     print_text("licence", text_of(card, "licence"));
     print_text("notes", text_of(card, "notes"));
     json_decref(card);

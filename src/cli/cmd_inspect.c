@@ -131,8 +131,8 @@ static void print_human(const json_t *doc)
 {
     static const char *const said[] = {"format", "format_version", "content_digest",
                                        /* and by the model card */
-                                       "card", "metrics", "name", "algorithm", "created", "n_users",
-                                       "n_items"};
+                                       "card", "metrics", "precision_loss", "name", "algorithm",
+                                       "created", "n_users", "n_items"};
     enum { ALWAYS = 3, IN_CARD = sizeof said / sizeof *said };
     const bool is_artifact =
         strcmp(json_string_value(json_object_get(doc, "format")), "daogou-artifact") == 0;

@@ -399,6 +399,8 @@ void dg_rounding_write(const dg_work *w, const dg_rounding *r, dg_writer *to)
         dg_model_factors_write(w->comm, &r->f, to);
     } else {
         dg_model_factors_meta(&r->f, to);
+        dg_writer_text(to, "requires",
+                       names[r->precision]); /* what knows floats alone must not try */
         write_side(w, r, "factors/user", &d->users, r->user, r->user_scale, to);
         write_side(w, r, "factors/item", &d->items, r->item, r->item_scale, to);
     }

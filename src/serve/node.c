@@ -100,6 +100,7 @@ static dg_status render_card(dg_node *node, dg_err *err)
                 (int)a->similar_cols);
     dg_status st = add_json(t, a, "metrics", a->metrics, err);
     if (st == DG_OK) st = add_json(t, a, "card", a->card, err);
+    if (st == DG_OK) st = add_json(t, a, "precision_loss", a->precision_loss, err);
     if (st != DG_OK) return st;
     dg_json_member(t, "config", a->config);
     dg_text_add(t, "}");

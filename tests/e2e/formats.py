@@ -7,7 +7,7 @@ import sys
 
 import h5py
 
-OPTIONAL = {"clip_min", "clip_max", "metrics", "warm_start", "card", "event_weights", "precision_loss",
+OPTIONAL = {"clip_min", "clip_max", "metrics", "warm_start", "card", "event_weights", "precision_loss", "requires",
             "newest"}  # "where the scores are ratings" …
 TYPES = {"u8": "|u1", "i64": "<i8", "i32": "<i4", "f32": "<f4", "f64": "<f8"}
 SHARED = ["format", "format_version", "content_digest", "created"]

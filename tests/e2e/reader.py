@@ -85,6 +85,11 @@ class Reader(Case):
                     for (_, score), item in zip(goods, theirs["items"]):
                         self.assertAlmostEqual(score, item["score"], 4)
 
+    def test_rounded_factors_rank_alike(self):
+        for precision in ("f16", "int8"):
+            self.compare(self.artifact("ials", f"in-{precision}", "--set",
+                                       f"export.precision={precision}"))
+
     def test_the_program_prints_a_list(self):
         path = self.artifact("als", "printed")
         ended = subprocess.run([sys.executable, "-B",
