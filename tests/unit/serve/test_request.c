@@ -148,6 +148,40 @@ START_TEST(options_are_read_and_bounded)
 }
 END_TEST
 
+START_TEST(terms_of_a_list_are_read_and_bounded)
+{
+    static char long_filter[3 * DG_MAX_FILTER + 16];
+    ck_assert(start("/v1/recommend/u"));
+    ck_assert(option("filter", "price%20%3C%203 and brand = \"x\""));
+    ck_assert_uint_eq(request.n_filter, strlen("price < 3 and brand = \"x\""));
+    ck_assert_mem_eq(request.filter, "price < 3", 9);
+    ck_assert(option("scene", "home") && option("diversity", "0.25"));
+    ck_assert(option("diversity_by", "brand"));
+    ck_assert(request.n_scene == 4 && request.diversity == 0.25 && request.n_alike_by == 5);
+    refused(option("filter", "price < 4"), 400, "repeated_parameter");
+    ck_assert(start("/v1/similar/i"));
+    ck_assert_uint_eq(request.n_filter + request.n_scene + request.n_alike_by, 0);
+    refused(option("filter", ""), 400, "bad_parameter");
+    ck_assert(start("/v1/similar/i"));
+    memset(long_filter, 'x', DG_MAX_FILTER);
+    ck_assert(option("filter", long_filter));
+    ck_assert(start("/v1/similar/i"));
+    long_filter[DG_MAX_FILTER] = 'x';
+    refused(option("filter", long_filter), 400, "bad_parameter");
+    ck_assert(start("/v1/similar/i"));
+    memset(long_filter, 'x', sizeof long_filter - 1);
+    refused(option("filter", long_filter), 400, "bad_parameter");
+    ck_assert(start("/v1/similar/i"));
+    refused(option("scene", "%ff"), 400, "bad_parameter");
+    ck_assert(start("/v1/similar/i"));
+    refused(option("diversity", "1.5"), 400, "bad_parameter");
+    ck_assert(start("/v1/similar/i"));
+    refused(option("diversity", "nan"), 400, "bad_parameter");
+    ck_assert(start("/v1/similar-users/u"));
+    refused(option("filter", "price < 3"), 400, "unknown_parameter");
+}
+END_TEST
+
 START_TEST(unknown_options_are_never_ignored)
 {
     static const char *const unknown[] = {"K", "n", "", "exclude-seen", "k%00", "%zz", "kk"};
@@ -218,5 +252,5 @@ END_TEST
 
 UNIT_MAIN("request", each_path_has_its_route_and_defaults, other_paths_and_methods_are_refused,
           ids_are_decoded_once, broken_ids_are_refused, ids_up_to_the_limit_pass_and_no_longer,
-          options_are_read_and_bounded, unknown_options_are_never_ignored,
-          any_bytes_are_understood_or_refused)
+          options_are_read_and_bounded, terms_of_a_list_are_read_and_bounded,
+          unknown_options_are_never_ignored, any_bytes_are_understood_or_refused)
