@@ -2,6 +2,7 @@
 #include "artifact_file.h"
 #include "base/fault.h"
 #include "base/memory.h"
+#include "base/rng.h"
 #include "scratch.h"
 #include "serve/live/eventstore.h"
 #include "serve/node.h"
@@ -608,6 +609,50 @@ START_TEST(events_are_checked_before_any_is_taken)
 }
 END_TEST
 
+static const struct {
+    const char *path, *body;
+} samples[] = {
+    {"/v1/recommend", "{\"user\":\"u2\",\"session\":[\"item 1\"],\"negative\":[\"item 3\"],"
+                      "\"include\":[\"item 4\",\"item 9\"],\"exclude\":[\"item 9\"],\"k\":3}"},
+    {"/v1/recommend/batch", "{\"users\":[\"u1\",\"new\",\"u1\"],\"k\":3}"},
+    {"/v1/rank", "{\"user\":\"u2\",\"items\":[\"item 3\",\"none\",\"item 3\"]}"},
+    {"/v1/events",
+     "{\"events\":[{\"user\":\"new\",\"item\":\"item 3\",\"event\":\"buy\",\"value\":2,"
+     "\"time\":5,\"id\":\"1\",\"session\":\"s\"},{\"user\":\"u1\",\"item\":\"x\"}]}"},
+};
+
+/* Whatever is understood is answered, in JSON; the rest is refused. */
+START_TEST(any_body_has_an_answer)
+{
+    static const char letters[] = "{}[]\":,\\u0123456789-.eitmnonew ";
+    dg_rng rng = dg_rng_at(4, DG_RNG_TEST, 0);
+    int answered = 0;
+    open_with_events();
+    for (int round = 0; round < 4000; round++) {
+        const size_t which = dg_rng_below(&rng, sizeof samples / sizeof *samples);
+        char text[512];
+        size_t n = strlen(strcpy(text, samples[which].body));
+        for (uint32_t edits = dg_rng_below(&rng, 3); edits > 0; edits--)
+            text[dg_rng_below(&rng, (uint32_t)n)] = letters[dg_rng_below(&rng, sizeof letters - 1)];
+        if (which == 3 && round % 8 != 0) continue; /* the disk takes its time */
+        dg_request request;
+        dg_refusal no;
+        ck_assert(dg_request_start(&request, "POST", samples[which].path, &no));
+        if (dg_request_body(&request, text, n, &no)) {
+            const dg_reply reply = dg_node_answer(node, &request);
+            json_t *body = json_loadb(reply.body, reply.n, JSON_ALLOW_NUL, NULL);
+            ck_assert_msg(body != NULL && reply.http < 500, "%s", text);
+            answered += reply.http == 200;
+            json_decref(body);
+            dg_free(reply.owned);
+        }
+        dg_request_close(&request);
+    }
+    ck_assert_int_gt(answered, 500);
+    close_with_events();
+}
+END_TEST
+
 START_TEST(models_that_cannot_learn_say_so)
 {
     open_node(make_artifact(4, 30, 6, 1));
@@ -631,4 +676,5 @@ UNIT_MAIN("node", a_recommendation_has_the_documented_shape, fallbacks_are_marke
           what_is_disliked_is_pushed_down, lists_may_be_limited, a_batch_answers_as_each_alone,
           a_given_list_is_put_in_order, reasons_of_factors_sum_to_the_score,
           goods_and_users_are_shown, an_event_changes_the_next_answer,
-          events_are_checked_before_any_is_taken, models_that_cannot_learn_say_so)
+          events_are_checked_before_any_is_taken, any_body_has_an_answer,
+          models_that_cannot_learn_say_so)
