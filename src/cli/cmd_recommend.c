@@ -8,6 +8,7 @@ typedef struct flags {
     int64_t k;
     dg_strings users;
     bool exclude_seen;
+    char *filter, *rules, *scene;
 } flags;
 
 #define FIELD(f) offsetof(flags, f)
@@ -30,6 +31,18 @@ static const dg_option rows[] = {
      .offset = FIELD(exclude_seen),
      .fallback = "true",
      .help = "Leave out what the user has in any part of the data"},
+    {.key = "filter",
+     .type = DG_OPT_TEXT,
+     .offset = FIELD(filter),
+     .help = "Only goods that pass, as in 'price < 50 and brand = \"Lumen\"'"},
+    {.key = "rules",
+     .type = DG_OPT_TEXT,
+     .offset = FIELD(rules),
+     .help = "File of rules that lists obey, as daogou-serve has it"},
+    {.key = "scene",
+     .type = DG_OPT_TEXT,
+     .offset = FIELD(scene),
+     .help = "Where the lists are shown; rules may ask"},
 };
 
 static dg_status some(const dg_cli *cli, dg_work *w, const dg_recommend_options *o, dg_err *err)
@@ -58,10 +71,16 @@ static dg_status everybody(const dg_cli *cli, dg_work *w, const dg_recommend_opt
     return DG_OK;
 }
 
+static const char *or_null(const char *text) { return text[0] == '\0' ? NULL : text; }
+
 static dg_status lists(const dg_cli *cli, dg_work *w, dg_err *err)
 {
     const flags *f = cli->fields;
-    const dg_recommend_options o = {(int)f->k, f->exclude_seen, f->users.n > 0 ? &f->users : NULL};
+    const dg_recommend_options o = {
+        .k = (int)f->k,
+        .exclude_seen = f->exclude_seen,
+        .users = f->users.n > 0 ? &f->users : NULL,
+        .select = {or_null(f->filter), or_null(f->rules), or_null(f->scene)}};
     return o.users != NULL ? some(cli, w, &o, err) : everybody(cli, w, &o, err);
 }
 

@@ -20,26 +20,46 @@ typedef struct dg_lister {
     dg_scorer scorer;
     dg_tile_ranker *ranker;
     dg_strings item_id; /* of all items */
+    dg_container *data; /* what the selector reads */
+    dg_selector *selector;
+    dg_chosen_item *room; /* (k,) of a list under filter and rules */
 } dg_lister;
 
-static dg_status load_item_ids(const dg_work *w, dg_strings *out, dg_err *err)
+static dg_status open_data(dg_lister *l, dg_err *err)
 {
     char path[DG_WORK_PATH];
-    dg_container *f = NULL;
-    dg_status st = dg_store_open(w->comm, dg_work_path(w, "dataset.h5", path), "daogou-dataset",
-                                 DG_DATASET_VERSION, &f, err);
-    if (st == DG_OK)
-        st = dg_dataset_load_strings(f, "ids/item", &w->data.items, (dg_run){0, w->data.items.n},
-                                     out, err);
-    dg_container_close(&f);
-    return st;
+    const dg_work *w = l->work;
+    const dg_status st = dg_store_open(w->comm, dg_work_path(w, "dataset.h5", path),
+                                       "daogou-dataset", DG_DATASET_VERSION, &l->data, err);
+    if (st != DG_OK) return st;
+    return dg_agree(w->comm,
+                    dg_dataset_load_strings(l->data, "ids/item", &w->data.items,
+                                            (dg_run){0, w->data.items.n}, &l->item_id, err),
+                    err);
 }
 
 static void close_lister(dg_lister *l)
 {
+    dg_selector_close(&l->selector);
+    dg_container_close(&l->data);
+    dg_free(l->room);
     dg_tile_ranker_destroy(&l->ranker);
     if (l->scorer.destroy != NULL) l->scorer.destroy(&l->scorer);
     dg_strings_free(&l->item_id);
+}
+
+static bool selects(const dg_recommend_options *o)
+{
+    return o->select.filter != NULL || o->select.rules != NULL;
+}
+
+/* Under filter and rules a list may need any good, so all are ranked. */
+static dg_status open_ranker(dg_lister *l, dg_err *err)
+{
+    const int k = selects(l->options) ? (int)l->scorer.n_items : l->options->k;
+    l->room = dg_alloc((size_t)l->options->k, sizeof *l->room);
+    if (l->room == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for lists");
+    return dg_tile_ranker_create(&l->scorer, k, &l->ranker, err);
 }
 
 static dg_status open_lister(dg_work *w, const dg_recommend_options *o, dg_lister *l, dg_err *err)
@@ -48,9 +68,10 @@ static dg_status open_lister(dg_work *w, const dg_recommend_options *o, dg_liste
     dg_status st = dg_work_model(w, err);
     if (st == DG_OK) st = w->class->scorer(w->model, &l->scorer, err);
     if (st != DG_OK) return st;
-    st = load_item_ids(w, &l->item_id, err);
-    if (st == DG_OK)
-        st = dg_agree(w->comm, dg_tile_ranker_create(&l->scorer, o->k, &l->ranker, err), err);
+    st = open_data(l, err);
+    if (st == DG_OK && selects(o))
+        st = dg_selector_open(w, l->data, &l->item_id, &o->select, &l->selector, err);
+    if (st == DG_OK) st = dg_agree(w->comm, open_ranker(l, err), err);
     return st;
 }
 
@@ -68,20 +89,32 @@ static void add_field(dg_text *out, const char *s, size_t n)
     dg_text_bytes(out, "\"", 1);
 }
 
-static void add_list(dg_lister *l, int64_t user, int i, dg_text *out)
+static void add_line(const dg_lister *l, int64_t user, int place, int32_t item, float score,
+                     dg_text *out)
 {
     size_t n_id, n_item;
     const dg_dataset *d = &l->work->data;
     const char *id = dg_strings_at(&d->user_id, user - d->train.begin, &n_id);
+    const char *name = dg_strings_at(&l->item_id, item, &n_item);
+    add_field(out, id, n_id);
+    dg_text_add(out, ",%d,", place);
+    add_field(out, name, n_item);
+    dg_text_add(out, ",%.6g\n", (double)score);
+}
+
+static dg_status add_list(dg_lister *l, int64_t user, int i, dg_text *out, dg_err *err)
+{
     int n;
     const dg_hit *hit = dg_tile_ranker_list(l->ranker, i, &n);
-    for (int r = 0; r < n; r++) {
-        const char *item = dg_strings_at(&l->item_id, hit[r].index, &n_item);
-        add_field(out, id, n_id);
-        dg_text_add(out, ",%d,", r + 1);
-        add_field(out, item, n_item);
-        dg_text_add(out, ",%.6g\n", (double)hit[r].score);
+    dg_chosen chosen = {.at = l->room};
+    if (l->selector == NULL) {
+        for (int r = 0; r < n; r++) add_line(l, user, r + 1, hit[r].index, hit[r].score, out);
+        return DG_OK;
     }
+    const dg_status st = dg_selector_choose(l->selector, user, hit, n, l->options->k, &chosen, err);
+    for (int r = 0; r < chosen.n && st == DG_OK; r++)
+        add_line(l, user, r + 1, chosen.at[r].item, chosen.at[r].score, out);
+    return st;
 }
 
 /* Lists of n <= DG_SCORER_TILE own users, appended to out. LOCAL. */
@@ -89,10 +122,11 @@ static dg_status list_tile(dg_lister *l, const int64_t *user, int n, dg_text *ou
 {
     const dg_dataset *d = &l->work->data;
     const dg_csr *const seen[] = {&d->train, &d->fold_in, &d->valid, &d->test};
-    const dg_status st =
+    dg_status st =
         dg_tile_ranker_rank(l->ranker, user, n, seen, l->options->exclude_seen ? 4 : 0, err);
     if (st != DG_OK) return st;
-    for (int i = 0; i < n; i++) add_list(l, user[i], i, out);
+    for (int i = 0; i < n && st == DG_OK; i++) st = add_list(l, user[i], i, out, err);
+    if (st != DG_OK) return st;
     return out->failed ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for lists") : DG_OK;
 }
 

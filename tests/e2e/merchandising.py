@@ -274,6 +274,27 @@ class Merchandising(Case):
             same = node.ask("/v1/recommend", {"user": "1", "k": 10, "diversity": 0})
             self.assertEqual(ids(same), ids(plain))
 
+    def test_lists_made_offline_are_those_of_the_node(self):
+        text = 'price < 250 and category != "food"'
+        write("offline.yaml", "rules:\n  own: {boost: 1.7, where: brand = \"Lanjing\"}\n"
+              "  per-brand: {at_most: 2, of: brand}\n  pin: {pin: \"17\", place: 3}\n")
+        people = ["1", "2", "3"]
+        given = [f"--user={user}" for user in people]
+        ended = self.succeeds("recommend", "shop.yaml", *given, "--k", "9", "--filter", text,
+                              "--rules", "offline.yaml", np=2)
+        lists = {}
+        for row in csv.DictReader(ended.out.splitlines()):
+            lists.setdefault(row["user"], []).append((row["item"], float(row["score"])))
+        with Node("--rules", "offline.yaml") as node:
+            for user in people:
+                answer = node.ask(f"/v1/recommend/{user}", k=9, filter=text)
+                self.assertEqual(ids(answer), [item for item, _ in lists[user]])
+                for good, (_, score) in zip(answer["items"], lists[user]):
+                    self.assertAlmostEqual(good["score"], score, delta=1e-5 * abs(score))
+        ended = run("recommend", "shop.yaml", "--user=1", "--filter", "prize < 3")
+        self.assertEqual(ended.code, 64)
+        self.assertIn("filter: column 1: \"prize\" is not an attribute", ended.err)
+
     def test_the_page_says_what_works(self):
         filters = [line for line in blocks("sql")[0].splitlines() if line]
         rules = blocks("yaml")[1]
