@@ -224,12 +224,23 @@ static dg_status map_names(const dg_artifact *a, int64_t n, const char *offsets,
     return DG_OK;
 }
 
+/* Ids in this order lie all over the memory: ask for where one begins, and later for its bytes. */
+static void fetch_ahead(const dg_names *names, int64_t k)
+{
+    enum { OFFSETS = 32, BYTES = 16 };
+    if (k + OFFSETS < names->n) __builtin_prefetch(names->offset + names->by_hash[k + OFFSETS]);
+    if (k + BYTES >= names->n) return;
+    const int32_t row = names->by_hash[k + BYTES];
+    if (row >= 0 && row < names->n) __builtin_prefetch(names->bytes + names->offset[row]);
+}
+
 /* Strictly ascending ids in range are n different rows: a permutation, and no id twice. */
 static dg_status check_order(const dg_artifact *a, const char *array, const dg_names *names,
                              dg_err *err)
 {
     dg_hashed_id before = {0};
     for (int64_t k = 0; k < names->n; k++) {
+        fetch_ahead(names, k);
         if (names->by_hash[k] < 0 || names->by_hash[k] >= names->n)
             return dg_artifact__wrong(a, array, k, "is not a row", err);
         const dg_hashed_id here = hashed_row(names, names->by_hash[k]);

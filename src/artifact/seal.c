@@ -51,12 +51,18 @@ static dg_status read_fully(int fd, const char *path, char *at, size_t n, int64_
 dg_status dg_seal_digest(int fd, const char *path, int64_t n_bytes, int64_t first, int64_t end,
                          dg_digest *out, dg_err *err)
 {
-    char *buffer = dg_alloc((size_t)block_bytes, 1);
+    enum { PIECE = 256 << 10 }; /* read and digested while it is in the second-level cache */
+    char *buffer = dg_alloc(PIECE, 1);
     dg_status st = buffer != NULL ? DG_OK : DG_FAIL(err, DG_ERR_NOMEM, "read buffer");
     for (int64_t b = first; b < end && st == DG_OK; b++) {
-        const size_t n = block_size(n_bytes, b);
-        st = read_fully(fd, path, buffer, n, block_begin(b), err);
-        if (st == DG_OK) out[b - first] = dg_digest_of(buffer, n);
+        dg_digest_stream digest;
+        dg_digest_begin(&digest);
+        for (size_t at = 0, n = block_size(n_bytes, b); at < n && st == DG_OK; at += PIECE) {
+            const size_t piece = n - at < PIECE ? n - at : PIECE;
+            st = read_fully(fd, path, buffer, piece, block_begin(b) + (int64_t)at, err);
+            if (st == DG_OK) dg_digest_add(&digest, buffer, piece);
+        }
+        if (st == DG_OK) out[b - first] = dg_digest_end(&digest);
     }
     dg_free(buffer);
     return st;
@@ -201,29 +207,11 @@ dg_status dg_seal_compare(const char *path, const char stored[DG_SEAL_SIZE],
 
 /* ---- whole files ---- */
 
-static dg_status compare_blocks(const dg_sealed *f, const char stored[DG_SEAL_SIZE], dg_err *err)
-{
-    char computed[DG_SEAL_SIZE];
-    const int64_t n = dg_seal_blocks(f->n_bytes);
-    dg_digest *blocks = dg_alloc((size_t)n, sizeof *blocks);
-    dg_status st =
-        blocks == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "%lld block digests", (long long)n) : DG_OK;
-    for (int64_t b = 0; f->at != NULL && b < n && st == DG_OK; b++)
-        blocks[b] = dg_digest_of(f->at + block_begin(b), block_size(f->n_bytes, b));
-    if (st == DG_OK && f->at == NULL)
-        st = dg_seal_digest(f->fd, f->path, f->n_bytes, 0, n, blocks, err);
-    if (st == DG_OK) {
-        dg_seal_text(f->n_bytes, blocks, computed);
-        st = dg_seal_compare(f->path, stored, computed, err);
-    }
-    dg_free(blocks);
-    return st;
-}
-
-/* The tree digest by a few threads, each taking the next block. */
+/* Digests of all blocks by a few threads, each taking the next run of them. */
 typedef struct dg_tree {
     const dg_sealed *file;
-    unsigned char (*leaf)[32]; /* (n,) */
+    unsigned char (*leaf)[32]; /* (n,) of the tree digest, or */
+    dg_digest *block;          /* (n,) of the seal */
     int64_t n;
     atomic_llong next;
     pthread_mutex_t lock; /* of what follows: the first failure */
@@ -231,21 +219,43 @@ typedef struct dg_tree {
     dg_err err;
 } dg_tree;
 
-static void *digest_leaves(void *context)
+/* Blocks of the seal, in runs so long that starting on one costs nothing. */
+static dg_status digest_blocks(dg_tree *t, dg_err *err)
 {
-    dg_tree *t = context;
+    enum { RUN = 8 };
     const dg_sealed *f = t->file;
-    dg_err err = {.text = ""};
+    dg_status st = DG_OK;
+    for (long long b; st == DG_OK && (b = atomic_fetch_add(&t->next, RUN)) < t->n;) {
+        const int64_t end = b + RUN < t->n ? b + RUN : t->n;
+        for (int64_t k = b; f->at != NULL && k < end; k++)
+            t->block[k] = dg_digest_of(f->at + block_begin(k), block_size(f->n_bytes, k));
+        if (f->at == NULL)
+            st = dg_seal_digest(f->fd, f->path, f->n_bytes, b, end, t->block + b, err);
+    }
+    return st;
+}
+
+static dg_status digest_leaves(dg_tree *t, dg_err *err)
+{
+    const dg_sealed *f = t->file;
     dg_status st = DG_OK;
     char *buffer = f->at != NULL ? NULL : dg_alloc((size_t)block_bytes, 1);
-    if (f->at == NULL && buffer == NULL) st = DG_FAIL(&err, DG_ERR_NOMEM, "read buffer");
+    if (f->at == NULL && buffer == NULL) st = DG_FAIL(err, DG_ERR_NOMEM, "read buffer");
     for (long long b; st == DG_OK && (b = atomic_fetch_add(&t->next, 1)) < t->n;) {
         const size_t n = block_size(f->n_bytes, b);
-        if (f->at == NULL) st = read_fully(f->fd, f->path, buffer, n, block_begin(b), &err);
+        if (f->at == NULL) st = read_fully(f->fd, f->path, buffer, n, block_begin(b), err);
         const char *at = f->at != NULL ? f->at + block_begin(b) : buffer;
         if (st == DG_OK) crypto_generichash(t->leaf[b], 32, (const unsigned char *)at, n, NULL, 0);
     }
     dg_free(buffer);
+    return st;
+}
+
+static void *take_part(void *context)
+{
+    dg_tree *t = context;
+    dg_err err = {.text = ""};
+    const dg_status st = t->block != NULL ? digest_blocks(t, &err) : digest_leaves(t, &err);
     pthread_mutex_lock(&t->lock);
     if (t->status == DG_OK && st != DG_OK) t->status = st, t->err = err;
     pthread_mutex_unlock(&t->lock);
@@ -259,10 +269,30 @@ static void run_threads(dg_tree *t)
     const long cores = sysconf(_SC_NPROCESSORS_ONLN);
     int n = 0;
     while (n < MOST - 1 && n + 1 < cores && n + 1 < t->n &&
-           pthread_create(&thread[n], NULL, digest_leaves, t) == 0)
+           pthread_create(&thread[n], NULL, take_part, t) == 0)
         n++;
-    digest_leaves(t); /* this thread too, alone where there is no other */
+    take_part(t); /* this thread too, alone where there is no other */
     for (int k = 0; k < n; k++) pthread_join(thread[k], NULL);
+}
+
+static dg_status compare_blocks(const dg_sealed *f, const char stored[DG_SEAL_SIZE], dg_err *err)
+{
+    char computed[DG_SEAL_SIZE];
+    const int64_t n = dg_seal_blocks(f->n_bytes);
+    dg_digest *blocks = dg_alloc((size_t)n, sizeof *blocks);
+    dg_status st =
+        blocks == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "%lld block digests", (long long)n) : DG_OK;
+    if (st == DG_OK) {
+        dg_tree t = {.file = f, .block = blocks, .n = n, .lock = PTHREAD_MUTEX_INITIALIZER};
+        run_threads(&t);
+        if ((st = t.status) != DG_OK) *err = t.err;
+    }
+    if (st == DG_OK) {
+        dg_seal_text(f->n_bytes, blocks, computed);
+        st = dg_seal_compare(f->path, stored, computed, err);
+    }
+    dg_free(blocks);
+    return st;
 }
 
 static dg_status digest_tree(const dg_sealed *f, unsigned char out[32], dg_err *err)

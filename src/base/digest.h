@@ -14,6 +14,16 @@ enum { DG_HEX_SIZE = 65 }; /* 32 bytes in hexadecimal, and the NUL */
 /** XXH3-128 of n bytes. LOCAL. */
 dg_digest dg_digest_of(const void *bytes, size_t n);
 
+/* The same of bytes that come in pieces. */
+typedef struct dg_digest_stream {
+    _Alignas(64) unsigned char state[640]; /* of libxxhash */
+} dg_digest_stream;
+
+/** Begin, add bytes in their order, and the digest of them all. LOCAL. */
+void dg_digest_begin(dg_digest_stream *s);
+void dg_digest_add(dg_digest_stream *s, const void *bytes, size_t n);
+dg_digest dg_digest_end(const dg_digest_stream *s);
+
 /** 64-bit hash for tables and shuffles; `seed` separates purposes. LOCAL. */
 uint64_t dg_hash64(const void *bytes, size_t n, uint64_t seed);
 

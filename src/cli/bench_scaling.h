@@ -10,7 +10,8 @@
 typedef struct dg_bench_flags {
     char *csv, *plot;
     char *ranks, *sizes; /* "1,2,4" */
-    int64_t rounds;
+    char *goods;
+    int64_t rounds, factors, k;
     bool quick;
 } dg_bench_flags;
 

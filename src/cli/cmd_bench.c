@@ -5,6 +5,7 @@
 #include "bench/sweeps.h"
 #include "bench/transfer.h"
 #include "cli/bench_scaling.h"
+#include "cli/bench_serve.h"
 #include "cli/command.h"
 #include "cli/in_work.h"
 
@@ -31,6 +32,25 @@ static const dg_option rows[] = {
      .offset = offsetof(dg_bench_flags, sizes),
      .fallback = "7,36",
      .help = "exchange: sizes of the matrix in MB"},
+    {.key = "goods",
+     .type = DG_OPT_TEXT,
+     .offset = offsetof(dg_bench_flags, goods),
+     .fallback = "26744,1000000",
+     .help = "serve: numbers of goods, made up, where no artifact is given"},
+    {.key = "factors",
+     .type = DG_OPT_INT,
+     .offset = offsetof(dg_bench_flags, factors),
+     .fallback = "64",
+     .min = 1,
+     .max = 2048,
+     .help = "serve: of those goods"},
+    {.key = "k",
+     .type = DG_OPT_INT,
+     .offset = offsetof(dg_bench_flags, k),
+     .fallback = "10",
+     .min = 1,
+     .max = 1000,
+     .help = "serve: goods of a list"},
     {.key = "rounds",
      .type = DG_OPT_INT,
      .offset = offsetof(dg_bench_flags, rounds),
@@ -170,6 +190,23 @@ static dg_status bench_exchange(const dg_cli *cli, dg_err *err)
     return dg_agree(cli->comm, st, err);
 }
 
+static dg_status bench_serve(const dg_cli *cli, dg_err *err)
+{
+    const dg_bench_flags *f = cli->fields;
+    const dg_bench_serve_of of = {.artifact = cli->n_args > 1 ? cli->args[1] : NULL,
+                                  .goods = f->goods,
+                                  .factors = (int)f->factors,
+                                  .k = (int)f->k,
+                                  .quick = f->quick};
+    dg_report r = {0};
+    if (f->plot[0] != '\0')
+        return DG_FAIL(err, DG_ERR_USAGE, "--plot: there is no picture of bench serve");
+    dg_status st = dg_bench_serve(&of, &r, err);
+    if (st == DG_OK) st = deliver(cli, &r, dg_bench_serve_text, NULL, err);
+    dg_report_free(&r);
+    return st;
+}
+
 static bool is(const dg_cli *cli, const char *what, int n_args)
 {
     return cli->n_args == n_args && strcmp(cli->args[0], what) == 0;
@@ -199,6 +236,7 @@ static dg_status run(const dg_cli *cli, dg_err *err)
     const dg_status st = check_files(cli, err);
     if (st != DG_OK) return st;
     if (is(cli, "kernels", 1)) return bench_kernels(cli, err);
+    if (is(cli, "serve", 1) || is(cli, "serve", 2)) return bench_serve(cli, err);
     if (is(cli, "scaling", 2)) return bench_scaling(cli, err);
     if (is(cli, "exchange", 1)) return bench_exchange(cli, err);
     if (is(cli, "als", 2)) {
@@ -207,14 +245,16 @@ static dg_status run(const dg_cli *cli, dg_err *err)
         of_job.n_args--;
         return dg_cli_in_work(&of_job, bench_sweeps, err);
     }
-    return DG_FAIL(err, DG_ERR_USAGE,
-                   "bench takes \"kernels\" or \"exchange\"; or \"als\" or \"scaling\" and a job");
+    return DG_FAIL(
+        err, DG_ERR_USAGE,
+        "bench takes \"kernels\" or \"exchange\"; \"serve\", or that and an artifact; or "
+        "\"als\" or \"scaling\" and a job");
 }
 
 const dg_command dg_cmd_bench = {
     .name = "bench",
-    .arguments = "kernels | exchange | als JOB.yaml | scaling JOB.yaml",
-    .summary = "rates of this machine and its kernels; of sweeps and exchanges; speed-up",
+    .arguments = "kernels | exchange | serve [ARTIFACT] | als JOB.yaml | scaling JOB.yaml",
+    .summary = "rates of this machine and its kernels; of sweeps, exchanges, lists; speed-up",
     .min_args = 1,
     .max_args = 2,
     .has_job = true,

@@ -3,7 +3,7 @@
 # cores; let nothing else run meanwhile. Needs the release build; the section `quality` also the data
 # sets in ../shared/data, or where DAOGOU_DATA says.
 # usage: run.sh [--quick] [--into PAGE] [SECTION…]
-#   sections: kernels sweeps ratings ranks bytes links quality; all by default
+#   sections: kernels sweeps ratings ranks bytes links quality serve; all by default
 #   --quick   on a tiny shop, to try the script itself: the figures mean nothing
 #   --into    put the tables into that page, between its marks, and the pictures beside it
 # Everything is kept in runs/bench, or where BENCH_WORK says: data, JSON, CSV, pictures.
@@ -144,10 +144,27 @@ quality() {
     done
 }
 
-[ $# -gt 0 ] || set -- kernels sweeps ratings ranks bytes links quality
+# Lists of a serving node: made-up goods, goods of a trained model, and beside faiss where it is
+# installed.
+serve() {
+    need_1m
+    on 2 run "$work/1m.yaml" --work "$work/1m" -q --set model.factors=64 >/dev/null
+    goods=26744,1000000
+    [ -z "$quick" ] || goods=3000
+    "$daogou" bench serve $quick --json --goods $goods -q >"$work/serve.json"
+    "$daogou" bench serve "$work/1m/artifact.h5" $quick --json -q >"$work/serve-trained.json"
+    rm -f "$work/peers.jsonl"
+    cmake --build "$(dirname "$daogou")" --target bench_peers >/dev/null 2>&1 || return 0
+    for n in $(echo $goods | tr , ' '); do
+        "$(dirname "$daogou")/tests/bench/bench_peers" "$n" >>"$work/peers.jsonl"
+    done
+    PEERS_GRAPH=1 "$(dirname "$daogou")/tests/bench/bench_peers" "${goods%%,*}" >>"$work/peers.jsonl"
+}
+
+[ $# -gt 0 ] || set -- kernels sweeps ratings ranks bytes links quality serve
 for section in "$@"; do
     case $section in
-    kernels | sweeps | ratings | ranks | bytes | links | quality) ;;
+    kernels | sweeps | ratings | ranks | bytes | links | quality | serve) ;;
     *) echo "run.sh: no section $section" >&2; exit 64 ;;
     esac
     tell "$section"

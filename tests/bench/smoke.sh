@@ -13,7 +13,7 @@ printf 'above\n<!-- measured: tests/bench/run.sh --into docs/performance.md -->\
 expect 64 sh "$source/tests/bench/run.sh" --quick nonsense
 expect 66 env DAOGOU="$scratch/none" sh "$source/tests/bench/run.sh" --quick
 expect 0 sh "$source/tests/bench/run.sh" --quick --into "$page"
-for heading in Kernels "Sweeps" "One rank and two" Bytes "Equal quality"; do
+for heading in Kernels "Sweeps" "One rank and two" Bytes "Equal quality" "Lists"; do
     is "a table of $heading" grep -q "^### $heading" "$page"
 done
 is "what stands around stays" test "$(sed -n '1p;$p' "$page" | tr '\n' ' ')" = "above below "

@@ -148,8 +148,33 @@ def quality(folder):
          "within 1e-3, .001, .001"], rows)
 
 
+def lists(folder):
+    rows, of = [], None
+    for name, goods in (("serve", "normal"), ("serve-trained", "trained")):
+        report = load(folder, name)
+        of = of or report
+        rows += [["{:,}, {}".format(r["goods"], goods), r["factors"], r["case"],
+                  "{:.1f}".format(r["seconds"] * 1e6), "{:.1f}".format(r["seconds_p99"] * 1e6),
+                  "{:.0f} %".format(100 * r["bytes_share"])] for r in report["rows"]] if report else []
+    if not rows:
+        return None
+    text = "### Lists\n\nTen goods, one core, in the process: {}.\n\n{}".format(
+        peaks(of), table(["goods", "factors", "case", "median µs", "p99 µs",
+                          "all factors over the median, of stream"], rows))
+    path = folder / "peers.jsonl"
+    found = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+    beside = [["{:,}".format(p["goods"]), p["peer"] + (p["effort"] and ", efSearch {}".format(
+        p["effort"]) or ""), "{:.4f}".format(p["recall"]), "{:.0f}".format(p["their_seconds"] * 1e6),
+               "{:.0f}".format(p["ours_seconds"] * 1e6),
+               "{:.1f}".format(p["their_seconds"] / p["ours_seconds"])] for p in found]
+    return text + (beside and "\n\nBeside faiss, normal goods, query by query in turns, so that each "
+                   "finds the other's data in the caches:\n\n" + table(
+                       ["goods", "peer", "recall of ours", "its µs", "ours µs", "times faster"],
+                       beside) or "")
+
+
 def main(folder, page):
-    parts = [p for p in (f(folder) for f in (kernels, sweeps, ranks, sent, links, quality)) if p]
+    parts = [p for p in (f(folder) for f in (kernels, sweeps, ranks, sent, links, quality, lists)) if p]
     text = "\n\n".join(parts) + "\n"
     if not page:
         print(text, end="")

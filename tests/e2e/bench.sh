@@ -34,6 +34,15 @@ expect 0 "$daogou" prepare job.yaml --work work
 
 expect 0 "$daogou" bench kernels --quick --json --csv kernels.csv --plot kernels.svg
 is "kernels: figures" check kernels "$out" kernels.csv kernels.svg
+expect 0 "$daogou" bench serve --quick --json --csv serve.csv --goods 3000,500 --factors 20 --k 7
+is "serve: figures" check serve "$out" serve.csv
+expect 0 "$daogou" bench serve --quick --goods 300
+prints "64 tastes at once"
+for goods in 0 x 3,,4 ""; do
+    expect 64 "$daogou" bench serve --goods "$goods"
+done
+expect 66 "$daogou" bench serve nowhere.h5 --quick
+expect 64 "$daogou" bench serve --quick --plot serve.svg
 expect 73 "$daogou" bench kernels --quick --csv not/there.csv
 is "the file is named" grep -q "not/there.csv" "$err"
 

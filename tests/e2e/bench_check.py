@@ -39,6 +39,15 @@ def kernels(report, _):
             assert close(r["bytes"] * r["seconds"], 4 * r["entries"] * r["factors"])
 
 
+def serve(report, _):
+    assert report["k"] == 7 and report["peaks"]["stream_bytes"] > 0
+    assert [r["goods"] for r in report["rows"]] == [3000] * 5 + [500] * 5
+    for r in report["rows"]:
+        assert r["factors"] == 20 and 0 < r["seconds"] <= r["seconds_p99"]
+        assert close(r["bytes_share"] * report["peaks"]["stream_bytes"] * r["seconds"],
+                     r["goods"] * 80)
+
+
 def als(report, solver):
     assert report["ranks"] == 2 and report["cores"] == 2 * report["threads"]
     assert (report["users"], report["items"], report["factors"]) == (USERS, ITEMS, FACTORS)
@@ -92,10 +101,11 @@ def exchange(report, ranks):
 
 
 if __name__ == "__main__":
-    bench, document, table, picture = sys.argv[1:5]
+    bench, document, table = sys.argv[1:4]
     report = json.load(open(document))
     assert report["bench"] == bench
-    {"kernels": kernels, "als": als, "exchange": exchange, "scaling": scaling}[bench](report, (sys.argv[5:] or [""])[0])
+    {"kernels": kernels, "als": als, "exchange": exchange, "scaling": scaling, "serve": serve}[bench](report, (sys.argv[5:] or [""])[0])
     same_as_csv(report, table)
-    svg = xml.dom.minidom.parse(picture).documentElement
-    assert svg.tagName == "svg" and svg.getElementsByTagName("text")
+    if sys.argv[4:]:
+        svg = xml.dom.minidom.parse(sys.argv[4]).documentElement
+        assert svg.tagName == "svg" and svg.getElementsByTagName("text")

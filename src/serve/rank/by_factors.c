@@ -146,12 +146,12 @@ static void offer_few(const dg_search_in *in, dg_search *s)
     s->over = true;
 }
 
-/* A list of a good part of all goods is made sooner by a pass. */
+/* A list of a good part of all goods, or of what is left of them, is made sooner by a pass. */
 static bool begin(const dg_by_factors *b, const float *taste, const dg_allowed *allowed,
                   dg_topk *best, dg_search *s)
 {
     const int64_t n = b->a->n_items;
-    if (b->in.scan->n == 0 || best->k > n / 4) return false;
+    if (b->in.scan->n == 0 || best->k > n / 4 || allowed->n_skip > n / 4) return false;
     if (!dg_search_start(&b->in, taste, allowed, best, s)) return false;
     if (allows_few(allowed, n)) offer_few(&b->in, s);
     return true;

@@ -32,10 +32,28 @@ START_TEST(every_bit_counts)
 }
 END_TEST
 
+START_TEST(pieces_have_the_digest_of_the_whole)
+{
+    static unsigned char bytes[3000];
+    static const size_t pieces[] = {1, 64, 255, 1000, 3000};
+    for (size_t k = 0; k < sizeof bytes; k++) bytes[k] = (unsigned char)(k * 37 + k / 256);
+    for (size_t n = 0; n <= sizeof bytes; n += 250)
+        for (size_t p = 0; p < sizeof pieces / sizeof *pieces; p++) {
+            dg_digest_stream s;
+            dg_digest_begin(&s);
+            for (size_t at = 0; at < n; at += pieces[p])
+                dg_digest_add(&s, bytes + at, n - at < pieces[p] ? n - at : pieces[p]);
+            const dg_digest whole = dg_digest_of(bytes, n), got = dg_digest_end(&s);
+            ck_assert(got.low == whole.low && got.high == whole.high);
+        }
+}
+END_TEST
+
 START_TEST(seeds_separate_purposes)
 {
     ck_assert(dg_hash64("user", 4, 1) != dg_hash64("user", 4, 2));
 }
 END_TEST
 
-UNIT_MAIN("digest", known_answers, every_bit_counts, seeds_separate_purposes)
+UNIT_MAIN("digest", pieces_have_the_digest_of_the_whole, known_answers, every_bit_counts,
+          seeds_separate_purposes)

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST_ITEMS = 3000, MOST_COLS = 520, USERS = 12 };
+enum { MOST_ITEMS = 2500, MOST_COLS = 520, USERS = 6 };
 
 static float item[MOST_ITEMS * MOST_COLS], user[USERS * MOST_COLS];
 static dg_artifact a;
@@ -141,7 +141,7 @@ static void compare(kind k, uint64_t seed)
 
 START_TEST(lists_are_those_of_a_pass_over_all_factors)
 {
-    static const int sizes[][2] = {{1, 3}, {15, 8}, {16, 64}, {17, 9}, {1000, 64}, {3000, 33}};
+    static const int sizes[][2] = {{1, 3}, {15, 8}, {16, 64}, {17, 9}, {700, 64}, {1500, 33}};
     for (kind k = 0; k < KINDS; k++)
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
             make(k, sizes[s][0], sizes[s][1], s);
@@ -161,7 +161,7 @@ START_TEST(many_tastes_at_once_get_the_lists_they_get_alone)
     static dg_allowed allowed[64];
     dg_rng rng = dg_rng_at(5, DG_RNG_TEST, 0);
     for (kind k = 0; k < KINDS; k++) {
-        make(k, 2500, 40, 11);
+        make(k, 1500, 40, 11);
         const dg_allowed half = some(4, &rng);
         for (int i = 0; i < 64; i++) {
             taste[i] = user + i % USERS * a.n_cols;
@@ -227,7 +227,7 @@ END_TEST
 /* The search is only of use if it leaves most goods alone: here by far the most, counted. */
 START_TEST(most_goods_are_left_alone_where_norms_differ)
 {
-    make(SKEWED, 3000, 64, 19);
+    make(SKEWED, 2500, 64, 19);
     dg_scan scan;
     ck_assert_int_eq(dg_scan_make(&a.item_factor, a.n_items, &scan, &err), DG_OK);
     const dg_search_in in = {&scan, &a.item_factor, dg_panel(), dg_nibbles(), 0.25f};
@@ -237,13 +237,13 @@ START_TEST(most_goods_are_left_alone_where_norms_differ)
         dg_search s;
         dg_topk best = dg_topk_start(got[0], 10);
         ck_assert(dg_search_start(&in, user + u * 64, &all, &best, &s));
-        for (int64_t g = 0; g < dg_scan_groups(3000) && !s.over; g++, looked_at++)
+        for (int64_t g = 0; g < dg_scan_groups(2500) && !s.over; g++, looked_at++)
             dg_search_groups(&in, &s, g, g + 1);
         dg_search_end(&in, &s);
         const int n = pass(user + u * 64, &all, 10);
         same(SKEWED, 10, got[0], dg_topk_finish(&best), n);
     }
-    ck_assert_int_lt(looked_at, (int)dg_scan_groups(3000) * (USERS - 1) / 4);
+    ck_assert_int_lt(looked_at, (int)dg_scan_groups(2500) * (USERS - 1) / 4);
     dg_scan_free(&scan);
     done();
 }
