@@ -156,6 +156,27 @@ static void print_columns(const json_t *file)
         printf("  %zu of them seem to hold personal data: does the job need them?\n", personal);
 }
 
+static void print_attributes(const char *what, const json_t *list)
+{
+    size_t k;
+    json_t *each;
+    char count[32];
+    if (json_array_size(list) == 0) return;
+    printf("\nattributes of the %s\n", what);
+    json_array_foreach((json_t *)(uintptr_t)list, k, each)
+    {
+        printf("  %-22s %-16s", json_string_value(json_object_get(each, "name")),
+               json_string_value(json_object_get(each, "type")));
+        if (json_object_get(each, "values") != NULL)
+            printf(" %12s different", dg_show_count(whole(each, "values"), count, sizeof count));
+        if (json_object_get(each, "least") != NULL)
+            printf(" %12g to %g", real(each, "least"), real(each, "most"));
+        if (whole(each, "missing") > 0)
+            printf(", %s missing", dg_show_count(whole(each, "missing"), count, sizeof count));
+        printf("\n");
+    }
+}
+
 static void print_card(const json_t *card)
 {
     const json_t *time = json_object_get(card, "time");
@@ -168,6 +189,8 @@ static void print_card(const json_t *card)
     print_spread("users", json_object_get(card, "users"));
     print_spread("items", json_object_get(card, "items"));
     print_values(json_object_get(card, "values"));
+    print_attributes("items", json_object_get(json_object_get(card, "attributes"), "items"));
+    print_attributes("users", json_object_get(json_object_get(card, "attributes"), "users"));
     print_columns(json_object_get(card, "first_file"));
 }
 

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 
 #include <math.h>
+#include <string.h>
 
 const double dg_card_at[DG_CARD_QUANTILES] = {.1, .25, .5, .75, .9};
 
@@ -106,6 +107,47 @@ static void count_values(const dg_comm *c, const dg_dataset *d, int64_t *count)
     dg_sum_int64(c, count, DG_CARD_VALUES);
 }
 
+static void look(const dg_attribute_column *a, int64_t rows, dg_card_attribute *out)
+{
+    *out = (dg_card_attribute){0, INFINITY, -INFINITY};
+    for (int64_t r = 0; r < rows; r++) {
+        const bool missing = a->number != NULL ? isnan(a->number[r]) : a->ptr[r] == a->ptr[r + 1];
+        out->missing += missing;
+        if (missing || a->number == NULL) continue;
+        if (a->number[r] < out->least) out->least = a->number[r];
+        if (a->number[r] > out->most) out->most = a->number[r];
+    }
+}
+
+/* Doubles as integers of the same order, so that ranks can take their maximum. */
+static int64_t ordered(double x)
+{
+    int64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits < 0 ? bits ^ INT64_MAX : bits;
+}
+
+static double unordered(int64_t bits)
+{
+    double x;
+    bits = bits < 0 ? bits ^ INT64_MAX : bits;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static void describe_attributes(const dg_comm *c, const dg_attribute_columns *a, int64_t rows,
+                                dg_card_attribute *out)
+{
+    for (int32_t k = 0; k < a->n; k++) {
+        look(&a->at[k], rows, &out[k]);
+        int64_t ends[2] = {ordered(-out[k].least), ordered(out[k].most)};
+        dg_sum_int64(c, &out[k].missing, 1);
+        dg_max_int64(c, ends, 2);
+        out[k].least = -unordered(ends[0]);
+        out[k].most = unordered(ends[1]);
+    }
+}
+
 dg_status dg_card_make(const dg_comm *c, const dg_dataset *d, dg_card *out, dg_err *err)
 {
     *out = (dg_card){0};
@@ -116,5 +158,7 @@ dg_status dg_card_make(const dg_comm *c, const dg_dataset *d, dg_card *out, dg_e
         (double)(out->users.rows - out->users.empty) * (double)(out->items.rows - out->items.empty);
     out->density = cells > 0 ? (double)out->users.ratings / cells : 0;
     count_values(c, d, out->value);
+    describe_attributes(c, &d->item_attributes, d->item_id.n, out->item);
+    describe_attributes(c, &d->user_attributes, d->user_id.n, out->user);
     return DG_OK;
 }

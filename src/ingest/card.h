@@ -21,7 +21,13 @@ typedef struct dg_spread {
 
 extern const double dg_card_at[DG_CARD_QUANTILES]; /* .1, .25, .5, .75, .9 */
 
+typedef struct dg_card_attribute { /* of a column of attributes */
+    int64_t missing;               /* rows without it */
+    double least, most;            /* of numbers; least > most where all miss it */
+} dg_card_attribute;
+
 typedef struct dg_card {
+    dg_card_attribute item[DG_ATTRIBUTES_MAX], user[DG_ATTRIBUTES_MAX]; /* as the dataset's */
     dg_spread users, items;
     double density;                /* ratings over users times items, both not empty */
     int64_t value[DG_CARD_VALUES]; /* training ratings in equal steps from value_min to value_max */

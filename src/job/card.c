@@ -79,12 +79,35 @@ static json_t *of_columns(const dg_prepare_options *o)
     return json_pack("{s:I, s:o}", "rows_looked_at", (json_int_t)rows, "columns", list);
 }
 
+static json_t *of_attributes(const dg_attribute_columns *a, const dg_card_attribute *card)
+{
+    json_t *list = json_array();
+    for (int32_t k = 0; k < a->n; k++) {
+        json_t *j = json_pack("{s:s, s:s, s:I}", "name", a->at[k].name, "type",
+                              dg_attribute_type_text(a->at[k].type), "missing",
+                              (json_int_t)card[k].missing);
+        if (a->at[k].type != DG_ATTRIBUTE_NUMBER) {
+            json_object_set_new(j, "values", json_integer(a->at[k].values.n));
+        } else if (card[k].least <= card[k].most) {
+            json_object_set_new(j, "least", json_real(card[k].least));
+            json_object_set_new(j, "most", json_real(card[k].most));
+        }
+        json_array_append_new(list, j);
+    }
+    return list;
+}
+
 static char *write_card(const dg_prepare_options *o, const dg_prepare_report *r,
                         const dg_dataset *d, const dg_card *card)
 {
     json_t *j = json_pack("{s:o, s:o, s:o, s:f, s:o, s:o}", "counts", of_counts(r), "users",
                           of_spread(&card->users), "items", of_spread(&card->items), "density",
                           card->density, "values", of_values(d, card), "first_file", of_columns(o));
+    if (d->item_attributes.n + d->user_attributes.n > 0)
+        json_object_set_new(j, "attributes",
+                            json_pack("{s:o, s:o}", "items",
+                                      of_attributes(&d->item_attributes, card->item), "users",
+                                      of_attributes(&d->user_attributes, card->user)));
     json_object_set_new(j, "leaks", dg_leaks_json(r, o->split.method));
     if (r->oldest <= r->newest)
         json_object_set_new(j, "time",

@@ -4,6 +4,7 @@
 #include "serve/whom.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 
 static void add_titled(dg_text *t, const dg_artifact *a, int64_t item)
@@ -120,6 +121,41 @@ dg_reply dg_answer_explain(const dg_node *node, const dg_request *request)
     return reply;
 }
 
+static void add_values(dg_text *t, const dg_attribute *of, int64_t row)
+{
+    if (of->type == DG_ATTRIBUTE_NUMBER) {
+        dg_text_add(t, "%.15g", of->number[row]);
+        return;
+    }
+    if (of->type == DG_ATTRIBUTE_LIST) dg_text_bytes(t, "[", 1);
+    for (int64_t p = of->ptr[row]; p < of->ptr[row + 1]; p++) {
+        size_t n;
+        const char *value = dg_attribute_text(of, of->code[p], &n);
+        if (p > of->ptr[row]) dg_text_bytes(t, ",", 1);
+        dg_json_string(t, value, n);
+    }
+    if (of->type == DG_ATTRIBUTE_LIST) dg_text_bytes(t, "]", 1);
+}
+
+/* ,"attributes":{…}: those the row does not miss. */
+static void add_attributes(dg_text *t, const dg_attributes *all, int64_t row)
+{
+    bool first = true;
+    if (all->n == 0) return;
+    dg_text_add(t, ",\"attributes\":{");
+    for (int32_t k = 0; k < all->n; k++) {
+        const dg_attribute *of = &all->at[k];
+        if (of->number != NULL ? isnan(of->number[row]) : of->ptr[row] == of->ptr[row + 1])
+            continue;
+        if (!first) dg_text_bytes(t, ",", 1);
+        dg_json_string(t, of->name, of->n_name);
+        dg_text_bytes(t, ":", 1);
+        add_values(t, of, row);
+        first = false;
+    }
+    dg_text_bytes(t, "}", 1);
+}
+
 dg_reply dg_answer_item(const dg_node *node, const dg_request *request)
 {
     const dg_artifact *a = node->artifact;
@@ -129,7 +165,9 @@ dg_reply dg_answer_item(const dg_node *node, const dg_request *request)
     dg_text_bytes(&t, "{", 1);
     add_titled(&t, a, item);
     dg_text_bytes(&t, node->mark.at, node->mark.n);
-    dg_text_add(&t, ",\"popularity\":%" PRId64 "}", a->popularity[item]);
+    dg_text_add(&t, ",\"popularity\":%" PRId64, a->popularity[item]);
+    add_attributes(&t, &a->item_attributes, item);
+    dg_text_bytes(&t, "}", 1);
     return dg_reply_take(200, &t);
 }
 

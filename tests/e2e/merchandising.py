@@ -144,6 +144,15 @@ class Merchandising(Case):
                 body = {"session": ["9", "5"], "k": 300, "exclude_seen": False, "filter": text}
                 self.assertEqual(set(ids(node.ask("/v1/recommend", body))), self.passing(test))
 
+    def test_a_good_is_shown_with_its_attributes(self):
+        with Node() as node:
+            for item in ("1", "17", "300"):
+                good = self.goods[item]
+                self.assertEqual(node.ask(f"/v1/items/{item}")["attributes"], {
+                    "category": good["category"], "brand": good["brand"],
+                    "price": float(good["price"]),
+                    "words": sorted(set(good["title"].split()), key=lambda w: w.encode())})
+
     def test_an_order_without_a_filter_is_that_of_the_model(self):
         with Node() as node:
             plain = node.ask("/v1/recommend/7", k=300)
@@ -294,6 +303,18 @@ class Merchandising(Case):
         ended = run("recommend", "shop.yaml", "--user=1", "--filter", "prize < 3")
         self.assertEqual(ended.code, 64)
         self.assertIn("filter: column 1: \"prize\" is not an attribute", ended.err)
+
+    def test_the_data_card_tells_of_attributes(self):
+        card = json.loads(self.succeeds("describe", "shop.yaml", "--json").out)
+        told = {column["name"]: column for column in card["attributes"]["items"]}
+        prices = [float(good["price"]) for good in self.goods.values()]
+        self.assertEqual(told["price"], {"name": "price", "type": "number", "missing": 0,
+                                         "least": min(prices), "most": max(prices)})
+        self.assertEqual(told["category"], {
+            "name": "category", "type": "text", "missing": 0,
+            "values": len({good["category"] for good in self.goods.values()})})
+        self.assertEqual([c["name"] for c in card["attributes"]["users"]], ["age", "city"])
+        self.assertIn("category", self.succeeds("describe", "shop.yaml").out)
 
     def test_the_page_says_what_works(self):
         filters = [line for line in blocks("sql")[0].splitlines() if line]
