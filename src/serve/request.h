@@ -74,6 +74,7 @@ typedef struct dg_route {
     size_t body;         /* bytes a body may have: a POST. 0: a GET, which also answers HEAD */
     unsigned role;       /* DG_ROLE_…, one of them; 0: anybody may ask, token or not */
     bool while_stopping; /* has a use while the node takes leave of its clients; all but /readyz */
+    bool waits;          /* its answer waits for a disk */
     dg_asker *answer;    /* NULL: the server itself answers, of itself */
 } dg_route;
 

@@ -56,6 +56,7 @@ static const dg_route routes[] = {
      .body = LARGE_BODY,
      .role = DG_ROLE_EVENTS,
      .while_stopping = true,
+     .waits = true,
      .answer = dg_answer_events},
     {.path = "/v1/items/",
      .id = {"item"},

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 
+#include "serve/later.h"
 #include "serve/measure/process.h"
 #include "serve/shadow.h"
 
@@ -16,10 +17,13 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { WAITING_THREADS = 16 }; /* as many requests' events are made durable together */
+
 struct dg_server {
     dg_arms *arms;
     dg_gate *gate;
     dg_ledger *ledger;
+    dg_later *later;                   /* answers that wait for a disk */
     dg_shadow *shadow;                 /* NULL: none */
     dg_metrics *metrics, *own_metrics; /* the second where the caller brought none */
     dg_counter *swaps[DG_N_ARMS], *refused[DG_N_ARMS];
@@ -250,6 +254,27 @@ static void drop_body(dg_server *s, dg_visit *v)
     v->room = 0;
 }
 
+/* By a thread that may wait. */
+static void answer_late(void *context, void *of)
+{
+    dg_visit *v = of;
+    v->reply = answer(context, v, v->connection, v->method, v->path);
+    v->replied = true;
+    MHD_resume_connection(v->connection);
+}
+
+/* Hand a request that is all in to those threads; `handle` is called once more when they have the
+ * answer. */
+static enum MHD_Result wait_for_disk(dg_server *s, dg_visit *v, struct MHD_Connection *connection,
+                                     const char *path)
+{
+    v->connection = connection;
+    v->path = path;
+    MHD_suspend_connection(connection);
+    if (!dg_later_put(s->later, v)) answer_late(s, v); /* about to stop: there is no hurry */
+    return MHD_YES;
+}
+
 /* Called with the headers, then with each piece of the body, then once more at its end. */
 static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *path,
                               const char *method, const char *version, const char *piece,
@@ -266,10 +291,17 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
         *n_piece = 0;
         return MHD_YES;
     }
+    if (v->replied) {
+        v->replied = false;
+        drop_body(s, v);
+        return send_reply(s, connection, v, v->reply);
+    }
     if (v->room > 0) v->began = dg_now(); /* what came before was the client's time */
     v->answering = true;
     atomic_fetch_add(&s->answering, 1);
     dg_watch_touch(v->watched);
+    if (v->refusal.http == 0 && v->route != NULL && v->route->waits)
+        return wait_for_disk(s, v, connection, path);
     const dg_reply reply =
         v->refusal.http != 0 ? v->refusal : answer(s, v, connection, method, path);
     v->refusal = (dg_reply){.http = 0};
@@ -289,6 +321,7 @@ static void request_done(void *context, struct MHD_Connection *connection, void 
     dg_arms_leave(s->arms, v->shift);
     drop_body(s, v);
     dg_free(v->refusal.owned);
+    if (v->replied) dg_free(v->reply.owned);
     if (v->answering) atomic_fetch_sub(&s->answering, 1);
     dg_visit_next(v);
 }
@@ -326,7 +359,7 @@ static struct MHD_Daemon *start_daemon(dg_server *s, int fd, const dg_server_opt
 {
     const unsigned idle = (unsigned)o->phase_seconds + 1; /* the watch is the sharper limit */
     struct MHD_OptionItem more[8];
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME;
     int n = 0;
     if (o->threads > 1)
         more[n++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, o->threads, NULL};
@@ -434,6 +467,7 @@ static void free_server(dg_server *s)
 {
     if (s == NULL) return;
     dg_watch_destroy(&s->watch);
+    dg_later_destroy(&s->later);
     dg_shadow_stop(&s->shadow);
     dg_ledger_destroy(&s->ledger);
     dg_gate_destroy(&s->gate);
@@ -453,6 +487,8 @@ static dg_status assemble(dg_server *s, const dg_node *node, const dg_server_opt
     if (st == DG_OK) st = dg_ledger_create(&o->ledger, s->arms, s->metrics, &s->ledger, err);
     if (st == DG_OK && o->split.shadow)
         st = dg_shadow_start(s->arms, s->ledger, s->metrics, &s->shadow, err);
+    if (st == DG_OK)
+        st = dg_later_start(WAITING_THREADS, DG_CONNECTIONS, answer_late, s, &s->later, err);
     if (st == DG_OK) st = dg_watch_create(DG_CONNECTIONS, o->phase_seconds, &s->watch, err);
     if (st == DG_OK) st = dg_metrics_made(s->metrics, err);
     return st;
@@ -521,6 +557,7 @@ void dg_server_stop(dg_server **s, double patience)
     atomic_store(&(*s)->stopping, true);
     const int fd = MHD_quiesce_daemon((*s)->daemon);
     drain(*s, patience);
+    dg_later_stop((*s)->later); /* none may be suspended when the library stops */
     MHD_stop_daemon((*s)->daemon);
     if (fd >= 0) close(fd);
     free_server(*s);

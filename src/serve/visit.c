@@ -59,6 +59,8 @@ void dg_visit_next(dg_visit *v)
     v->body = NULL;
     v->n_body = v->room = 0;
     v->refusal = (dg_reply){.http = 0};
+    v->connection = NULL;
+    v->replied = false;
     v->shift = NULL;
     v->http = 0;
     v->n_reply = 0;

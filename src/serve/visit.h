@@ -28,9 +28,13 @@ typedef struct dg_visit {
     char *body;            /* (n_body,) of (room,); NULL where none is wanted */
     size_t n_body, room;
     dg_reply refusal; /* told when the request is all in; http 0: none */
-    dg_shift *shift;  /* what answers it; NULL for refusals */
-    int http;         /* status of the answer */
-    size_t n_reply;   /* bytes of its body */
+    void *connection; /* the library's, of a request whose answer waits for a disk */
+    const char *path; /* likewise */
+    bool replied;     /* it has waited: `reply` is to be sent */
+    dg_reply reply;
+    dg_shift *shift; /* what answers it; NULL for refusals */
+    int http;        /* status of the answer */
+    size_t n_reply;  /* bytes of its body */
 } dg_visit;
 
 /** Begin a visit: who it is. LOCAL. */

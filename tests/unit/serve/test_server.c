@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "scratch.h"
+#include "serve/live/eventstore.h"
 #include "serve/server.h"
 #include "unit_main.h"
 
@@ -571,6 +572,74 @@ START_TEST(a_thousand_swaps_fail_no_request_and_mix_no_answer)
 }
 END_TEST
 
+/* ---- answers that wait for a disk ---- */
+
+enum { SENDERS = 6, POSTS = 40 };
+
+typedef struct sender {
+    int number, taken;
+    bool cut; /* the server stopped meanwhile */
+} sender;
+
+static void *send_events(void *of)
+{
+    sender *me = of;
+    char got[8192];
+    const int fd = dial();
+    for (int k = 0; k < POSTS && !me->cut; k++) {
+        char text[256], event[128];
+        const int n =
+            snprintf(event, sizeof event, "{\"events\":[{\"user\":\"s%d\",\"item\":\"item %d\"}]}",
+                     me->number, k);
+        snprintf(text, sizeof text,
+                 "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", n, event);
+        say_text(fd, text);
+        const int status = hear_whole(fd, got, sizeof got);
+        me->taken += status == 200;
+        me->cut = status != 200;
+    }
+    close(fd);
+    return NULL;
+}
+
+START_TEST(events_wait_for_the_disk_and_nobody_waits_for_them)
+{
+    pthread_t thread[SENDERS];
+    sender of[SENDERS];
+    dg_eventstore *store;
+    int64_t n, cut, taken = 0;
+    start_server(1, 15);
+    dg_server_stop(&server, 10);
+    ck_assert_int_eq(dg_eventstore_open(scratch(getpid(), "events"), &store, &n, &cut, &err),
+                     DG_OK);
+    ck_assert_int_eq(dg_node_take_events(node, store, 1 << 20, &err), DG_OK);
+    dg_server_options o = dg_server_defaults();
+    o.listen = "127.0.0.1:0", o.threads = 1;
+    o.gate.longest_wait = 0;
+    ck_assert_msg(dg_server_start(node, &o, &server, &err) == DG_OK, "%s", err.text);
+    for (int k = 0; k < SENDERS; k++) {
+        of[k] = (sender){.number = k};
+        pthread_create(&thread[k], NULL, send_events, &of[k]);
+    }
+    for (int k = 0; k < 20; k++) still_well();
+    dg_server_stop(&server, 10); /* what is under way is answered */
+    for (int k = 0; k < SENDERS; k++) {
+        pthread_join(thread[k], NULL);
+        taken += of[k].taken;
+    }
+    ck_assert_int_gt(taken, 0);
+    dg_node_close(&node);
+    dg_eventstore_close(&store);
+    ck_assert_int_eq(dg_eventstore_open(scratch(getpid(), "events"), &store, &n, &cut, &err),
+                     DG_OK);
+    ck_assert_int_ge(n, taken);
+    ck_assert_int_le(n, taken + SENDERS);
+    dg_eventstore_close(&store);
+    scratch_remove();
+    ck_assert_uint_eq(dg_alloc_live(), 0);
+}
+END_TEST
+
 static void *stop_soon(void *nothing)
 {
     (void)nothing;
@@ -674,6 +743,7 @@ UNIT_MAIN("server", requests_get_their_status, methods_are_told_apart,
           a_connection_is_kept_for_many_requests,
           a_posted_body_is_answered_in_whatever_pieces_it_comes, bodies_are_bounded,
           garbage_is_refused_and_others_are_served, oversized_requests_are_refused,
+          events_wait_for_the_disk_and_nobody_waits_for_them,
           half_closed_and_vanished_clients_harm_nobody,
           slow_clients_are_cut_off_while_others_are_served,
           clients_beyond_the_limit_wait_for_a_place, any_bytes_are_survived,
