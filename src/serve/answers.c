@@ -246,6 +246,7 @@ static void as_one(const dg_request *all, int u, dg_request *one)
     const dg_id id = all->list[DG_LIST_USERS].at[u];
     memcpy(one->id, id.at, id.n);
     one->n_id = id.n;
+    one->given |= DG_TAKES_USER; /* its id is one now, whatever the path had */
 }
 
 /* Each list by itself, step by step. */

@@ -189,6 +189,26 @@ static void add_slate(dg_text *t, const dg_artifact *a, const dg_list *list)
     dg_text_add(t, "]}");
 }
 
+static void add_context(dg_text *t, const dg_request *r)
+{
+    const bool of_item = r->route->id[0] != NULL && strcmp(r->route->id[0], "item") == 0;
+    dg_text_add(t, ",\"context\":{\"k\":%d,\"exclude_seen\":%s", r->k,
+                r->exclude_seen ? "true" : "false");
+    if (of_item || r->current.n > 0) {
+        dg_text_add(t, ",\"item\":");
+        dg_json_string(t, of_item ? r->id : r->current.at, of_item ? r->n_id : r->current.n);
+    }
+    if (r->n_scene > 0) {
+        dg_text_add(t, ",\"scene\":");
+        dg_json_string(t, r->scene, r->n_scene);
+    }
+    if (r->n_filter > 0) {
+        dg_text_add(t, ",\"filter\":");
+        dg_json_string(t, r->filter, r->n_filter);
+    }
+    dg_text_add(t, "}");
+}
+
 static void write_impression(dg_ledger *l, const dg_visit *v, const dg_request *r,
                              const dg_list *list, bool shown)
 {
@@ -196,7 +216,6 @@ static void write_impression(dg_ledger *l, const dg_visit *v, const dg_request *
     dg_text t = {0};
     size_t n_user;
     const char *user = dg_request_user(r, &n_user);
-    const bool of_item = user == NULL && r->n_id > 0;
     dg_text_add(&t, "{\"v\":1,\"time\":\"%s\",\"request\":\"%s\",\"shown\":%s", time_now(when),
                 v->id, shown ? "true" : "false");
     if (user != NULL && n_user > 0) {
@@ -205,13 +224,7 @@ static void write_impression(dg_ledger *l, const dg_visit *v, const dg_request *
     }
     add_policy(l, &t, v->shift);
     dg_json_member(&t, "route", l->route[place(v->route)]);
-    dg_text_add(&t, ",\"context\":{\"k\":%d,\"exclude_seen\":%s", r->k,
-                r->exclude_seen ? "true" : "false");
-    if (of_item) {
-        dg_text_add(&t, ",\"item\":");
-        dg_json_string(&t, r->id, r->n_id);
-    }
-    dg_text_add(&t, "}");
+    add_context(&t, r);
     add_slate(&t, dg_node_artifact(v->shift->node), list);
     if (!t.failed) dg_journal_line(l->o.impressions, t.at, t.n);
     dg_text_free(&t);

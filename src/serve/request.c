@@ -89,7 +89,7 @@ const char *dg_request_user(const dg_request *r, size_t *n)
 {
     const bool in_path = r->route->id[0] != NULL && strcmp(r->route->id[0], "user") == 0;
     *n = r->n_id;
-    return in_path || (r->route->takes & DG_TAKES_USER) != 0 ? r->id : NULL;
+    return in_path || (r->given & DG_TAKES_USER) != 0 ? r->id : NULL;
 }
 
 static bool is(const char *s, size_t n, const char *word)

@@ -402,6 +402,13 @@ class WrittenDown(Case):
                                  "context": {"k": 3, "exclude_seen": True}})
         self.assertEqual(second["context"]["item"], "item 7")
         self.assertNotIn("user", second)
+        self.ask("/v1/recommend/batch", method="POST", body='{"users": ["u3", "u4"], "k": 2}')
+        self.ask("/v1/recommend", method="POST", body='{"session": ["item 7"], "k": 2}')
+        self.waits_for(lambda: len(self.lines("shown")) >= 4)
+        found = self.lines("shown")[2:]
+        self.assertEqual([line.get("user") for line in found][:2], ["u3", "u4"])
+        self.assertEqual({len(line["items"]) for line in found}, {2})
+        self.assertEqual([line["context"].get("item") for line in found], [None] * len(found))
 
     def test_users_of_impressions_can_be_pseudonyms(self):
         key = self.write("key", "k" * 32)
