@@ -11,11 +11,10 @@ static bool starts_name(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80;
 }
 
-static int column_of(const dg_words *w, size_t at)
+static int column_here(dg_words *w)
 {
-    int column = 1;
-    for (size_t k = 0; k < at; k++) column += (w->text[k] & 0xc0) != 0x80;
-    return column;
+    for (; w->counted < w->at; w->counted++) w->characters += (w->text[w->counted] & 0xc0) != 0x80;
+    return w->characters + 1;
 }
 
 static char peek(const dg_words *w, size_t ahead)
@@ -84,7 +83,7 @@ static dg_status read_sign(dg_words *w, dg_err *err)
 dg_status dg_words_next(dg_words *w, dg_err *err)
 {
     while (w->at < w->n && strchr(" \t\r\n", w->text[w->at]) != NULL) w->at++;
-    w->word = (dg_word){.column = column_of(w, w->at), .at = ""};
+    w->word = (dg_word){.column = column_here(w), .at = ""};
     if (w->at == w->n) return DG_OK;
     const char c = w->text[w->at];
     if (c == '"' || c == '\'' || c == '`') return read_quoted(w, c, err);

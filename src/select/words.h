@@ -29,6 +29,8 @@ typedef struct dg_words {
     const char *text; /* (n,) valid UTF-8 without NULs */
     size_t n, at;
     dg_word word; /* the one at hand */
+    size_t counted;
+    int characters; /* in the first `counted` bytes */
 } dg_words;
 
 /** Go on to the next word. LOCAL. Errors DG_ERR_USAGE "column C: what is wrong". */
