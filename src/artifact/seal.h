@@ -60,7 +60,7 @@ dg_status dg_seal_check(const char *path, dg_err *err);
  * Check the digest of all bytes, or with `trusted` that one of these keys signed just these bytes.
  * LOCAL, reads them once.
  *
- * Cost    without keys at memory speed; with keys BLAKE2b, on up to eight threads, at some 0.8 GB
+ * Cost    on up to eight threads: without keys at memory speed; with keys BLAKE2b, at some 0.8 GB
  *         a second each.
  * Errors  DG_ERR_DATA damaged, not ours; DG_ERR_PERM not signed, or by none of the keys;
  *         DG_ERR_NOMEM; DG_ERR_IO.
