@@ -40,7 +40,7 @@ dg_status dg_crypt_decrypt(const char *from, const char *to, const dg_key *key, 
  * @param[out] head what the file says of itself
  * @param[out] at   (head->n_bytes,) mapped; free with munmap
  *
- * Cost    0.8 s per GB, with new pages and the check of the seal 1.3; the file's length in memory
+ * Cost    0.8 s per GB, with new pages and the check of the seal 1.2; the file's length in memory
  * that the kernel cannot drop. Errors  DG_ERR_PERM no key, or another than the file's; DG_ERR_DATA
  * damaged or tampered with, with the part; DG_ERR_NOMEM; DG_ERR_IO.
  */
