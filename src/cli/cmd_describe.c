@@ -153,7 +153,9 @@ static void print_columns(const json_t *file)
         printf("\n");
     }
     if (personal > 0)
-        printf("  %zu of them seem to hold personal data: does the job need them?\n", personal);
+        printf("  %zu of them seem to hold personal data: does the job need them? Users can have "
+               "pseudonyms (prepare.pseudonyms)\n",
+               personal);
 }
 
 static void print_attributes(const char *what, const json_t *list)

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "ingest/ids.h"
 #include "table/header.h"
+#include "table/json.h"
 #include "table/split.h"
 
 #include <stdio.h>
@@ -126,58 +127,96 @@ static void judge(const counts *count, int64_t rows, dg_column *out)
     if (10 * count->looks[DG_LOOKS_MAIL] >= filled && filled > 0) out->looks = DG_LOOKS_MAIL;
 }
 
-static dg_status look(dg_split *split, size_t n_fields, dg_columns *out, counts *count, dg_err *err)
+/* The fields of a record: as they are, or what stands at the paths of an object. NULL for none. */
+static const dg_slice *fields_of(const dg_fields *f, size_t n_fields, const dg_json_paths *paths,
+                                 dg_slice *value)
+{
+    const char *wrong;
+    size_t where;
+    if (paths->n == 0) return f->n == n_fields ? f->at : NULL;
+    char *text = (char *)(uintptr_t)f->at[0].at; /* in the reader's window, to be written to */
+    return dg_json_read(paths, text, f->at[0].n, value, &wrong, &where) ? value : NULL;
+}
+
+static dg_status look(dg_split *split, size_t n_fields, const dg_json_paths *paths, dg_columns *out,
+                      counts *count, dg_err *err)
 {
     dg_status st = DG_OK;
     while (st == DG_OK && out->rows < DG_COLUMNS_ROWS) {
         dg_fields f;
         dg_reject reject;
         dg_outcome outcome;
+        dg_slice value[DG_N_ROLES];
         st = dg_split_next(split, &outcome, &f, &reject, err);
         if (st != DG_OK || outcome == DG_OUTCOME_END) break;
-        if (outcome == DG_OUTCOME_RECORD && f.n == n_fields) st = count_row(f.at, out, count, err);
+        const dg_slice *field =
+            outcome == DG_OUTCOME_RECORD ? fields_of(&f, n_fields, paths, value) : NULL;
+        if (field != NULL) st = count_row(field, out, count, err);
     }
     for (int k = 0; k < out->n; k++) judge(&count[k], out->rows, &out->at[k]);
     return st;
+}
+
+static void take_name(const char *name, size_t n, dg_column *out)
+{
+    size_t cut = 0;
+    for (size_t step; cut < n && (step = dg_utf8_step(name + cut, n - cut)) > 0; cut += step)
+        if (cut + step >= sizeof out->name) break;
+    memcpy(out->name, name, cut);
 }
 
 static void take_names(const dg_header *h, dg_columns *out)
 {
     out->n = h->n_fields < DG_COLUMNS_MAX ? h->n_fields : DG_COLUMNS_MAX;
     for (int64_t k = 0; k < out->n && k < h->names.n; k++) {
-        size_t n, cut = 0;
+        size_t n;
         const char *name = dg_strings_at(&h->names, k, &n);
-        for (size_t step; cut < n && (step = dg_utf8_step(name + cut, n - cut)) > 0; cut += step)
-            if (cut + step >= sizeof out->at[k].name) break;
-        memcpy(out->at[k].name, name, cut);
+        take_name(name, n, &out->at[k]);
     }
 }
 
+static dg_status take_paths(const char *const role[DG_N_ROLES], dg_json_paths *paths,
+                            dg_columns *out, dg_err *err)
+{
+    dg_status st = DG_OK;
+    for (int r = 0; r < DG_N_ROLES && st == DG_OK; r++) {
+        if (role[r] == NULL) continue;
+        st = dg_json_paths_add(paths, role[r], err);
+        take_name(role[r], strlen(role[r]), &out->at[out->n++]);
+    }
+    return st;
+}
+
 static dg_status look_behind(const dg_header *h, const dg_source *source, const dg_dialect *d,
-                             dg_columns *out, dg_err *err)
+                             const dg_json_paths *paths, dg_columns *out, dg_err *err)
 {
     const dg_span span = {0, INT64_MAX, h->data_begin, h->lines, 0};
     dg_split *split = NULL;
     counts *count = dg_alloc((size_t)out->n, sizeof *count);
     dg_status st = count == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory looking at columns")
                                  : dg_split_open(source, d, span, &split, err);
-    if (st == DG_OK) st = look(split, (size_t)h->n_fields, out, count, err);
+    if (st == DG_OK) st = look(split, (size_t)h->n_fields, paths, out, count, err);
     dg_split_close(&split);
     for (int k = 0; k < out->n && count != NULL; k++) dg_ids_free(&count[k].value);
     dg_free(count);
     return st;
 }
 
-dg_status dg_columns_look(const dg_source *source, const dg_dialect *d, dg_columns *out,
-                          dg_err *err)
+dg_status dg_columns_look(const dg_source *source, const dg_dialect *d,
+                          const char *const role[DG_N_ROLES], dg_columns *out, dg_err *err)
 {
     dg_header h;
+    dg_json_paths paths = {0};
+    const bool objects = d->format == DG_FORMAT_JSONL;
     *out = (dg_columns){0};
-    if (d->format != DG_FORMAT_CSV) return DG_OK;
+    if (d->format != DG_FORMAT_CSV && !objects) return DG_OK;
     dg_status st = dg_header_read(source, d, &h, err);
     if (st != DG_OK) return st;
-    take_names(&h, out);
-    st = look_behind(&h, source, d, out, err);
+    if (objects)
+        st = take_paths(role, &paths, out, err);
+    else
+        take_names(&h, out);
+    if (st == DG_OK) st = look_behind(&h, source, d, &paths, out, err);
     dg_header_free(&h);
     return st;
 }

@@ -3,6 +3,7 @@
 #ifndef DG_INGEST_COLUMNS_H
 #define DG_INGEST_COLUMNS_H
 #include "table/dialect.h"
+#include "table/record.h"
 #include "table/source.h"
 
 enum { DG_COLUMNS_ROWS = 100000, DG_COLUMNS_MAX = 64 };
@@ -29,7 +30,7 @@ typedef struct dg_column {
 
 typedef struct dg_columns {
     int64_t rows; /* looked at */
-    int n;        /* columns, at most DG_COLUMNS_MAX; 0 for lists */
+    int n;        /* columns, at most DG_COLUMNS_MAX; 0 for lists and mtx */
     dg_column at[DG_COLUMNS_MAX];
 } dg_columns;
 
@@ -39,9 +40,11 @@ const char *dg_looks_text(dg_looks looks);
 /** What one value looks like. LOCAL. */
 dg_looks dg_looks_of(dg_slice value);
 
-/** Look at the first DG_COLUMNS_ROWS rows of a file. LOCAL; holds their different values.
+/** Look at the first DG_COLUMNS_ROWS rows of a file; of jsonl at the paths that roles are read
+ * from, the only ones known. LOCAL; holds their different values.
+ *  @param[in] role  (DG_N_ROLES,) column of each, or NULL
  *  Errors as dg_rows_open and dg_rows_next; DG_ERR_NOMEM. */
-dg_status dg_columns_look(const dg_source *source, const dg_dialect *d, dg_columns *out,
-                          dg_err *err);
+dg_status dg_columns_look(const dg_source *source, const dg_dialect *d,
+                          const char *const role[DG_N_ROLES], dg_columns *out, dg_err *err);
 
 #endif

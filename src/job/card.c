@@ -69,7 +69,8 @@ static json_t *of_columns(const dg_prepare_options *o)
     json_t *list = json_array();
     int64_t rows = 0;
     if (columns != NULL && dg_sources_find(&o->ratings.paths, &files, &ignored) == DG_OK &&
-        dg_columns_look(files.at, &o->ratings.dialect, columns, &ignored) == DG_OK) {
+        dg_columns_look(files.at, &o->ratings.dialect, o->ratings.columns, columns, &ignored) ==
+            DG_OK) {
         rows = columns->rows;
         for (int k = 0; k < columns->n; k++)
             json_array_append_new(list, of_column(&columns->at[k], rows));

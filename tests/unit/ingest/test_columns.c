@@ -37,19 +37,50 @@ START_TEST(values_look_like_what_they_are)
 }
 END_TEST
 
-/* The columns of a file of these bytes. */
-static dg_status look_at(const void *bytes, size_t n, bool header)
+static dg_dialect csv(bool header)
 {
+    dg_dialect d = dg_dialect_default();
+    d.header = header;
+    return d;
+}
+
+/* The columns of a file of these bytes. */
+static dg_status look_with(dg_dialect d, const void *bytes, size_t n)
+{
+    static const char *const role[DG_N_ROLES] = {"who.mail", "what", NULL, "at"};
     char path[] = "/tmp/daogou-columns-XXXXXX";
     const int fd = mkstemp(path);
     ck_assert(fd >= 0 && write(fd, bytes, n) == (ssize_t)n && close(fd) == 0);
     const dg_source source = {path, (int64_t)n, DG_CODEC_PLAIN};
-    dg_dialect d = dg_dialect_default();
-    d.header = header;
-    const dg_status st = dg_columns_look(&source, &d, &found, &err);
+    const dg_status st = dg_columns_look(&source, &d, role, &found, &err);
     unlink(path);
     return st;
 }
+
+static dg_status look_at(const void *bytes, size_t n, bool header)
+{
+    return look_with(csv(header), bytes, n);
+}
+
+START_TEST(paths_of_objects_are_columns)
+{
+    dg_text t = {0};
+    dg_dialect d = csv(false);
+    d.format = DG_FORMAT_JSONL;
+    for (int k = 0; k < 120; k++)
+        dg_text_add(&t, "{\"who\":{\"mail\":\"u%d@example.com\"},\"what\":%d,\"note\":[%d]}\n",
+                    k % 9, k % 5, k);
+    dg_text_add(&t, "no object\n");
+    ck_assert_int_eq(look_with(d, t.at, t.n), DG_OK);
+    ck_assert(found.n == 3 && found.rows == 120);
+    ck_assert_str_eq(found.at[0].name, "who.mail");
+    ck_assert(found.at[0].looks == DG_LOOKS_MAIL && found.at[0].distinct == 9);
+    ck_assert(found.at[1].looks == DG_LOOKS_NUMBER && found.at[1].distinct == 5);
+    ck_assert(found.at[2].empty == 120);
+    dg_text_free(&t);
+    ck_assert_uint_eq(dg_alloc_live(), 0);
+}
+END_TEST
 
 START_TEST(odd_columns_are_told)
 {
@@ -91,4 +122,4 @@ START_TEST(any_bytes_are_looked_at_without_harm)
 END_TEST
 
 UNIT_MAIN("columns", values_look_like_what_they_are, odd_columns_are_told,
-          any_bytes_are_looked_at_without_harm)
+          paths_of_objects_are_columns, any_bytes_are_looked_at_without_harm)
