@@ -62,10 +62,22 @@ first_words_avx2(uint64_t seed, uint32_t purpose, const uint64_t *row, int64_t n
 }
 #endif
 
+#ifdef __x86_64__
+__attribute__((target("avx512f,avx512vl,avx512dq,prefer-vector-width=512"))) static void
+first_words_avx512(uint64_t seed, uint32_t purpose, const uint64_t *row, int64_t n, uint64_t *out)
+{
+    first_words(seed, purpose, row, n, out);
+}
+#endif
+
 void dg_rng_first(uint64_t seed, dg_rng_purpose purpose, const uint64_t *row, int64_t n,
                   uint64_t *out)
 {
 #ifdef __x86_64__
+    if (__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+        first_words_avx512(seed, (uint32_t)purpose, row, n, out);
+        return;
+    }
     if (__builtin_cpu_supports("avx2")) {
         first_words_avx2(seed, (uint32_t)purpose, row, n, out);
         return;

@@ -32,16 +32,25 @@ static bool is_target(const uint8_t *part, int64_t k)
 void dg_part_times_note(dg_part_times *t, int64_t user, const dg_event *row, int64_t n,
                         const uint8_t *part)
 {
-    int64_t *newest = &t->newest_of_user[user - t->rows.begin];
-    for (int64_t k = 0; k < n; k++)
-        if (!is_target(part, k) && row[k].time > *newest) *newest = row[k].time;
-    if (*newest > t->newest_train) t->newest_train = *newest;
+    /* Without branches: which rating is a target is drawn at random. */
+    int64_t newest = t->newest_of_user[user - t->rows.begin], oldest = t->oldest_target;
+    int64_t targets = 0, late = 0;
     for (int64_t k = 0; k < n; k++) {
-        if (!is_target(part, k)) continue;
-        t->timed_targets++;
-        t->late_targets += row[k].time < *newest;
-        if (row[k].time < t->oldest_target) t->oldest_target = row[k].time;
+        const int64_t time = is_target(part, k) ? INT64_MIN : row[k].time;
+        newest = time > newest ? time : newest;
     }
+    for (int64_t k = 0; k < n; k++) {
+        const bool target = is_target(part, k);
+        const int64_t time = target ? row[k].time : INT64_MAX;
+        targets += target;
+        late += (int64_t)target & (row[k].time < newest);
+        oldest = time < oldest ? time : oldest;
+    }
+    t->newest_of_user[user - t->rows.begin] = newest;
+    if (newest > t->newest_train) t->newest_train = newest;
+    t->oldest_target = oldest;
+    t->timed_targets += targets;
+    t->late_targets += late;
 }
 
 /* ---- counting ---- */

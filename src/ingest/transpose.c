@@ -16,13 +16,14 @@ typedef struct dg_columns_plan {
     int64_t *count; /* (rounds, size) entries this rank sends */
     int64_t *total; /* (size,) entries each rank receives, over all rounds and ranks */
     int64_t *end;   /* (size, rounds) end of the columns of each rank and round */
+    int64_t *own;   /* (columns of this rank,) entries of them in the rows of this rank */
     int32_t *sent;  /* (size, rows) entries of each row gone to each rank, after those before its
                        columns; NULL where that would be a lot beside the entries themselves */
 } dg_columns_plan;
 
 enum {
     BATCH = 1 << 18, /* entries over all ranks: fewer are not worth a round */
-    ROUNDS = 16,     /* at most: every one looks at all rows; buffers are this part of the data */
+    ROUNDS = 6,      /* at most: every one looks at all rows; buffers are this part of the data */
     SENT_SHARE = 16  /* of the entries' bytes */
 };
 
@@ -41,26 +42,32 @@ static int64_t lower_bound(dg_row row, int64_t column)
 }
 
 /* Entries are sorted by column, so those for one rank and round are one stretch of each row. */
-static void count_entries(const dg_csr *m, dg_columns_plan *p)
+static void count_entries(const dg_csr *m, int own, dg_columns_plan *p)
 {
     const size_t rows = (size_t)(m->end - m->begin);
+    const int size = p->rounds.size, rounds = p->rounds.n;
+    const int64_t begin = dg_shards_rows(p->rounds.shards, own, size).begin;
     for (int64_t r = m->begin; r < m->end; r++) {
         const dg_row row = dg_csr_row(m, r);
         int64_t at = 0;
-        for (int rank = 0; rank < p->rounds.size; rank++) {
+        for (int rank = 0; rank < size; rank++) {
+            const int64_t first = at;
             if (p->sent != NULL)
                 p->sent[(size_t)rank * rows + (size_t)(r - m->begin)] = (int32_t)at;
-            for (int k = 0; k < p->rounds.n; k++) { /* ascending columns */
-                const int64_t end = p->end[rank * p->rounds.n + k], before = at;
-                while (at < row.n && row.index[at] < end) at++;
-                p->count[(size_t)k * (size_t)p->rounds.size + (size_t)rank] += at - before;
-                p->total[rank] += at - before;
+            for (int k = 0; k < rounds; k++) { /* ascending columns */
+                const int64_t end = p->end[rank * rounds + k], before = at;
+                if (rank == own)
+                    for (; at < row.n && row.index[at] < end; at++) p->own[row.index[at] - begin]++;
+                else
+                    while (at < row.n && row.index[at] < end) at++;
+                p->count[(size_t)k * (size_t)size + (size_t)rank] += at - before;
             }
+            p->total[rank] += at - first;
         }
     }
 }
 
-static dg_status make_plan(const dg_csr *m, dg_columns_plan *p, dg_err *err)
+static dg_status make_plan(const dg_csr *m, int own, dg_columns_plan *p, dg_err *err)
 {
     const size_t size = (size_t)p->rounds.size, slots = size * (size_t)p->rounds.n;
     const size_t rows = (size_t)(m->end - m->begin), bytes = 8 * (size_t)dg_csr_count(m);
@@ -68,13 +75,16 @@ static dg_status make_plan(const dg_csr *m, dg_columns_plan *p, dg_err *err)
     p->count = dg_alloc(slots, sizeof *p->count);
     p->total = dg_alloc(size, sizeof *p->total);
     p->end = dg_alloc(slots, sizeof *p->end);
+    const dg_range columns = dg_shards_rows(p->rounds.shards, own, p->rounds.size);
+    p->own = dg_alloc((size_t)(columns.end - columns.begin), sizeof *p->own);
     p->sent = few ? dg_alloc(size * rows, sizeof *p->sent) : NULL;
-    if (p->count == NULL || p->total == NULL || p->end == NULL || (few && p->sent == NULL))
+    if (p->count == NULL || p->total == NULL || p->end == NULL || p->own == NULL ||
+        (few && p->sent == NULL))
         return DG_FAIL(err, DG_ERR_NOMEM, "out of memory planning a transposition");
     for (int rank = 0; rank < p->rounds.size; rank++)
         for (int k = 0; k < p->rounds.n; k++)
             p->end[rank * p->rounds.n + k] = dg_rounds_rows(&p->rounds, k, rank).end;
-    count_entries(m, p);
+    count_entries(m, own, p);
     return DG_OK;
 }
 
@@ -83,6 +93,7 @@ static void free_plan(dg_columns_plan *p)
     dg_free(p->count);
     dg_free(p->total);
     dg_free(p->end);
+    dg_free(p->own);
     dg_free(p->sent);
 }
 
@@ -123,32 +134,36 @@ typedef struct dg_placing { /* the columns of one round, as they become rows */
     int64_t *next; /* (columns + 1,) first counts, then where the next entry of each goes */
 } dg_placing;
 
-static void place(const dg_placing *p, int64_t row, int32_t column, float value)
-{
-    const int64_t at = p->next[column - p->range.begin]++;
-    p->out->index[at] = (int32_t)row;
-    p->out->value[at] = value;
-}
-
-/* Entries that stay here need no message: counted, then placed, straight from their rows. */
-static void count_own(const dg_csr *m, const int32_t *sent, dg_placing *p)
-{
-    for (int64_t r = m->begin; r < m->end; r++) {
-        const dg_row row = dg_csr_row(m, r);
-        for (int64_t k = first_entry(sent, r - m->begin, row, p->range);
-             k < row.n && row.index[k] < p->range.end; k++)
-            p->next[row.index[k] - p->range.begin + 1]++;
-    }
-}
-
+/* Entries that stay here need no message, but go straight from their rows. Pointers are held in
+ * variables: what is written could otherwise be them. */
 static void place_own(const dg_csr *m, int32_t *sent, const dg_placing *p)
 {
+    int64_t *const next = p->next;
+    int32_t *const index = p->out->index;
+    float *const value = p->out->value;
+    const int64_t begin = p->range.begin, end = p->range.end;
     for (int64_t r = m->begin; r < m->end; r++) {
         const dg_row row = dg_csr_row(m, r);
         int64_t k = first_entry(sent, r - m->begin, row, p->range);
-        for (; k < row.n && row.index[k] < p->range.end; k++)
-            place(p, r, row.index[k], row.value[k]);
+        for (; k < row.n && row.index[k] < end; k++) {
+            const int64_t at = next[row.index[k] - begin]++;
+            index[at] = (int32_t)r;
+            value[at] = row.value[k];
+        }
         if (sent != NULL) sent[r - m->begin] = (int32_t)k;
+    }
+}
+
+static void place_received(const dg_entry *entry, int64_t n, const dg_placing *p)
+{
+    int64_t *const next = p->next;
+    int32_t *const index = p->out->index;
+    float *const value = p->out->value;
+    const int64_t begin = p->range.begin;
+    for (int64_t k = 0; k < n; k++) {
+        const int64_t at = next[entry[k].column - begin]++;
+        index[at] = entry[k].row;
+        value[at] = entry[k].value;
     }
 }
 
@@ -178,12 +193,13 @@ static dg_status place_all(const dg_comm *c, const dg_csr *m, const dg_columns_p
     if (p.next == NULL)
         return DG_FAIL(err, DG_ERR_NOMEM, "out of memory transposing %lld rows", (long long)rows);
     for (int64_t k = 0; k < n; k++) p.next[entry[k].column - p.range.begin + 1]++;
-    count_own(m, sent, &p);
+    const int64_t first = p.range.begin - out->begin;
+    for (int64_t r = 0; r < rows; r++) p.next[r + 1] += plan->own[first + r];
     open_rows(&p);
     for (int r = 0; r < c->size; r++) {
         if (r == c->rank) place_own(m, sent, &p);
-        for (const int64_t end = at + recv_count[r]; at < end; at++)
-            place(&p, entry[at].row, entry[at].column, entry[at].value);
+        place_received(entry + at, recv_count[r], &p);
+        at += recv_count[r];
     }
     dg_free(p.next);
     return DG_OK;
@@ -213,7 +229,7 @@ static dg_status run_round(const dg_comm *c, const dg_csr *m, const dg_columns_p
 static dg_status transpose(const dg_comm *c, const dg_csr *m, const dg_shards *columns,
                            dg_columns_plan *p, dg_csr *out, dg_err *err)
 {
-    dg_status st = dg_agree(c, make_plan(m, p, err), err);
+    dg_status st = dg_agree(c, make_plan(m, c->rank, p, err), err);
     if (st != DG_OK) return st;
     dg_sum_int64(c, p->total, c->size);
     const dg_range own = dg_shards_rows(columns, c->rank, c->size);
