@@ -6,7 +6,7 @@
 #include "table/record.h"
 #include "table/source.h"
 
-enum { DG_COLUMNS_ROWS = 100000, DG_COLUMNS_MAX = 64 };
+enum { DG_COLUMNS_ROWS = 20000, DG_COLUMNS_MAX = 64 };
 
 /* What values look like; those from DG_LOOKS_MAIL on are about a person. */
 typedef enum dg_looks {

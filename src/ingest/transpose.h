@@ -14,9 +14,10 @@
  *                      empty on failure
  *
  * Cost    12 bytes on the wire per entry that changes ranks, and twice as many in memory for
- *         those of the largest round; 8 bytes per entry of the result, 8 per own column, and 4
- * bytes per row and rank where that is less than half a byte per entry. Time: the entries, and rows
- * * ranks * rounds. Errors  DG_ERR_NOMEM, agreed.
+ *         those of the largest round; 8 bytes per entry of the result and per own column, and 4 per
+ *         row and rank where that is less than half a byte per entry. Time: the entries, and the
+ *         product of rows, ranks and rounds.
+ * Errors  DG_ERR_NOMEM, agreed.
  */
 dg_status dg_transpose(const dg_comm *c, const dg_csr *by_row, const dg_shards *columns,
                        int64_t batch, dg_csr *out, dg_err *err);
