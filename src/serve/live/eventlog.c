@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { OFFSET_BITS = DG_EVENT_OFFSET_BITS, MOST_SEGMENTS = 65536 };
+enum { OFFSET_BITS = DG_EVENT_OFFSET_BITS, MOST_SEGMENTS = 65536, MOST_LINES = 512 };
 
 struct dg_eventlog {
     char *dir;
@@ -300,7 +300,9 @@ dg_status dg_eventlog_line(const dg_eventlog *log, dg_event_place place, char *l
     const off_t at = (off_t)(place & (((uint64_t)1 << OFFSET_BITS) - 1));
     const int fd = open(segment_path(log, k, "jsonl", path), O_RDONLY | O_CLOEXEC);
     if (fd < 0) return fail_at(log, k, "cannot open", err);
-    const ssize_t got = pread(fd, line, DG_EVENT_LINE, at);
+    ssize_t got = pread(fd, line, MOST_LINES, at); /* few are longer */
+    if (got == MOST_LINES && memchr(line, '\n', MOST_LINES) == NULL)
+        got = pread(fd, line, DG_EVENT_LINE, at);
     close(fd);
     const char *end = got > 0 ? memchr(line, '\n', (size_t)got) : NULL;
     if (end == NULL || !dg_event_line_good(line, (size_t)(end - line) + 1))

@@ -238,7 +238,7 @@ END_TEST
 
 START_TEST(any_bytes_are_events_or_refused)
 {
-    enum { ROUNDS = 2000 };
+    enum { ROUNDS = 600 };
     dg_rng rng = dg_rng_at(3, DG_RNG_TEST, 0);
     int whole = 0;
     ck_assert_int_eq(try_open(), DG_OK);
