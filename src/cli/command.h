@@ -52,7 +52,8 @@ dg_status dg_cli_print_json(json_t *json, dg_err *err);
 
 /* One file each: cmd_NAME.c. */
 extern const dg_command dg_cmd_run, dg_cmd_prepare, dg_cmd_train, dg_cmd_evaluate, dg_cmd_export;
-extern const dg_command dg_cmd_compare, dg_cmd_describe, dg_cmd_similar, dg_cmd_explain;
+extern const dg_command dg_cmd_compare, dg_cmd_online;
+extern const dg_command dg_cmd_describe, dg_cmd_similar, dg_cmd_explain;
 extern const dg_command dg_cmd_recommend, dg_cmd_generate, dg_cmd_inspect, dg_cmd_verify;
 extern const dg_command dg_cmd_plan, dg_cmd_publish, dg_cmd_rollback;
 extern const dg_command dg_cmd_token, dg_cmd_tune, dg_cmd_report, dg_cmd_reidentify;

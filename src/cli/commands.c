@@ -11,6 +11,7 @@ const dg_command *const dg_commands[] = { /* a line each: branches add theirs */
     &dg_cmd_train,
     &dg_cmd_evaluate,
     &dg_cmd_compare,
+    &dg_cmd_online,
     &dg_cmd_tune,
     &dg_cmd_report,
     &dg_cmd_recommend,

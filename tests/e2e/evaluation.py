@@ -1,4 +1,5 @@
 """evaluation.py - leaks told and heeded, measures on request, two models compared."""
+import gzip
 import json
 import math
 import random
@@ -140,6 +141,64 @@ class Compare(Case):
         self.fails(65, "judged by other held-out ratings", "compare", "a", "other")
         self.fails(66, "nowhere", "compare", "a", "nowhere")
         self.fails(64, "compare", "compare", "a")
+
+
+def logs(n=3000):
+    """Lists of two arms, of which one in five of the challenger's and one in ten of others is clicked."""
+    draw = random.Random(5)
+    shown, done = [], []
+    for r in range(n):
+        challenger = draw.random() < 0.3
+        shown.append({"v": 1, "time": "2026-11-01T00:%02d:%02d.125Z" % (r // 60 % 60, r % 60),
+                      "request": f"r{r}", "shown": True, "user": f"u{r % 500}",
+                      "arm": "challenger" if challenger else "champion",
+                      "propensity": 0.3 if challenger else 0.7,
+                      "items": [{"item": f"i{r}-{k}", "position": k + 1} for k in range(3)]})
+        if draw.random() < (0.2 if challenger else 0.1):
+            done.append({"time": "2026-11-01T02:00:00Z", "user": f"u{r % 500}", "item": f"i{r}-0",
+                         "event": "click"})
+    return ["".join(json.dumps(line) + "\n" for line in log) for log in (shown, done)]
+
+
+class Online(Case):
+    def test_rates_arms_and_a_policy_from_logs(self):
+        shown, done = logs()
+        write("impressions.jsonl", shown)
+        write("events.jsonl.gz", gzip.compress(done.encode()))
+        half = shown.index("\n", len(shown) // 2) + 1
+        write("part-1.jsonl", shown[:half])
+        write("part-2.jsonl", shown[half:])
+        line = ("--events=events.jsonl.gz", "--policy=challenger", "--min-effective=500", "--json")
+        told = {self.succeeds("online", *files, *line, np=np).out
+                for files in (("impressions.jsonl",), ("part-2.jsonl", "part-1.jsonl"))
+                for np in (1, 2, 3)}
+        self.assertEqual(len(told), 1)
+        r = json.loads(told.pop())
+        clicks = done.count("\n")
+        self.assertEqual((r["lists"], r["items"], r["all"]["ctr"]["of"]), (3000, 9000, clicks))
+        self.assertEqual(r["events_of_no_list"], 0)
+        self.assertEqual(sum(a["lists"] for a in r["arms"].values()), 3000)
+        rate = r["arms"]["challenger"]
+        self.assertAlmostEqual(r["policy"]["snips"],
+                               rate["clicked_lists"] / rate["lists"], places=12)
+        self.assertFalse(r["policy"]["refused"])
+        self.assertLess(r["difference_from_first_arm"]["champion"]["clicked_lists"]["interval"][1], 0)
+        out = self.succeeds("online", "impressions.jsonl", "--events=events.jsonl.gz",
+                            "--policy=challenger").out
+        self.assertIn("refused: the effective sample of", out)
+        self.assertRegex(out, r"champion less challenger.*\n +with a click +-0\.\d+ +looked at once")
+
+    def test_bad_logs_and_flags_are_told(self):
+        shown, _ = logs(20)
+        write("few.jsonl", shown + "nonsense\n")
+        self.fails(65, r"few.jsonl: byte \d+: it is not a JSON object.*1 of 21 lines", "online",
+                   "few.jsonl", np=2)
+        self.succeeds("online", "few.jsonl", "--max-rejects=0.1")
+        self.fails(66, "nowhere", "online", "nowhere.jsonl", np=2)
+        self.fails(78, 'no list was shown by an arm called "x"', "online", "few.jsonl",
+                   "--max-rejects=0.1", "--policy=x")
+        self.fails(64, '"buy" is both', "online", "few.jsonl", "--click=buy")
+        self.fails(64, "--weights", "online", "few.jsonl", "--weights=click=much")
 
 
 if __name__ == "__main__":

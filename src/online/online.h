@@ -1,0 +1,92 @@
+/* online.h - what became of the lists that were shown: rates, two arms, another policy.
+ *
+ * Attribution. A click belongs to the latest list with that item that its user was shown (or that
+ * its request made) at most `click_window` before; a conversion to the latest one clicked at most
+ * `window` before. An item of a list is clicked, and converted, once. All counts are whole numbers;
+ * sums of rewards run over 64 shards of users in one order. So every number is the same to the bit
+ * for any number of ranks and any cut of the files. */
+#ifndef DG_ONLINE_ONLINE_H
+#define DG_ONLINE_ONLINE_H
+#include "online/rates.h"
+#include "online/read.h"
+
+enum { DG_POSITIONS = 10 };
+
+typedef enum dg_reward { DG_REWARD_CLICK, DG_REWARD_CONVERSION, DG_REWARD_SATISFACTION } dg_reward;
+
+typedef struct dg_online_options {
+    bool by_request;              /* events are joined by the request they name, not by user */
+    int64_t click_window, window; /* milliseconds */
+    int n_kinds;
+    bool is_click[DG_KINDS], is_conversion[DG_KINDS];
+    double weight[DG_KINDS]; /* in the satisfaction of a list, once for each item */
+    double confidence, effect;
+    int64_t resamples;
+    uint64_t seed;
+    dg_reward
+        reward; /* of a list, for another policy: any click, any conversion, its satisfaction */
+    const char *policy; /* arm to judge as if it had chosen all lists; NULL: the log's "target" */
+    double clip;        /* largest weight of a list; 0: none */
+    double least_effective, least_overlap; /* below these no verdict */
+} dg_online_options;
+
+typedef struct dg_rate {
+    int64_t of, all;
+    double value, low, high; /* Wilson */
+} dg_rate;
+
+typedef struct dg_arm_figures {
+    int64_t lists, items, clicked_lists, converted_lists, late_conversions; /* without a click */
+    dg_rate ctr, cvr, ctcvr; /* clicked items / items; converted / clicked; converted / items */
+    double cvr_corrected, ctcvr_corrected;                    /* with conversions still to come */
+    double satisfaction, satisfaction_low, satisfaction_high; /* of a list */
+} dg_arm_figures;
+
+/* One arm less the first one, of the share of lists with a click, with a conversion, and
+ * satisfaction; users resampled. */
+typedef struct dg_arm_difference {
+    double value, low, high;                  /* fixed time: to be looked at once */
+    double always_low, always_high, always_p; /* at any time; NAN where nothing varies */
+} dg_arm_difference;
+
+typedef struct dg_off_policy {
+    bool asked;
+    int64_t lists;                  /* with a propensity, and a target or an arm to judge */
+    double logged;                  /* mean reward as it was */
+    double ips, clipped, snips, dr; /* NAN where it cannot be: dr needs predictions */
+    double ips_low, ips_high, snips_low, snips_high, dr_low, dr_high;
+    double gain_low, gain_high; /* snips less logged */
+    double effective, overlap;  /* sample size; mean weight, 1 where the log covers the policy */
+    bool refused;
+    char verdict[120];
+} dg_off_policy;
+
+typedef struct dg_online {
+    int64_t lists, items, events, rejected,
+        unmatched; /* unmatched: events of interest of no list */
+    int64_t end;
+    dg_arm_names arms;
+    dg_arm_figures all, arm[DG_ARMS];
+    dg_arm_difference click[DG_ARMS], conversion[DG_ARMS], satisfied[DG_ARMS]; /* [0]: of itself */
+    dg_rate position[DG_POSITIONS];
+    double delay[DG_DELAYS]; /* share of conversions by the end of each step of the window */
+    dg_off_policy policy;
+} dg_online;
+
+/**
+ * Join and measure. COLLECTIVE; the logs are used up.
+ *
+ * ips = mean of w r, w = target / propensity (for an arm: 1 / propensity of its lists, 0 of
+ * others); clipped: of min(w, clip); snips = sum w r / sum w; dr = mean of q' + w (r - q) with the
+ * log's predictions q of the list and q' under the policy. effective = (sum w)^2 / sum w^2. There
+ * is no verdict below least_effective and least_overlap.
+ *
+ * Cost    logs travel once; 25 bytes a figure and resample.
+ * Errors  DG_ERR_CONFIG no such arm, or nothing to judge a policy by; DG_ERR_NOMEM; agreed.
+ * Source  Horvitz, Thompson 1952; Swaminathan, Joachims 2015 (snips); Dudik, Langford, Li 2011
+ * (dr); Owen 2013, "Monte Carlo theory, methods and examples", section 9.3 (effective size).
+ */
+dg_status dg_online_measure(const dg_comm *c, dg_logs *logs, const dg_online_options *o,
+                            dg_online *out, dg_err *err);
+
+#endif
