@@ -19,6 +19,18 @@ struct dg_ruling {
     pthread_t thread;
 };
 
+/* A pin of a good that this model does not have rests; whoever wrote it should know. */
+static void tell_idle(const dg_ruling *r)
+{
+    int n;
+    const dg_rule *rule = dg_rules_at(r->rules, &n);
+    for (int k = 0; k < n; k++)
+        if (rule[k].idle)
+            dg_log(DG_LOG_WARN, "rule-idle",
+                   "daogou-serve: %s: rule %s rests: the model has no such good", r->path,
+                   rule[k].name);
+}
+
 static void look(dg_ruling *r)
 {
     dg_rules *fresh = NULL, *old;
@@ -39,6 +51,7 @@ static void look(dg_ruling *r)
     r->refused = false;
     dg_rules_close(&old);
     dg_log(DG_LOG_INFO, "rules-read", "daogou-serve: %s: rules read again", r->path);
+    tell_idle(r);
 }
 
 static void *watch(void *context)
@@ -79,6 +92,7 @@ dg_status dg_ruling_open(const char *path, dg_goods *goods, dg_ruling **out, dg_
     dg_status st = r->path == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", path)
                                    : dg_rules_open(path, goods, &r->rules, err);
     if (st == DG_OK) {
+        tell_idle(r);
         const int e = pthread_create(&r->thread, NULL, watch, r);
         r->started = e == 0;
         if (e != 0) st = DG_FAIL(err, DG_ERR_IO, "cannot start a thread: %s", strerror(e));

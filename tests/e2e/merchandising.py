@@ -237,7 +237,7 @@ class Merchandising(Case):
                 self.assertLessEqual(max(map(brands.count, brands)), 2)
 
     def test_rules_and_lists_are_read_again_and_bad_ones_are_left(self):
-        write("live.yaml", "rules:\n  a: {pin: \"17\", place: 1}\n")
+        write("live.yaml", "rules:\n  a: {pin: \"17\", place: 1}\n  gone: {pin: nobody, place: 2}\n")
         with Node("--rules", "live.yaml") as node:
             def first_is(item):
                 until = time.monotonic() + 20
@@ -246,6 +246,7 @@ class Merchandising(Case):
                         return True
                     time.sleep(0.05)
                 return False
+            self.assertTrue(node.says("rule gone rests: the model has no such good"))
             self.assertTrue(first_is("17"))
             write("live.yaml", "rules:\n  a: {pin: \"18\", place: 1}\n  b: {stock_file: left.csv}\n")
             self.assertTrue(node.says("left.csv"))

@@ -36,6 +36,12 @@ static made_part *add_part(made_artifact *m, const char *array, dg_type type, in
     return p;
 }
 
+void made_add(made_artifact *m, const char *array, dg_type type, int64_t n_rows, const void *at)
+{
+    made_part *p = add_part(m, array, type, n_rows, 1);
+    if (n_rows > 0) memcpy(p->at, at, (size_t)n_rows * dg_type_size(type));
+}
+
 made_part *made_array(made_artifact *m, const char *array)
 {
     for (int k = 0; k < PARTS; k++)

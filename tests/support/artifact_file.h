@@ -8,7 +8,7 @@
 #include "als/law.h"
 #include "artifact/container.h"
 
-enum { PARTS = 34, EXTRAS = 4 };
+enum { PARTS = 64, EXTRAS = 4 };
 
 typedef struct made_part {
     const char *array; /* path; NULL: leave it out */
@@ -63,6 +63,9 @@ void round_factors(made_artifact *m, dg_type type);
 
 /** Add the items' search copy and what goes with it, of the factors as they are. */
 void add_scan(made_artifact *m);
+
+/** One more array, its elements copied. */
+void made_add(made_artifact *m, const char *array, dg_type type, int64_t n_rows, const void *at);
 
 /** The array at a path, to be spoiled. */
 made_part *made_array(made_artifact *m, const char *array);
