@@ -78,7 +78,7 @@ static const dg_route routes[] = {
     {.path = "/ping", .answer = dg_answer_health},
     {.path = "/invocations",
      .takes = DG_TAKES_K | DG_TAKES_EXCLUDE_SEEN | DG_TAKES_USER | DG_TAKES_USERS | DG_TAKES_TASTE |
-              DG_TAKES_LIMITS,
+              DG_TAKES_LIMITS | DG_TAKES_TERMS | DG_TAKES_RULES,
      .body = LARGE_BODY,
      .role = DG_ROLE_READ,
      .while_stopping = true,

@@ -74,7 +74,12 @@ static void *watch(void *context)
 static void open_locks(dg_ruling *r)
 {
     pthread_condattr_t monotonic;
-    pthread_rwlock_init(&r->reading, NULL);
+    pthread_rwlockattr_t
+        writers_first; /* or lists that overlap would keep new rules out for ever */
+    pthread_rwlockattr_init(&writers_first);
+    pthread_rwlockattr_setkind_np(&writers_first, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&r->reading, &writers_first);
+    pthread_rwlockattr_destroy(&writers_first);
     pthread_mutex_init(&r->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -225,6 +225,7 @@ class Merchandising(Case):
                      node.ask("/v1/recommend", {"session": ["9", "10"], "k": 12}),
                      node.ask("/v1/similar/9", k=12),
                      node.ask("/v1/rank", {"user": "1", "items": items})]
+            lists.append(node.ask("/invocations", {"user": "1", "k": 12, "filter": "price > 0"}))
             lists += node.ask("/v1/recommend/batch", {"users": ["1", "nobody"], "k": 12,
                                                       "exclude_seen": False})["users"]
             for answer in lists:
