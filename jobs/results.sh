@@ -52,9 +52,14 @@ row insteval insteval rmse mae
 row online-retail online-retail recall@20 ndcg@100 hr@10
 row complete-journey complete-journey recall@20 ndcg@100 hr@10
 row retailrocket retailrocket recall@20 hr@10 ndcg@10 hr@100
+row s3rec-beauty-popular s3rec-beauty-popular recall@20 hr@10 ndcg@10
 row s3rec-beauty s3rec-beauty recall@20 hr@10 ndcg@10
 row s3rec-beauty-ease s3rec-beauty-ease recall@20 hr@10 ndcg@10
 row s3rec-beauty-slim s3rec-beauty-slim recall@20 hr@10 ndcg@10
+sh jobs/tables.sh coat
+row coat coat rmse mae
+sh jobs/tables.sh tafeng
+row tafeng tafeng recall@10 recall@20 ndcg@20 hr@10
 row lastfm lastfm recall@20 recall@10 ndcg@20
 row msweb msweb recall@20 recall@5 ndcg@20
 # made NAME PRESET: the made-up data set, unless it is there.

@@ -71,8 +71,9 @@ static int find_arm(dg_arm_names *arms, const char *name)
 
 static const char *read_list(const json_t *line, dg_arm_names *arms, dg_shown *out)
 {
-    const json_t *arm = json_object_get(line, "arm");
+    const json_t *arm = json_object_get(line, "arm"), *version = json_object_get(line, "v");
     *out = (dg_shown){.list = id_of(line, "request"), .user = id_of(line, "user")};
+    if (version != NULL && json_integer_value(version) != 1) return "its \"v\" is not 1";
     if (out->list == 0) return "it has no \"request\"";
     if (!read_time(json_object_get(line, "time"), &out->time)) return "it has no \"time\"";
     out->arm = find_arm(arms, json_is_string(arm) ? json_string_value(arm) : "all");
@@ -148,12 +149,12 @@ bool dg_log_done(const char *line, size_t n, const char *const *kind, int n_kind
                      .item = id_of(j, "item"),
                      .kind = -1};
     const char *wrong = NULL;
+    if (out->list == 0) out->list = id_of(j, "recommendation"); /* as a node's log of events says */
     if (!read_time(json_object_get(j, "time"), &out->time)) wrong = "it has no \"time\"";
-    if (!json_is_string(name)) wrong = "it has no \"event\"";
     if (out->list == 0 && out->user == 0) wrong = "it has neither \"user\" nor \"request\"";
     if (out->item == 0) wrong = "it has no \"item\"";
     for (int k = 0; wrong == NULL && k < n_kinds; k++)
-        if (strcmp(json_string_value(name), kind[k]) == 0) out->kind = k;
+        if (json_is_string(name) && strcmp(json_string_value(name), kind[k]) == 0) out->kind = k;
     json_decref(j);
     if (wrong != NULL) snprintf(why, n_why, "%s", wrong);
     return wrong == NULL;

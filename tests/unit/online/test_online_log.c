@@ -68,6 +68,7 @@ START_TEST(a_bad_line_says_what_is_wrong)
         {"[1]", "not a JSON object"},
         {"{\"time\":1", "not a JSON object"},
         {"{\"time\":1,\"items\":[]}", "no \"request\""},
+        {"{\"v\":2,\"request\":\"r\",\"time\":1,\"items\":[]}", "\"v\""},
         {"{\"request\":\"r\",\"items\":[]}", "no \"time\""},
         {"{\"request\":\"r\",\"time\":\"noon\",\"items\":[]}", "no \"time\""},
         {"{\"request\":\"r\",\"time\":1e300,\"items\":[]}", "no \"time\""},
@@ -110,7 +111,7 @@ START_TEST(events_are_known_by_their_kind)
     ck_assert(dg_log_done(other, strlen(other), kinds, 2, &d, why, sizeof why));
     ck_assert(d.kind == -1 && d.list != 0);
     static const char *const bad[] = {"{}",
-                                      "{\"time\":1,\"user\":\"u\",\"item\":\"i\"}",
+                                      "{\"time\":1,\"user\":\"u\"}",
                                       "{\"time\":1,\"item\":\"i\",\"event\":\"buy\"}",
                                       "{\"time\":1,\"user\":\"u\",\"event\":\"buy\"}",
                                       "{\"user\":\"u\",\"item\":\"i\",\"event\":\"buy\"}",
