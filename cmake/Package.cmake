@@ -3,7 +3,8 @@ include(CMakePackageConfigHelpers)
 include(Library)
 
 dg_library(libdaogou NAME daogou EXPORT daogou
-  FOLDERS base table dense als sparse ranking artifact registry comm store ingest generate models evaluate job
+  FOLDERS base table dense als sparse ranking artifact registry comm store ingest generate models evaluate
+  select_parallel job
   LINKS MPI::MPI_C PkgConfig::JANSSON)
 dg_library(libdaogou_artifact NAME daogou-artifact EXPORT artifact
   FOLDERS base als sparse ranking artifact_serial serve_rank

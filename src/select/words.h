@@ -1,4 +1,5 @@
-/* words.h - a condition cut into words: names, numbers, texts in quotes, signs. */
+/* words.h - a condition cut into words: names, numbers, texts in quotes, signs. Internal to
+ * select/. */
 #ifndef DG_SELECT_WORDS_H
 #define DG_SELECT_WORDS_H
 #include "base/status.h"
