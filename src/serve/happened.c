@@ -28,6 +28,8 @@ static bool take_time(const json_t *value, int64_t *out)
     return json_is_integer(value);
 }
 
+static const char unknown_key[] = ""; /* told by its name */
+
 /* One key of an event; what is wrong with it, or NULL. */
 static const char *take_key(const char *key, const json_t *value, dg_event_new *e)
 {
@@ -51,7 +53,7 @@ static const char *take_key(const char *key, const json_t *value, dg_event_new *
         e->value = json_number_value(value);
         return json_is_number(value) && fabs(e->value) <= 1e9 ? NULL : "value must be a number";
     }
-    if (strcmp(key, "time") != 0) return "it has a key that events do not have";
+    if (strcmp(key, "time") != 0) return unknown_key;
     return take_time(value, &e->time) ? NULL : "time must be seconds since 1970, or a date";
 }
 
@@ -76,12 +78,17 @@ static bool read_event(const dg_node *node, const json_t *from, size_t k, int64_
                        dg_event_new *out, dg_refusal *no)
 {
     const char *key, *wrong = NULL;
+    char shown[80];
     json_t *value;
     *out = (dg_event_new){.value = NAN, .time = now};
     if (!json_is_object(from)) return refuse_at(no, k, "it must be an object");
     json_object_foreach((json_t *)(uintptr_t)from, key, value)
     {
         if (wrong == NULL) wrong = take_key(key, value, out);
+        if (wrong == unknown_key)
+            return dg_refuse(no, 400, "unknown_parameter",
+                             "events: number %zu: no event has a key %s", k + 1,
+                             dg_show_quoted(key, strlen(key), shown, sizeof shown));
     }
     if (wrong == NULL) wrong = judge(node, out, now);
     return wrong == NULL || refuse_at(no, k, wrong);
