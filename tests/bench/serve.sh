@@ -3,7 +3,7 @@
 # machine with the node; let nothing else run meanwhile. Half a minute.
 # usage: serve.sh [ARTIFACT PATTERN USERS]
 #   ARTIFACT  a trained one, whose users are PATTERN (%d) of 0 to USERS - 1: runs/ratings-20m/artifact.h5 %d 138000
-#   without   26,744 goods and 20,000 users of 64 random factors: no list is easier than another, which
+#   without   26,744 goods and 2,000 users of 64 random factors: no list is easier than another, which
 #             is the worst case of a search that leaves out goods of small norm
 # Programs: DAOGOU_SERVE, DAOGOU, MAKE_ARTIFACT; by default of build/release. SECONDS of each row: BENCH_SECONDS (4).
 set -eu
@@ -26,8 +26,8 @@ trap 'exit 143' TERM
 
 artifact=${1:-$dir/made.h5}
 pattern=${2:-u%d}
-users=${3:-20000}
-[ $# -gt 0 ] || "$make_artifact" "$artifact" 20000 26744 64
+users=${3:-2000}
+[ $# -gt 0 ] || "$make_artifact" "$artifact" 2000 26744 64
 
 # start ARGUMENTS...: a node; its address in $url
 start() {
