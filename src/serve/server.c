@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 
+#include "serve/door.h"
 #include "serve/later.h"
 #include "serve/measure/process.h"
 #include "serve/shadow.h"
@@ -30,8 +31,10 @@ struct dg_server {
     dg_status (*reload)(void *context, const char *who, dg_err *err);
     void *reloader;
     struct MHD_Daemon *daemon;
+    dg_door *door;
     dg_watch *watch;
-    atomic_int answering; /* requests that are all in and whose answer is not all out */
+    atomic_int connections; /* that were let in and are not closed */
+    atomic_int answering;   /* requests that are all in and whose answer is not all out */
     atomic_bool stopping;
     char address[DG_ADDRESS_SIZE];
 };
@@ -340,11 +343,14 @@ static void connection_changed(void *context, struct MHD_Connection *connection,
         if (v == NULL) return;
         dg_visit_start(v, fd->connect_fd, from != NULL ? from->client_addr : NULL);
         v->watched = dg_watch_enter(s->watch, fd->connect_fd);
-    } else if (v != NULL) {
+        return;
+    }
+    if (v != NULL) {
         dg_watch_leave(s->watch, v->watched);
         dg_free(v);
-        *own = NULL;
     }
+    *own = NULL;
+    atomic_fetch_sub(&s->connections, 1); /* last: another may come in now */
 }
 
 /* The library would decode %XX in place, and with it the difference between / and %2F. */
@@ -354,12 +360,16 @@ static size_t keep_escapes(void *context, struct MHD_Connection *connection, cha
     return strlen(s);
 }
 
-/* Only the first of them may be absent: an option that is not wanted takes no place. */
-static struct MHD_Daemon *start_daemon(dg_server *s, int fd, const dg_server_options *o)
+/* An option that is not wanted takes no place. */
+static struct MHD_Daemon *start_daemon(dg_server *s, const dg_server_options *o)
 {
     const unsigned idle = (unsigned)o->phase_seconds + 1; /* the watch is the sharper limit */
+    /* The door keeps the limit; here it is by thread, and none shall refuse what the door let in.
+     */
+    const unsigned most = (unsigned)(DG_CONNECTIONS * o->threads);
     struct MHD_OptionItem more[8];
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET |
+                     MHD_ALLOW_SUSPEND_RESUME;
     int n = 0;
     if (o->threads > 1)
         more[n++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, o->threads, NULL};
@@ -376,20 +386,27 @@ static struct MHD_Daemon *start_daemon(dg_server *s, int fd, const dg_server_opt
                                                 (void *)(uintptr_t)dg_tls_client_ca(o->tls)};
     }
     more[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
-    return MHD_start_daemon(
-        flags, 0, NULL, NULL, handle, s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)DG_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, idle,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)DG_HEADER_BYTES, MHD_OPTION_STRICT_FOR_CLIENT,
-        1, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED,
-        request_done, s, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s, MHD_OPTION_ARRAY,
-        more, MHD_OPTION_END);
+    return MHD_start_daemon(flags, 0, NULL, NULL, handle, s, MHD_OPTION_CONNECTION_LIMIT, most,
+                            MHD_OPTION_CONNECTION_TIMEOUT, idle, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                            (size_t)DG_HEADER_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+                            MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+                            MHD_OPTION_NOTIFY_COMPLETED, request_done, s,
+                            MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s, MHD_OPTION_ARRAY,
+                            more, MHD_OPTION_END);
 }
 
-static unsigned connections(const dg_server *s)
+static bool has_room(void *context)
 {
-    const union MHD_DaemonInfo *info =
-        MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-    return info == NULL ? 0 : info->num_connections;
+    const dg_server *s = context;
+    return atomic_load(&s->connections) < DG_CONNECTIONS;
+}
+
+/* The library deals sockets out to its threads in turn, and closes what it does not take. */
+static void enter(void *context, int fd, const struct sockaddr *from, socklen_t n)
+{
+    dg_server *s = context;
+    atomic_fetch_add(&s->connections, 1);
+    if (MHD_add_connection(s->daemon, fd, from, n) == MHD_NO) atomic_fetch_sub(&s->connections, 1);
 }
 
 static void write_model(dg_server *s, dg_arm arm, dg_text *page)
@@ -437,7 +454,7 @@ static void write_state(void *context, dg_text *page)
     for (int arm = 0; arm < DG_N_ARMS; arm++) write_model(s, (dg_arm)arm, page);
     write_lives(s, page);
     dg_metrics_family(page, "daogou_connections", "gauge", "Connections that are open.");
-    dg_text_add(page, "daogou_connections %u\n", connections(s));
+    dg_text_add(page, "daogou_connections %d\n", atomic_load(&s->connections));
     dg_metrics_family(page, "daogou_answering", "gauge",
                       "Requests that are in and whose answer is not out.");
     dg_text_add(page, "daogou_answering %d\n", atomic_load(&s->answering));
@@ -516,11 +533,17 @@ dg_status dg_server_start(const dg_node *node, const dg_server_options *options,
         st = DG_FAIL(err, DG_ERR_NOMEM, "out of memory for the server");
     if (st == DG_OK) st = assemble(s, node, options, err);
     if (st == DG_OK) st = take_socket(s, options, &fd, err);
-    if (st == DG_OK && (s->daemon = start_daemon(s, fd, options)) == NULL)
+    if (st == DG_OK && (s->daemon = start_daemon(s, options)) == NULL)
         st = DG_FAIL(err, DG_ERR_IO, "cannot start %d threads to answer on %s", options->threads,
                      s->address);
+    if (st == DG_OK) {
+        const dg_doorkeeper keeper = {has_room, enter, s};
+        st = dg_door_open(fd, &keeper, &s->door, err);
+        fd = -1;
+    }
     if (st != DG_OK) {
         if (fd >= 0) close(fd);
+        if (s != NULL && s->daemon != NULL) MHD_stop_daemon(s->daemon);
         free_server(s);
         return st;
     }
@@ -545,7 +568,7 @@ static void drain(const dg_server *s, double patience)
     const struct timespec nap = {.tv_nsec = 5000000};
     const double begin = dg_now();
     for (double waited = 0; waited < patience; waited = dg_now() - begin) {
-        if (connections(s) == 0) return;
+        if (atomic_load(&s->connections) == 0) return;
         if (atomic_load(&s->answering) == 0 && waited > moment) return;
         nanosleep(&nap, NULL);
     }
@@ -555,11 +578,10 @@ void dg_server_stop(dg_server **s, double patience)
 {
     if (*s == NULL) return;
     atomic_store(&(*s)->stopping, true);
-    const int fd = MHD_quiesce_daemon((*s)->daemon);
+    dg_door_close(&(*s)->door);
     drain(*s, patience);
     dg_later_stop((*s)->later); /* none may be suspended when the library stops */
     MHD_stop_daemon((*s)->daemon);
-    if (fd >= 0) close(fd);
     free_server(*s);
     *s = NULL;
 }

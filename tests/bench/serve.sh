@@ -57,16 +57,19 @@ row() {
 
 echo '| node | connections | requests/s | p50 ms | p99 ms | longest ms | failed |'
 echo '|---|--:|--:|--:|--:|--:|--:|'
-start
-for connections in 1 2 4 8; do row plain $connections; done
+start --threads 1 # the other core of two is wrk's
+for connections in 1 2 4 8; do row "1 thread" $connections; done
+stop
+start --threads 2
+row "2 threads" 8
 stop
 token=$("$daogou" token bench -q --file "$dir/tokens")
-start --tokens "$dir/tokens" --rate 1000000 --access-log "$dir/access" --impressions "$dir/shown" \
+start --threads 1 --tokens "$dir/tokens" --rate 1000000 --access-log "$dir/access" --impressions "$dir/shown" \
     --audit-log "$dir/audit"
-row "tokens, rate, all logs" 4 "$token"
+row "1 thread, tokens, rate, all logs" 4 "$token"
 stop
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$dir/key" -out "$dir/cert" \
     -subj /CN=bench -days 1 2>/dev/null
-start --tls-cert "$dir/cert" --tls-key "$dir/key"
-row "TLS 1.3" 4
+start --threads 1 --tls-cert "$dir/cert" --tls-key "$dir/key"
+row "1 thread, TLS 1.3" 4
 stop
