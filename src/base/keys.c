@@ -196,10 +196,43 @@ void dg_key_id(const dg_key *key, char id[DG_KEY_ID_SIZE])
     sodium_bin2hex(id, DG_KEY_ID_SIZE, digest, sizeof digest);
 }
 
+enum { OF_ID = 12, OF_MARK = 4 }; /* bytes of a pseudonym */
+
+static void keyed_hash(const dg_key *key, const void *bytes, size_t n, unsigned char out[16])
+{
+    crypto_generichash(out, 16, bytes, n, key->bytes, sizeof key->bytes);
+}
+
+/* The mark that only the key can make: a hash of what the id gave. */
+static void add_mark(const dg_key *key, unsigned char pseudonym[OF_ID + OF_MARK])
+{
+    unsigned char mark[16];
+    keyed_hash(key, pseudonym, OF_ID, mark);
+    memcpy(pseudonym + OF_ID, mark, OF_MARK);
+}
+
+static bool is_pseudonym(const dg_key *key, const char *id, size_t n)
+{
+    unsigned char read[OF_ID + OF_MARK], made[OF_ID + OF_MARK];
+    size_t got;
+    if (n != DG_PSEUDONYM_SIZE - 1 ||
+        sodium_hex2bin(read, sizeof read, id, n, NULL, &got, NULL) != 0 || got != sizeof read)
+        return false;
+    memcpy(made, read, sizeof made);
+    add_mark(key, made);
+    return memcmp(made, read, sizeof made) == 0;
+}
+
 void dg_key_pseudonym(const dg_key *key, const void *id, size_t n, char out[DG_PSEUDONYM_SIZE])
 {
-    unsigned char digest[(DG_PSEUDONYM_SIZE - 1) / 2];
-    crypto_generichash(digest, sizeof digest, id, n, key->bytes, sizeof key->bytes);
+    unsigned char digest[16];
+    if (is_pseudonym(key, id, n)) {
+        memcpy(out, id, n);
+        out[n] = '\0';
+        return;
+    }
+    keyed_hash(key, id, n, digest);
+    add_mark(key, digest);
     sodium_bin2hex(out, DG_PSEUDONYM_SIZE, digest, sizeof digest);
 }
 

@@ -52,9 +52,10 @@ dg_status dg_key_from_environment(dg_key *out, dg_err *err);
  *  of a secret. LOCAL. */
 void dg_key_id(const dg_key *key, char id[DG_KEY_ID_SIZE]);
 
-/** What an id is called by those who do not have the key: BLAKE2b-128 of it, keyed (RFC 7693). The
- * same id has the same pseudonym under the same key; without the key nobody can tell one from the
- * other, nor try ids out. LOCAL, some 300 ns. */
+/** What an id is called by those who do not have the key: 96 bits of BLAKE2b of it, keyed (RFC
+ * 7693), and 32 bits of those under the same key, by which the key knows its pseudonyms: one stays
+ * what it is. The same id has the same pseudonym under the same key; without the key nobody can
+ * tell one from the other, nor try ids out. LOCAL, some 600 ns. */
 void dg_key_pseudonym(const dg_key *key, const void *id, size_t n, char out[DG_PSEUDONYM_SIZE]);
 
 /** Overwrite a secret. LOCAL. */

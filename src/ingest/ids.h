@@ -43,9 +43,10 @@ dg_status dg_ids_code_of(dg_ids *d, dg_id_key key, const char *bytes, int32_t *c
  *  Errors DG_ERR_NOMEM; DG_ERR_DATA beyond 2^31-2 ids on one rank. */
 dg_status dg_ids_code(dg_ids *d, const char *bytes, size_t n, int32_t *code, dg_err *err);
 
-/** Put pseudonyms in the place of all ids; codes stay. LOCAL; the ids are overwritten.
+/** Put pseudonyms in the place of all ids. LOCAL; the ids are overwritten.
+ *  @param[out] code  (d->text.n,) new code of each: an id and its own pseudonym become one
  *  Cost as dg_key_pseudonym for each. Errors DG_ERR_NOMEM; nothing has changed then. */
-dg_status dg_ids_hide(dg_ids *d, const dg_key *key, dg_err *err);
+dg_status dg_ids_hide(dg_ids *d, const dg_key *key, int32_t *code, dg_err *err);
 
 /** Code of an id, -1 where it is not known. LOCAL, O(n). */
 int32_t dg_ids_find(const dg_ids *d, const char *bytes, size_t n);

@@ -235,7 +235,7 @@ static dg_status read_all(dg_preparation *w, dg_prepare_report *report, dg_err *
     count_passed_over(w, report);
     st = dg_quotes_judge(c, w->o, &w->inputs, &w->stretches, &w->reading, report, err);
     if (st == DG_OK && w->o->pseudonyms != NULL)
-        st = dg_agree(c, dg_ids_hide(&w->reading.user, w->o->pseudonyms, err), err);
+        st = dg_agree(c, dg_reading_hide_users(&w->reading, w->o->pseudonyms, err), err);
     if (st == DG_OK && w->o->session_gap > 0)
         st = dg_sessions_make(c, w->o->session_gap, &w->reading.user,
                               &w->reading.events[DG_INPUT_TRAIN], &report->sessions, err);

@@ -480,6 +480,26 @@ dg_status dg_reading_run(const dg_prepare_options *o, const dg_inputs *in, const
     return st;
 }
 
+static void recode(dg_events *e, const int32_t *code)
+{
+    for (int64_t k = 0; k < e->n; k++) {
+        int32_t *user = &e->chunk[k >> DG_CHUNK_BITS]->user[k & (DG_CHUNK - 1)];
+        *user = code[*user];
+    }
+}
+
+dg_status dg_reading_hide_users(dg_reading *r, const dg_key *key, dg_err *err)
+{
+    int32_t *code = dg_alloc((size_t)r->user.text.n, sizeof *code);
+    dg_listing *users = &r->listing[1];
+    dg_status st = code == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for pseudonyms")
+                                : dg_ids_hide(&r->user, key, code, err);
+    for (int k = 0; k < DG_INPUT_ITEMS && st == DG_OK; k++) recode(&r->events[k], code);
+    for (int64_t k = 0; k < users->n && st == DG_OK; k++) users->code[k] = code[users->code[k]];
+    dg_free(code);
+    return st;
+}
+
 void dg_reading_free(dg_reading *r)
 {
     for (int k = 0; k < DG_INPUT_ITEMS; k++) dg_events_free(&r->events[k]);

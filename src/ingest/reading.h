@@ -79,6 +79,9 @@ dg_status dg_reading_run(const dg_prepare_options *o, const dg_inputs *in, const
                          dg_range share, const int64_t *start, const struct dg_parsed *kept,
                          dg_reading *out, dg_err *err);
 
+/** Make users known by their pseudonyms. LOCAL. Errors DG_ERR_NOMEM. */
+dg_status dg_reading_hide_users(dg_reading *r, const dg_key *key, dg_err *err);
+
 /** LOCAL, twice-safe. */
 void dg_reading_free(dg_reading *r);
 

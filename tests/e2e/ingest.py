@@ -74,9 +74,18 @@ class Pseudonyms(Case):
         with open("p.key") as f:
             key = bytes.fromhex(f.read().split()[1])
         for pseudonym, user in pairs.items():
-            self.assertEqual(pseudonym, hashlib.blake2b(user.encode(), digest_size=16,
-                                                        key=key).hexdigest())
+            of_id = hashlib.blake2b(user.encode(), digest_size=16, key=key).digest()[:12]
+            mark = hashlib.blake2b(of_id, digest_size=16, key=key).digest()[:4]
+            self.assertEqual(pseudonym, (of_id + mark).hex())
         some = next(iter(pairs))
+        # What a serving node logs are pseudonyms: read again they stay what they are.
+        write("log.csv", f"user,item,time\n{some},i1,999\n")
+        job("path: [shop.csv, log.csv], columns: {user: user, item: item, time: time}, "
+            "max_rejects: 0.1", "pseudonyms: {key: p.key}, split: {method: none}")
+        again = run("prepare", "job.yaml", "--work", "again")
+        self.assertIn(f"prepared 300 records: {len(USERS)} users", again.err, again)
+        job("path: shop.csv, columns: {user: user, item: item, time: time}, max_rejects: 0.1",
+            "pseudonyms: {key: p.key}, split: {method: leave-last, n: 1}", model=True)
         self.assertEqual(run("recommend", "job.yaml", "--work", "w", "--user", some).code, 0)
         one = run("reidentify", "--key", "p.key", "--ids", "ids.txt", some)
         self.assertEqual(one.out, f"{some} {pairs[some]}\n")
