@@ -1,7 +1,7 @@
 # At install: puts the headers of FROM below TO, but not those of the programs' folders (of serve/ only
 # rank/ is a library's), nor those that say "Internal to", which only their own folder includes.
 file(GLOB_RECURSE headers RELATIVE ${FROM} ${FROM}/*.h)
-list(FILTER headers EXCLUDE REGEX "^(bench|cli|layout|online|tune)/")
+list(FILTER headers EXCLUDE REGEX "^(bench|cli|layout|online|plot|report|tune)/")
 foreach(header IN LISTS headers)
   if(header MATCHES "^serve/" AND NOT header MATCHES "^serve/rank/")
     continue()
