@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/stop.h"
 #include "comm/tree.h"
+#include "evaluate/categories.h"
 #include "evaluate/judge.h"
 #include "evaluate/tallies.h"
 #include "evaluate/users.h"
@@ -141,6 +142,9 @@ static void tally(dg_work *w, int64_t user, int i)
     const dg_hit *list = dg_tile_ranker_list(w->ranker, i, &n_list);
     const int32_t *seen = dg_tile_ranker_seen(w->ranker, i, &n_seen);
     dg_tallies_add(&w->tallies, list, n_list, dg_csr_row(w->targets, user), seen, n_seen);
+    if (w->o->categories != NULL)
+        dg_categories_add(w->o->categories, w->o, w->scorer->n_items, list, n_list,
+                          dg_csr_row(w->targets, user));
 }
 
 static dg_status note_user(dg_work *w, int64_t user, dg_err *err)
@@ -205,6 +209,8 @@ static dg_status prepare_work(const dg_comm *c, dg_work *w, dg_err *err)
     if (st == DG_OK && ranks(w))
         st = dg_tile_ranker_create(w->scorer, longest(w->o), &w->ranker, err);
     if (st == DG_OK) st = dg_tallies_create(w->o, &w->popularity, &w->tallies, err);
+    if (st == DG_OK && w->o->categories != NULL)
+        st = dg_categories_create(w->d, w->o, w->scorer->n_items, w->o->categories, err);
     if (st != DG_OK) return st;
     w->judge.ranker = w->ranker;
     if (w->ranker != NULL && w->judge.layout.auc > 0 && !dg_user_judge_labels(&w->judge))
@@ -286,6 +292,8 @@ static void summarise(const dg_comm *c, dg_work *w, dg_counts n, const double *s
         out->n_k = w->o->n_k;
         memcpy(out->k, w->o->k, sizeof out->k);
         dg_tallies_measure(c, &w->tallies, out);
+        if (w->o->categories != NULL)
+            dg_categories_measure(c, w->d, w->o, w->scorer->n_items, w->o->categories);
     }
     for (int k = 0; k < l->n; k++)
         if (l->at[k].sampled > 0 && is_defined(w, sum, k)) add_measure(w, sum, k, room, out);

@@ -33,6 +33,9 @@ typedef struct dg_evaluate_options {
     int resamples; /* for intervals; 0: none */
     int sampled;   /* more than 0: also rank each target among so many drawn items (sampled.h) */
     uint64_t seed; /* of both */
+    const char *by_attribute; /* of items: slices by its texts into categories; NULL: none */
+    struct dg_categories *categories; /* filled with them (evaluate/categories.h); on all ranks or
+                                         none, with by_attribute */
     struct dg_user_metrics *each; /* filled with the measures of each own user (evaluate/users.h);
                                      NULL: not wanted. On all ranks or none */
 } dg_evaluate_options;

@@ -119,10 +119,11 @@ typedef struct dg_job {
         dg_strings k; /* whole numbers, ascending */
         dg_strings metrics;
         bool exclude_seen, per_user;
-        int part;          /* dg_job_part */
-        int64_t resamples; /* for intervals; 0: none */
-        int64_t sampled;   /* items drawn for sampled measures; 0: none */
-        int on_leak;       /* dg_job_on_leak */
+        int part;           /* dg_job_part */
+        int64_t resamples;  /* for intervals; 0: none */
+        int64_t sampled;    /* items drawn for sampled measures; 0: none */
+        int on_leak;        /* dg_job_on_leak */
+        char *by_attribute; /* of items; "": none */
     } evaluate;
     struct {
         int64_t examples;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/pulse.h"
+#include "evaluate/categories.h"
 #include "evaluate/users.h"
 #include "job/judged.h"
 #include "job/leaks.h"
@@ -12,9 +13,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_CATEGORIES = 100 };
+
+static dg_status add_categories(const dg_evaluate_options *o, json_t *to, dg_err *err)
+{
+    dg_text text = {0};
+    const dg_status st = dg_categories_json(o->categories, o, MOST_CATEGORIES, &text, err);
+    if (st == DG_OK)
+        json_object_set_new(
+            to, "by_attribute",
+            json_pack("{s:o}", o->by_attribute, json_loadb(text.at, text.n, 0, NULL)));
+    dg_text_free(&text);
+    return st;
+}
+
 /* metrics.json: the measures, and what they were taken from. */
 static dg_status write_metrics(const dg_work *w, const char *name, const dg_metrics *m,
-                               const char *inputs, const char *split, json_t **out, dg_err *err)
+                               const dg_evaluate_options *o, const char *inputs, const char *split,
+                               json_t **out, dg_err *err)
 {
     dg_text text = {0};
     dg_status st = DG_OK;
@@ -27,6 +43,7 @@ static dg_status write_metrics(const dg_work *w, const char *name, const dg_metr
                              : DG_FAIL(err, DG_ERR_INTERNAL, "metrics are not JSON");
         json_object_set_new(*out, "inputs", json_string(inputs));
         json_object_set_new(*out, "split", json_string(split));
+        if (st == DG_OK && o->categories != NULL && m->n_k > 0) st = add_categories(o, *out, err);
         if (w->leaks != NULL) json_object_set(*out, "leaks", w->leaks);
     }
     dg_text_free(&text);
@@ -56,9 +73,15 @@ static dg_status identify(const dg_work *w, dg_evaluate_options *o, char inputs[
                           dg_err *err)
 {
     /* Not evaluate.per_user: it changes what is written, not what is measured. */
-    static const char *const sections[] = {
-        "seed",          "evaluate.k",         "evaluate.metrics", "evaluate.exclude_seen",
-        "evaluate.part", "evaluate.resamples", "evaluate.sampled", NULL};
+    static const char *const sections[] = {"seed",
+                                           "evaluate.k",
+                                           "evaluate.metrics",
+                                           "evaluate.exclude_seen",
+                                           "evaluate.part",
+                                           "evaluate.resamples",
+                                           "evaluate.sampled",
+                                           "evaluate.by_attribute",
+                                           NULL};
     char *config = NULL;
     dg_status st = dg_evaluate_parse(&w->job->evaluate.k, &w->job->evaluate.metrics, o, err);
     if (st == DG_OK) st = dg_job_show(w->job, sections, &config, err);
@@ -80,6 +103,7 @@ dg_status dg_judge(dg_work *w, const dg_scorer *scorer, const char *stem, const 
 {
     char path[DG_WORK_PATH], name[64], split[DG_HEX_SIZE];
     dg_user_metrics each = {0};
+    dg_categories categories = {0};
     dg_metrics m;
     *metrics = NULL;
     o.part = part_of(w);
@@ -87,6 +111,10 @@ dg_status dg_judge(dg_work *w, const dg_scorer *scorer, const char *stem, const 
     o.resamples = (int)w->job->evaluate.resamples;
     o.sampled = (int)w->job->evaluate.sampled;
     o.seed = (uint64_t)w->job->seed;
+    if (w->job->evaluate.by_attribute[0] != '\0') {
+        o.by_attribute = w->job->evaluate.by_attribute;
+        o.categories = &categories;
+    }
     o.each = w->job->evaluate.per_user ? &each : NULL;
     dg_status st = dg_evaluate(w->comm, &w->data, scorer, &o, &m, err);
     if (st == DG_OK) st = dg_evaluate_split(w->comm, &w->data, &o, split, err);
@@ -95,8 +123,9 @@ dg_status dg_judge(dg_work *w, const dg_scorer *scorer, const char *stem, const 
         st = dg_user_metrics_write(w->comm, &w->data, &o, &each, inputs, split,
                                    dg_work_path(w, name, path), err);
     snprintf(name, sizeof name, "%s.json", stem);
-    if (st == DG_OK) st = write_metrics(w, name, &m, inputs, split, metrics, err);
+    if (st == DG_OK) st = write_metrics(w, name, &m, &o, inputs, split, metrics, err);
     dg_user_metrics_free(&each);
+    dg_categories_free(&categories);
     return st;
 }
 

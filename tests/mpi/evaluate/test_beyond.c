@@ -2,6 +2,7 @@
  * its definition by plain loops over every user and item. */
 #include "base/memory.h"
 #include "base/rng.h"
+#include "evaluate/categories.h"
 #include "mpi_main.h"
 #include "ranking/popularity.h"
 #include "ref_ranking.h"
@@ -369,6 +370,77 @@ START_TEST(intervals_are_the_percentiles_of_resampled_users)
 }
 END_TEST
 
+/* Items are of kind a, b or c by their row, every fifth also of kind d; e is of none. */
+static bool is_of(int64_t item, int kind)
+{
+    return kind == item % 3 || (kind == 3 && item % 5 == 0);
+}
+
+static void sort_goods(const dg_comm *c, dg_dataset *d)
+{
+    const dg_range own = dg_shards_rows(&d->items, c->rank, c->size);
+    const int64_t n = own.end - own.begin;
+    dg_attribute_column *by = dg_alloc(1, sizeof *by);
+    *by = (dg_attribute_column){.name = "kind", .type = DG_ATTRIBUTE_TEXT};
+    by->ptr = dg_alloc((size_t)n + 1, sizeof *by->ptr);
+    by->code = dg_alloc(2 * (size_t)n, sizeof *by->code);
+    for (int64_t i = 0; i < n; i++) {
+        by->ptr[i + 1] = by->ptr[i];
+        for (int kind = 0; kind < 5; kind++)
+            if (is_of(own.begin + i, kind)) by->code[by->ptr[i + 1]++] = kind;
+    }
+    for (int kind = 0; kind < 5; kind++)
+        if (dg_strings_add(&by->values, &"abcde"[kind], 1, &err) != DG_OK) abort();
+    d->item_attributes = (dg_attribute_columns){1, by};
+}
+
+START_TEST(categories_hold_the_targets_of_their_items)
+{
+    dg_evaluate_options o = beyond();
+    shop s = make_shop(&world, N_ITEMS);
+    toy model;
+    const dg_scorer scorer = toy_scorer(&model, &s, false);
+    static dg_metrics m;
+    dg_categories x = {0};
+    dg_comm one;
+    dg_text text = {0};
+    sort_goods(&world, &s.d);
+    o.by_attribute = "kind";
+    o.categories = &x;
+    ck_assert_all(dg_evaluate(&world, &s.d, &scorer, &o, &m, &err) == DG_OK);
+    dg_comm_init(&one, MPI_COMM_SELF);
+    shop whole = make_shop(&one, N_ITEMS);
+    truth *t = find_truth(&whole);
+    for (int kind = 0; kind < 5; kind++) {
+        int64_t targets = 0, hits = 0;
+        for (int u = 0; u < N_USERS; u++) {
+            for (int i = 0; t->ranked[u] && i < N_ITEMS; i++)
+                targets += t->target[u][i] && is_of(i, kind);
+            for (int r = 0; t->ranked[u] && r < length(t, u, 20); r++) {
+                const int i = t->list[u][r].index;
+                hits += t->target[u][i] && is_of(i, kind);
+            }
+        }
+        ck_assert_all(x.targets[kind] == targets && x.hits[kind * N_K + 2] == hits);
+        ck_assert_all((targets > 0) == (kind < 4));
+    }
+    ck_assert_all(dg_categories_json(&x, &o, 3, &text, &err) == DG_OK);
+    ck_assert_all(strstr(text.at, "\"value\":\"a\"") != NULL && strstr(text.at, "\"d\"") == NULL);
+    dg_categories_free(&x);
+    o.by_attribute = "colour";
+    ck_assert_all(dg_evaluate(&world, &s.d, &scorer, &o, &m, &err) == DG_ERR_CONFIG);
+    ck_assert_all(
+        strcmp(err.text, "evaluate.by_attribute: goods have no texts called \"colour\"") == 0);
+    dg_categories_free(&x);
+    dg_text_free(&text);
+    free(t);
+    free_shop(&s);
+    free_shop(&whole);
+    dg_comm_free(&one);
+    ck_assert_all(dg_alloc_live() == 0);
+}
+END_TEST
+
 /* As many drawn as there are: the target's rank is that among all items that are not targets. */
 START_TEST(sampled_measures_are_labelled_and_full_ones_stay)
 {
@@ -511,5 +583,6 @@ END_TEST
 
 MPI_MAIN("beyond", every_measure_equals_its_definition, slices_hold_the_users_and_targets_of_theirs,
          intervals_are_the_percentiles_of_resampled_users,
+         categories_hold_the_targets_of_their_items,
          sampled_measures_are_labelled_and_full_ones_stay, more_drawn_than_there_are_is_refused,
          labels_are_judged_as_labels, each_failing_allocation_fails_all)
