@@ -26,14 +26,15 @@ static double resident_bytes(void)
 
 static double seconds(struct timeval t) { return (double)t.tv_sec + 1e-6 * (double)t.tv_usec; }
 
+/* -1: not told. A process without core files hides them from itself where it is not root. */
 static int open_files(void)
 {
     int n = 0;
     DIR *folder = opendir("/proc/self/fd");
-    for (struct dirent *e; folder != NULL && (e = readdir(folder)) != NULL;)
-        n += e->d_name[0] != '.';
-    if (folder != NULL) closedir(folder);
-    return n > 0 ? n - 1 : 0; /* not the folder itself */
+    if (folder == NULL) return -1;
+    for (struct dirent *e; (e = readdir(folder)) != NULL;) n += e->d_name[0] != '.';
+    closedir(folder);
+    return n - 1; /* not the folder itself */
 }
 
 static void write_process(void *context, dg_text *page)
@@ -45,7 +46,8 @@ static void write_process(void *context, dg_text *page)
     gauge(page, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
     gauge(page, "process_cpu_seconds_total", "counter", "Processor time, user and system.",
           seconds(spent.ru_utime) + seconds(spent.ru_stime));
-    gauge(page, "process_open_fds", "gauge", "Open files.", open_files());
+    const int files_open = open_files();
+    if (files_open >= 0) gauge(page, "process_open_fds", "gauge", "Open files.", files_open);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0)
         gauge(page, "process_max_fds", "gauge", "Files that may be open.", (double)files.rlim_cur);
     gauge(page, "process_start_time_seconds", "gauge", "Start, in seconds since 1970.", start_time);
