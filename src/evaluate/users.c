@@ -288,10 +288,10 @@ bool dg_user_table_measure(const dg_user_table *t, const char *name, dg_user_rat
                   {"logloss", "logloss", "targets"},
                   {"auc", "auc", "auc_users"},
                   {"gauc", "gauc", "auc_targets"}};
-    const char *over = name, *by = "ranked";
+    const char *over = strchr(name, '@') != NULL ? name : NULL, *by = "ranked";
     for (size_t k = 0; k < sizeof others / sizeof *others; k++)
         if (strcmp(name, others[k].name) == 0) over = others[k].over, by = others[k].by;
-    if (over == name && strchr(name, '@') == NULL) return false;
+    if (over == NULL) return false;
     *out = (dg_user_ratio){dg_user_table_column(t, over), dg_user_table_column(t, by),
                            strcmp(name, "rmse") == 0};
     return out->over >= 0 && out->by >= 0;
