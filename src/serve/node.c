@@ -1,5 +1,6 @@
 #include "serve/node.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "serve/answers.h"
 
@@ -53,11 +54,13 @@ dg_node_lives dg_node_look(const dg_node *node)
 void dg_node_warm(const dg_node *node)
 {
     enum { TIMES = 16 };
+    static const double enough = 0.008; /* seconds; lists of a million goods take some each */
+    const double begun = dg_now();
     const dg_artifact *a = node->artifact;
     dg_request request = {.k = DG_DEFAULT_K, .exclude_seen = true};
     dg_refusal no;
     request.route = dg_route_find("GET", "/v1/recommend/x", &no);
-    for (int64_t k = 0; k < TIMES && k < a->n_users; k++) {
+    for (int64_t k = 0; k < TIMES && k < a->n_users && dg_now() - begun < enough; k++) {
         const char *id =
             dg_names_at(&a->user_id, k * a->n_users / TIMES % a->n_users, &request.n_id);
         if (request.n_id > sizeof request.id) continue;
