@@ -1,4 +1,5 @@
 /* cmd_stages.c - run, prepare, train, evaluate and export: stages of one job in its work folder. */
+#include "base/clock.h"
 #include "cli/command.h"
 #include "cli/in_work.h"
 #include "cli/page.h"
@@ -25,8 +26,13 @@ static dg_status with(const dg_cli *cli, dg_work *w, dg_status (*stage)(dg_work 
 /* Every stage, and the page about them. */
 static dg_status all(dg_work *w, dg_err *err)
 {
-    const dg_status st = dg_stage_all(w, err);
-    return st == DG_OK && w->model != NULL ? dg_cli_page(w, NULL, err) : st;
+    dg_status st = dg_stage_all(w, err);
+    if (st != DG_OK || w->model == NULL) return st;
+    const double started = dg_now();
+    st = dg_cli_page(w, NULL, err);
+    if (st == DG_OK)
+        dg_work_record(w, "report", started, w->comm->rank == 0 ? json_object() : NULL);
+    return st;
 }
 
 static dg_status run_in(const dg_cli *cli, dg_work *w, dg_err *err)

@@ -240,6 +240,8 @@ void dg_cli_print_summary(const dg_work *w)
     if ((stage = json_object_get(w->record, "export")) != NULL)
         line("export", last = stage, dg_work_path(w, "artifact.h5", path));
     if ((stage = json_object_get(w->record, "publish")) != NULL) publish_line(w, last = stage);
+    if ((stage = json_object_get(w->record, "report")) != NULL)
+        line("report", last = stage, dg_work_path(w, "report.html", path));
     if (last != NULL)
         printf("  %-9s %s in all, %s of memory on %lld rank%s\n", "",
                dg_show_seconds(json_real_value(json_object_get(w->record, "seconds")), spent,

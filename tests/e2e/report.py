@@ -67,7 +67,7 @@ def setUpModule():
     write("ratings.csv", ratings_csv())
     write("job.yaml", job_yaml(more=MORE))
     ended = run("run", "job.yaml", "--work", "first", np=2)
-    assert ended.code == 0, ended
+    assert ended.code == 0 and "first/report.html" in ended.out, ended  # people are told of it
     shutil.copy("first/report.html", "of-the-first-run.html")
     ended = run("run", "job.yaml", "--work", "second", "--set", "model.factors=3")
     assert ended.code == 0, ended
