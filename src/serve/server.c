@@ -61,8 +61,7 @@ static dg_visit *visit_of(struct MHD_Connection *connection)
     return info == NULL ? NULL : info->socket_context;
 }
 
-static void add_headers(const dg_server *s, struct MHD_Response *response, const dg_visit *v,
-                        const dg_reply *reply)
+static void add_headers(struct MHD_Response *response, const dg_visit *v, const dg_reply *reply)
 {
     char seconds[16];
     MHD_add_response_header(response, "Content-Type",
@@ -75,7 +74,7 @@ static void add_headers(const dg_server *s, struct MHD_Response *response, const
         snprintf(seconds, sizeof seconds, "%d", reply->retry_after);
         MHD_add_response_header(response, "Retry-After", seconds);
     }
-    if (atomic_load(&s->stopping)) MHD_add_response_header(response, "Connection", "close");
+    if (v->last) MHD_add_response_header(response, "Connection", "close");
 }
 
 static enum MHD_Result send_reply(dg_server *s, struct MHD_Connection *connection, dg_visit *v,
@@ -93,7 +92,7 @@ static enum MHD_Result send_reply(dg_server *s, struct MHD_Connection *connectio
         dg_free(reply.owned);
         return MHD_NO;
     }
-    add_headers(s, response, v, &reply);
+    add_headers(response, v, &reply);
     const enum MHD_Result queued = MHD_queue_response(connection, (unsigned)reply.http, response);
     MHD_destroy_response(response);
     return queued;
@@ -174,7 +173,7 @@ static dg_reply answer(dg_server *s, dg_visit *v, struct MHD_Connection *connect
     MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, gather, &g);
     if (g.good && request.route->body > 0 && (v->n_body > 0 || request.route->answer != NULL))
         g.good = dg_request_body(&request, v->body != NULL ? v->body : "", v->n_body, &no);
-    if (g.good && !request.route->while_stopping && atomic_load(&s->stopping))
+    if (g.good && !request.route->while_stopping && v->last)
         g.good = dg_refuse(&no, 503, "stopping", "this node is stopping");
     const dg_reply reply = !g.good                         ? dg_reply_refusal(&no)
                            : request.route->answer == NULL ? answer_itself(s, v, &request)
@@ -288,6 +287,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
     (void)version;
     if (v == NULL) return MHD_NO; /* no memory for it when the connection came */
     *request = v;
+    v->last = atomic_load(&s->stopping); /* asked once: an answer agrees with its headers */
     if (!v->begun) return begin(s, v, connection, method, path);
     if (*n_piece > 0) {
         receive(v, piece, *n_piece);

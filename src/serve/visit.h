@@ -19,6 +19,7 @@ typedef struct dg_visit {
 
     bool begun;     /* a request is at work; what follows is of it */
     bool answering; /* it is all in */
+    bool last;      /* the server was stopping when it came: the connection ends with its answer */
     char id[DG_REQUEST_ID];
     const char *method;
     const dg_route *route; /* NULL: no such path */

@@ -113,7 +113,7 @@ class Told(Case):
             self.assertEqual(line["phase"], "train")
             self.assertGreater(min(line["seconds"], line["bytes"], line["loss"]), 0)
         stages = [line["stage"] for line in lines if line["event"] == "stage"]
-        self.assertEqual(stages, ["prepare", "train", "evaluate", "export"])
+        self.assertEqual(stages, ["prepare", "train", "evaluate", "export", "report"])
         saved = [line["sweep"] for line in lines if line["event"] == "checkpoint"]
         self.assertEqual(saved, [*range(1, SWEEPS)])
 
