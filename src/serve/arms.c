@@ -91,20 +91,24 @@ bool dg_split_challenges(const dg_split *split, const char *id, size_t n)
     return (double)(place >> 11) < split->share * 0x1p53;
 }
 
-static dg_shift *take(dg_arms *a, dg_arm arm, bool or_champion)
+dg_shift *dg_arms_take(dg_arms *a, const char *id, size_t n, double *chance)
+{
+    const bool challenges = dg_split_challenges(&a->split, id, n);
+    const bool drawn = n > 0 && !a->split.shadow && a->split.share > 0;
+    pthread_mutex_lock(&a->lock);
+    const bool both = drawn && a->shift[DG_ARM_CHALLENGER] != NULL;
+    dg_shift *shift = a->shift[both && challenges ? DG_ARM_CHALLENGER : DG_ARM_CHAMPION];
+    shift->users++;
+    pthread_mutex_unlock(&a->lock);
+    *chance = !both ? 1 : challenges ? a->split.share : 1 - a->split.share;
+    return shift;
+}
+
+dg_shift *dg_arms_take_arm(dg_arms *a, dg_arm arm)
 {
     pthread_mutex_lock(&a->lock);
     dg_shift *shift = a->shift[arm];
-    if (shift == NULL && or_champion) shift = a->shift[DG_ARM_CHAMPION];
     if (shift != NULL) shift->users++;
     pthread_mutex_unlock(&a->lock);
     return shift;
 }
-
-dg_shift *dg_arms_take(dg_arms *a, const char *id, size_t n)
-{
-    return take(a, dg_split_challenges(&a->split, id, n) ? DG_ARM_CHALLENGER : DG_ARM_CHAMPION,
-                true);
-}
-
-dg_shift *dg_arms_take_arm(dg_arms *a, dg_arm arm) { return take(a, arm, false); }

@@ -48,8 +48,10 @@ dg_status dg_arms_swap(dg_arms *a, dg_arm arm, dg_node **node, dg_err *err);
 bool dg_split_challenges(const dg_split *split, const char *id, size_t n);
 
 /** The model for a user; n == 0: nobody in particular, who meets the champion. LOCAL, thread-safe.
- *  Give it back with dg_arms_leave. */
-dg_shift *dg_arms_take(dg_arms *a, const char *id, size_t n);
+ *  Give it back with dg_arms_leave.
+ *  @param[out] chance  that the split gives a user this arm: its share; 1 where nothing was drawn,
+ *                      as there is nobody to draw for or no challenger at the moment */
+dg_shift *dg_arms_take(dg_arms *a, const char *id, size_t n, double *chance);
 
 /** The model of an arm, or NULL. LOCAL, thread-safe. */
 dg_shift *dg_arms_take_arm(dg_arms *a, dg_arm arm);

@@ -158,22 +158,15 @@ static void add_user(const dg_ledger *l, dg_text *t, const char *id, size_t n)
     dg_json_string(t, hex, sizeof hex - 1);
 }
 
-/* How likely it was that this user met this arm. */
-static double propensity(const dg_ledger *l, const dg_shift *shift)
+static void add_policy(const dg_ledger *l, dg_text *t, const dg_visit *v)
 {
-    const dg_split *split = dg_arms_split(l->arms);
-    if (split->shadow || !(split->share > 0)) return 1;
-    return shift->arm == DG_ARM_CHALLENGER ? split->share : 1 - split->share;
-}
-
-static void add_policy(const dg_ledger *l, dg_text *t, const dg_shift *shift)
-{
+    const dg_shift *shift = v->shift;
     const dg_split *split = dg_arms_split(l->arms);
     dg_json_member(t, "model", dg_node_artifact(shift->node)->name);
     dg_json_member(t, "version", dg_node_version(shift->node));
     dg_json_member(t, "arm", dg_arm_name(shift->arm));
     dg_json_member(t, "experiment", split->experiment != NULL ? split->experiment : "");
-    dg_text_add(t, ",\"propensity\":%.9g", propensity(l, shift));
+    dg_text_add(t, ",\"propensity\":%.9g", v->chance);
 }
 
 static void add_slate(dg_text *t, const dg_artifact *a, const dg_list *list)
@@ -222,7 +215,7 @@ static void write_impression(dg_ledger *l, const dg_visit *v, const dg_request *
         dg_text_add(&t, ",\"user\":");
         add_user(l, &t, user, n_user);
     }
-    add_policy(l, &t, v->shift);
+    add_policy(l, &t, v);
     dg_json_member(&t, "route", l->route[place(v->route)]);
     add_context(&t, r);
     add_slate(&t, dg_node_artifact(v->shift->node), list);

@@ -88,8 +88,9 @@ bool dg_request_start(dg_request *out, const char *method, const char *path, dg_
 const char *dg_request_user(const dg_request *r, size_t *n)
 {
     const bool in_path = r->route->id[0] != NULL && strcmp(r->route->id[0], "user") == 0;
-    *n = r->n_id;
-    return in_path || (r->given & DG_TAKES_USER) != 0 ? r->id : NULL;
+    const bool named = in_path || (r->given & DG_TAKES_USER) != 0;
+    *n = named ? r->n_id : 0; /* the id of a path may be that of an item */
+    return named ? r->id : NULL;
 }
 
 static bool is(const char *s, size_t n, const char *word)

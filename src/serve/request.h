@@ -117,7 +117,7 @@ typedef struct dg_request {
 /** All rows, and how many. LOCAL. */
 const dg_route *dg_routes(size_t *n);
 
-/** The user a request is for, and its bytes in *n; NULL where its path has none. LOCAL. */
+/** The user a request is for, and its bytes in *n; NULL and 0 where it has none. LOCAL. */
 const char *dg_request_user(const dg_request *r, size_t *n);
 
 /** The row of a path for a method. LOCAL.

@@ -135,7 +135,7 @@ static dg_reply answer_from_model(dg_server *s, dg_visit *v, dg_request *request
     request->hear = hear;
     request->hearer = &h;
     request->name = v->id;
-    v->shift = dg_arms_take(s->arms, user, n);
+    v->shift = dg_arms_take(s->arms, user, n, &v->chance);
     return dg_node_answer(v->shift->node, request);
 }
 

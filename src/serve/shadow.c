@@ -66,7 +66,8 @@ static void hear(void *context, const dg_request *request, const dg_list *list)
 
 static void answer(dg_shadow *s, const task *t)
 {
-    dg_visit v = {.route = t->route, .shift = dg_arms_take_arm(s->arms, DG_ARM_CHALLENGER)};
+    dg_visit v = {
+        .route = t->route, .shift = dg_arms_take_arm(s->arms, DG_ARM_CHALLENGER), .chance = 1};
     hearing h = {s, t, &v};
     dg_request request = {.route = t->route,
                           .n_id = t->n_user,

@@ -34,6 +34,7 @@ typedef struct dg_visit {
     bool replied;     /* it has waited: `reply` is to be sent */
     dg_reply reply;
     dg_shift *shift; /* what answers it; NULL for refusals */
+    double chance;   /* that it meets this arm */
     int http;        /* status of the answer */
     size_t n_reply;  /* bytes of its body */
 } dg_visit;

@@ -566,6 +566,16 @@ class TwoModels(Case):
                           ("champion", self.names[0], self.names[1]),
                           ("challenger", self.names[1], "none")])
 
+    def test_who_is_not_drawn_for_meets_the_champion_for_certain(self):
+        self.switch(0, 1)
+        self.start_shop("--challenger", "90%", "--impressions", self.path("shown"))
+        self.waits_for(lambda: "as challenger" in self.told())
+        self.assertEqual(self.ask("/v1/similar/item%207?k=2").status, 200)
+        self.ask("/v1/recommend/batch", method="POST", body='{"users": ["u3", "u4"], "k": 2}')
+        self.waits_for(lambda: len(self.shown()) == 3)
+        self.assertEqual({(line["arm"], line["propensity"]) for line in self.shown()},
+                         {("champion", 1)})
+
     def shown(self):
         text = pathlib.Path(self.path("shown")).read_text()
         return [json.loads(line) for line in text.splitlines()]

@@ -57,19 +57,21 @@ START_TEST(without_a_challenger_all_meet_the_champion)
     dg_node *champion = open_node(1), *challenger = open_node(2);
     const dg_node *second = challenger;
     ck_assert_int_eq(dg_arms_create(champion, &split, &a, &err), DG_OK);
-    dg_shift *shift = dg_arms_take(a, "u", 1);
+    double chance;
+    dg_shift *shift = dg_arms_take(a, "u", 1, &chance);
     ck_assert_ptr_eq(shift->node, champion);
+    ck_assert(chance == 1); /* whatever the share: it could be nobody else */
     dg_arms_leave(a, shift);
     ck_assert_ptr_null(dg_arms_take_arm(a, DG_ARM_CHALLENGER));
     ck_assert_int_eq(dg_arms_swap(a, DG_ARM_CHALLENGER, &challenger, &err), DG_OK);
     ck_assert_ptr_null(challenger);
-    shift = dg_arms_take(a, "u", 1);
+    shift = dg_arms_take(a, "u", 1, &chance);
     ck_assert_ptr_eq(shift->node, second);
     ck_assert_int_eq(shift->arm, DG_ARM_CHALLENGER);
     ck_assert_int_eq(dg_arms_swap(a, DG_ARM_CHALLENGER, &challenger, &err), DG_OK); /* it goes */
     ck_assert_str_eq(dg_node_artifact(shift->node)->name, "fixture"); /* and stays for us */
     dg_arms_leave(a, shift);
-    shift = dg_arms_take(a, "u", 1);
+    shift = dg_arms_take(a, "u", 1, &chance);
     ck_assert_ptr_eq(shift->node, champion);
     dg_arms_leave(a, shift);
     dg_arms_leave(a, NULL);
@@ -81,5 +83,32 @@ START_TEST(without_a_challenger_all_meet_the_champion)
 }
 END_TEST
 
+START_TEST(the_chance_of_an_arm_is_its_share)
+{
+    dg_arms *a;
+    const dg_split split = {.share = 0.25};
+    dg_node *champion = open_node(1), *challenger = open_node(2);
+    double chance;
+    int n = 0;
+    ck_assert_int_eq(dg_arms_create(champion, &split, &a, &err), DG_OK);
+    ck_assert_int_eq(dg_arms_swap(a, DG_ARM_CHALLENGER, &challenger, &err), DG_OK);
+    for (int user = 0; user < 100; user++) {
+        const char id[] = {'u', (char)('0' + user / 10), (char)('0' + user % 10)};
+        dg_shift *shift = dg_arms_take(a, id, sizeof id, &chance);
+        ck_assert(chance == (shift->arm == DG_ARM_CHALLENGER ? 0.25 : 0.75));
+        n += shift->arm == DG_ARM_CHALLENGER;
+        dg_arms_leave(a, shift);
+    }
+    ck_assert(n > 0 && n < 100);
+    dg_shift *shift = dg_arms_take(a, NULL, 0, &chance); /* nobody is drawn for */
+    ck_assert(shift->arm == DG_ARM_CHAMPION && chance == 1);
+    dg_arms_leave(a, shift);
+    dg_arms_destroy(&a);
+    dg_node_close(&champion);
+    ck_assert_uint_eq(dg_alloc_live(), 0);
+    scratch_remove();
+}
+END_TEST
+
 UNIT_MAIN("arms", a_split_gives_its_share_and_keeps_users_as_it_grows,
-          without_a_challenger_all_meet_the_champion)
+          without_a_challenger_all_meet_the_champion, the_chance_of_an_arm_is_its_share)
