@@ -244,7 +244,8 @@ bool dg_leaks_say(const dg_leaks *l, dg_split_method method, int k, const char *
         snprintf(text, n, "%lld pairs are both in valid and in test", (long long)l->in_both);
     if (k == 2 && promises_time(method) && l->newest_train > l->oldest_target)
         say_future(l, text, n);
-    if (k == 2 && method == DG_SPLIT_LEAVE_LAST && l->late_targets > 0) say_future(l, text, n);
+    const bool last = method == DG_SPLIT_LEAVE_LAST || method == DG_SPLIT_HOLD_LAST;
+    if (k == 2 && last && l->late_targets > 0) say_future(l, text, n);
     if (k == 3 && l->values_apart && l->targets >= ENOUGH)
         snprintf(text, n,
                  "values tell held-out ratings from training ones: their ranges do not meet");

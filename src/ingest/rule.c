@@ -53,6 +53,7 @@ static dg_status check_split(const dg_prepare_options *o, dg_err *err)
                        s->valid);
     switch (s->method) {
     case DG_SPLIT_RATIO:
+    case DG_SPLIT_HOLD_LAST:
         if (is_share(s->test) && s->test + s->valid < 1) return DG_OK;
         return DG_FAIL(err, DG_ERR_CONFIG,
                        "prepare.split: test %g and valid %g leave nothing to "

@@ -120,6 +120,21 @@ static void by_place(const dg_split_rule *rule, const dg_pick *pick, int64_t n, 
     give(pick, n - test - valid, n - test, DG_PART_VALID, part);
 }
 
+/* Of n, the nearest whole number; the last bit of a share like 0.29 does not decide about a half.
+ */
+static int64_t rounded(double share, int64_t n)
+{
+    return (int64_t)floor((double)n * share + .5 + 1e-9);
+}
+
+static void by_last_share(const dg_split_rule *rule, const dg_pick *pick, int64_t n, uint8_t *part)
+{
+    const int64_t test = at_most(rounded(rule->test, n), n - 1);
+    const int64_t both = at_most(rounded(rule->test + rule->valid, n), n - 1);
+    give(pick, n - both, n - test, DG_PART_VALID, part);
+    give(pick, n - test, n, DG_PART_TEST, part);
+}
+
 static void by_time(const dg_split_rule *rule, const dg_event *row, int64_t n, uint8_t *part)
 {
     for (int64_t k = 0; k < n; k++) {
@@ -165,6 +180,10 @@ void dg_split_row(const dg_split_rule *rule, uint64_t user_hash, const dg_event 
     case DG_SPLIT_LEAVE_LAST:
         newest_last(row, n, scratch->pick);
         by_place(rule, scratch->pick, n, part);
+        break;
+    case DG_SPLIT_HOLD_LAST:
+        newest_last(row, n, scratch->pick);
+        by_last_share(rule, scratch->pick, n, part);
         break;
     case DG_SPLIT_TIME: by_time(rule, row, n, part); break;
     case DG_SPLIT_USER_HOLDOUT:

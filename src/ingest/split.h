@@ -12,6 +12,7 @@
 typedef enum dg_split_method {
     DG_SPLIT_RATIO,
     DG_SPLIT_LEAVE_LAST,
+    DG_SPLIT_HOLD_LAST,
     DG_SPLIT_TIME,
     DG_SPLIT_USER_HOLDOUT,
     DG_SPLIT_KFOLD,
@@ -43,21 +44,24 @@ int64_t dg_split_draw(uint64_t seed, uint64_t user_hash);
  * Part of each rating of one user. LOCAL, cannot fail.
  *
  * ratio         a random `test` share, then a `valid` share; fractions are rounded up or down by
- * the user's own draw, so that shares are right on average; one rating stays in train leave-last
- * the `n` newest are test, with valid > 0 the `n` before them valid; one stays in train: test is
- * served first, then valid time          from time_test on test, from time_valid on valid
+ *               the user's own draw, so that shares are right on average; one rating stays in train
+ * leave-last    the `n` newest are test, with valid > 0 the `n` before them valid; one stays in
+ *               train: test is served first, then valid
+ * hold-last     the newest `test` share is test, the `valid` share before it valid; `test` and both
+ *               together are rounded to the nearest number, halves up; one rating stays in train
+ * time          from time_test on test, from time_valid on valid
  * user-holdout  users with a draw up to holdout_test: a random `fold_in` share is fold-in, the rest
  *               test (of two ratings or more, at least one each); up to holdout_valid the same with
  *               valid; other users train
  * kfold         a user's ratings are dealt at random over k folds: `fold` is test, with valid > 0
  *               the next fold valid
- * files, none  with valid > 0 a random `valid` share is valid; one rating stays in train
+ * files, none   with valid > 0 a random `valid` share is valid; one rating stays in train
  *
  * @param[in]  user_hash  dg_id_hash of the user's id
  * @param[in]  row        (n,) merged ratings of one user
  * @param[in]  scratch    for n or more
  * @param[out] part       (n,) a dg_part each
- * Cost    O(n); leave-last and kfold that of dg_picks_sort.
+ * Cost    O(n); leave-last, hold-last and kfold that of dg_picks_sort.
  */
 void dg_split_row(const dg_split_rule *rule, uint64_t user_hash, const dg_event *row, int64_t n,
                   const dg_split_scratch *scratch, uint8_t *part);

@@ -176,7 +176,8 @@ static dg_status check_split(checker *ck)
         return REFUSE(ck, "prepare.split.test.path", "only split method files has files");
     if (!files && job->prepare.split.valid_files.path.n > 0)
         return REFUSE(ck, "prepare.split.valid.path", "only split method files has files");
-    if (method == DG_JOB_RATIO && job->prepare.split.test + job->prepare.split.valid >= 1)
+    const bool shared = method == DG_JOB_RATIO || method == DG_JOB_HOLD_LAST;
+    if (shared && job->prepare.split.test + job->prepare.split.valid >= 1)
         return REFUSE(ck, "prepare.split.test",
                       "test and valid together leave nothing to train on");
     if (method == DG_JOB_TIME && !is_moment(job->prepare.split.at))

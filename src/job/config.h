@@ -34,6 +34,7 @@ typedef enum dg_job_duplicates {
 typedef enum dg_job_split {
     DG_JOB_RATIO,
     DG_JOB_LEAVE_LAST,
+    DG_JOB_HOLD_LAST,
     DG_JOB_TIME,
     DG_JOB_USER_HOLDOUT,
     DG_JOB_KFOLD,

@@ -59,9 +59,13 @@ static dg_status to_source(const dg_job *job, const char *key, const dg_job_sour
 static dg_status to_split(const dg_job *job, dg_split_options *out, dg_err *err)
 {
     static const dg_split_method method[] = {
-        [DG_JOB_RATIO] = DG_SPLIT_RATIO,   [DG_JOB_LEAVE_LAST] = DG_SPLIT_LEAVE_LAST,
-        [DG_JOB_TIME] = DG_SPLIT_TIME,     [DG_JOB_USER_HOLDOUT] = DG_SPLIT_USER_HOLDOUT,
-        [DG_JOB_KFOLD] = DG_SPLIT_KFOLD,   [DG_JOB_FILES] = DG_SPLIT_FILES,
+        [DG_JOB_RATIO] = DG_SPLIT_RATIO,
+        [DG_JOB_LEAVE_LAST] = DG_SPLIT_LEAVE_LAST,
+        [DG_JOB_HOLD_LAST] = DG_SPLIT_HOLD_LAST,
+        [DG_JOB_TIME] = DG_SPLIT_TIME,
+        [DG_JOB_USER_HOLDOUT] = DG_SPLIT_USER_HOLDOUT,
+        [DG_JOB_KFOLD] = DG_SPLIT_KFOLD,
+        [DG_JOB_FILES] = DG_SPLIT_FILES,
         [DG_JOB_NO_SPLIT] = DG_SPLIT_NONE,
     };
     out->method = method[job->prepare.split.method];

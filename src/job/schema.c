@@ -11,8 +11,8 @@ static const char *const encodings[] = {"utf-8", "latin1", NULL};
 static const char *const on_errors[] = {"reject", "fail", NULL};
 static const char *const on_leaks[] = {"warn", "fail", NULL};
 static const char *const duplicates[] = {"sum", "max", "last", "first", "count", NULL};
-static const char *const methods[] = {"ratio", "leave-last", "time", "user-holdout",
-                                      "kfold", "files",      "none", NULL};
+static const char *const methods[] = {"ratio", "leave-last", "hold-last", "time", "user-holdout",
+                                      "kfold", "files",      "none",      NULL};
 static const char *const intervals[] = {"fixed", "auto", NULL};
 static const char *const parts[] = {"auto", "test", "valid", NULL};
 static const char *const searches[] = {"random", "quasi", "halving", NULL};
@@ -265,7 +265,9 @@ static const dg_option prepare_rows[] = {
      .type = DG_OPT_REAL,
      .offset = offsetof(dg_job, prepare.split.test),
      .fallback = "0.2",
-     .help = "ratio: share of each user's rows; files: a map with path, read as data.ratings",
+     .help =
+         "ratio: share of each user's rows; hold-last: their newest, to the nearest whole number; "
+         "files: a map with path, read as data.ratings",
      .min = 0,
      .max = 1},
     {.key = "split.valid",

@@ -102,6 +102,10 @@ static dg_part part_of(const dg_split_rule *rule, uint64_t user_hash, const dg_e
         if (age == 0) return DG_PART_TRAIN;
         if (age >= n - rule->n) return DG_PART_TEST;
         return rule->valid > 0 && age >= n - 2 * rule->n ? DG_PART_VALID : DG_PART_TRAIN;
+    case DG_SPLIT_HOLD_LAST:
+        if (age == 0) return DG_PART_TRAIN;
+        if (n - age <= round(n * rule->test)) return DG_PART_TEST;
+        return n - age <= round(n * (rule->test + rule->valid)) ? DG_PART_VALID : DG_PART_TRAIN;
     case DG_SPLIT_TIME:
         if (row[k].time >= rule->time_test) return DG_PART_TEST;
         return row[k].time >= rule->time_valid ? DG_PART_VALID : DG_PART_TRAIN;

@@ -188,6 +188,7 @@ START_TEST(times_of_the_future_are_noted)
     dg_leaks l = {.targets = 3, .newest_train = 30, .oldest_target = 5, .late_targets = 1};
     ck_assert_all(found(&l, DG_SPLIT_TIME) == 1 << 2 && found(&l, DG_SPLIT_FILES) == 1 << 2);
     ck_assert_all(found(&l, DG_SPLIT_RATIO) == 0 && found(&l, DG_SPLIT_LEAVE_LAST) == 1 << 2);
+    ck_assert_all(found(&l, DG_SPLIT_HOLD_LAST) == 1 << 2);
     l = (dg_leaks){.targets = 3, .newest_train = 5, .oldest_target = 5};
     ck_assert_all(found(&l, DG_SPLIT_TIME) == 0);
 }

@@ -196,6 +196,8 @@ START_TEST(every_split_gives_the_dataset_of_the_reference)
         {.method = DG_SPLIT_RATIO, .test = .25, .valid = .1},
         {.method = DG_SPLIT_LEAVE_LAST, .n = 1},
         {.method = DG_SPLIT_LEAVE_LAST, .n = 2, .valid = .1},
+        {.method = DG_SPLIT_HOLD_LAST, .test = .2},
+        {.method = DG_SPLIT_HOLD_LAST, .test = .1, .valid = .15},
         {.method = DG_SPLIT_TIME, .at = "80%"},
         {.method = DG_SPLIT_TIME, .at = "70.5%", .valid = .15},
         {.method = DG_SPLIT_TIME, .at = "2011-04-10T00:00:00Z", .valid = .1},

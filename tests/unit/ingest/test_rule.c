@@ -48,6 +48,9 @@ START_TEST(impossible_wishes_name_their_key)
     refused(&o, "prepare.split: test 0.2 and valid 0.8 leave nothing to train on");
     o.split.valid = NAN;
     refused(&o, "prepare.split.valid: nan is not from 0 to below 1");
+    o = sound(DG_SPLIT_HOLD_LAST);
+    o.split.test = 1;
+    refused(&o, "prepare.split: test 1 and valid 0 leave nothing to train on");
     o = sound(DG_SPLIT_LEAVE_LAST);
     o.split.n = 0;
     refused(&o, "prepare.split.n: 0 is not a positive number");

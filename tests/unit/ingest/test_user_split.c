@@ -53,7 +53,7 @@ static dg_split_rule rule_for(dg_split_method method, uint64_t round)
 START_TEST(every_method_splits_as_the_reference_splits)
 {
     for (uint64_t round = 0; round < 3000; round++) {
-        const dg_split_rule rule = rule_for((dg_split_method)(round % 7), round / 7);
+        const dg_split_rule rule = rule_for((dg_split_method)(round % 8), round / 8);
         dg_event row[MOST];
         uint8_t part[MOST], expected[MOST];
         uint64_t user;
@@ -128,15 +128,49 @@ END_TEST
 START_TEST(one_rating_alone_is_never_a_target_of_a_user_rule)
 {
     static const dg_split_method methods[] = {DG_SPLIT_RATIO, DG_SPLIT_LEAVE_LAST,
-                                              DG_SPLIT_USER_HOLDOUT};
-    for (uint64_t round = 0; round < 600; round++) {
-        const dg_split_rule rule = rule_for(methods[round % 3], round);
+                                              DG_SPLIT_HOLD_LAST, DG_SPLIT_USER_HOLDOUT};
+    for (uint64_t round = 0; round < 800; round++) {
+        const dg_split_rule rule = rule_for(methods[round % 4], round);
         dg_event row[MOST];
         uint8_t part;
         uint64_t user;
         make_row(round, row, &user);
         dg_split_row(&rule, user, row, 1, &room, &part);
         ck_assert(part == DG_PART_TRAIN || part == DG_PART_FOLD_IN);
+    }
+}
+END_TEST
+
+/* By hand: a half goes up, and of what is left one rating stays in train. */
+START_TEST(hold_last_rounds_to_the_nearest_number)
+{
+    static const struct {
+        double test, valid;
+        int n, n_test, n_valid;
+    } by_hand[] = {{.2, 0, 1, 0, 0},    {.2, 0, 2, 0, 0},    {.2, 0, 3, 1, 0},  {.2, 0, 7, 1, 0},
+                   {.2, 0, 8, 2, 0},    {.2, 0, 10, 2, 0},   {.25, 0, 2, 1, 0}, {.25, 0, 10, 3, 0},
+                   {.29, 0, 50, 15, 0}, /* 14.499999999999998 in doubles */
+                   {.9, 0, 2, 1, 0},    {.99, 0, 40, 39, 0}, {0, .2, 10, 0, 2}, {.1, .1, 10, 1, 1},
+                   {.1, .1, 5, 1, 0},   {.1, .1, 3, 0, 1},   {.5, .4, 2, 1, 0}, {.3, .3, 20, 6, 6}};
+    for (size_t c = 0; c < sizeof by_hand / sizeof *by_hand; c++) {
+        const dg_split_rule rule = {
+            .method = DG_SPLIT_HOLD_LAST, .test = by_hand[c].test, .valid = by_hand[c].valid};
+        const int n = by_hand[c].n, test = n - by_hand[c].n_test;
+        dg_event row[MOST + 10];
+        dg_pick picks[2 * (MOST + 10)];
+        uint64_t draws[2 * (MOST + 10)];
+        const dg_split_scratch scratch = {picks, draws};
+        uint8_t part[MOST + 10];
+        for (int k = 0; k < n; k++) /* newest first, two of each second */
+            row[k] = (dg_event){.item = k, .order = (uint32_t)(n - k), .time = (n - k) / 2};
+        dg_split_row(&rule, 77, row, n, &scratch, part);
+        for (int k = 0; k < n; k++) {
+            const int age = n - 1 - k;
+            const int expected = age >= test                        ? DG_PART_TEST
+                                 : age >= test - by_hand[c].n_valid ? DG_PART_VALID
+                                                                    : DG_PART_TRAIN;
+            ck_assert_int_eq(part[k], expected);
+        }
     }
 }
 END_TEST
@@ -156,4 +190,5 @@ END_TEST
 UNIT_MAIN("user split", every_method_splits_as_the_reference_splits,
           ratio_gives_the_shares_it_was_asked_for,
           a_rating_keeps_its_part_when_the_input_order_changes, the_folds_of_kfold_part_the_ratings,
-          one_rating_alone_is_never_a_target_of_a_user_rule, leave_last_serves_test_before_valid)
+          one_rating_alone_is_never_a_target_of_a_user_rule, leave_last_serves_test_before_valid,
+          hold_last_rounds_to_the_nearest_number)
