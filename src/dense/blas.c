@@ -110,10 +110,12 @@ void dg_triangle_invert(int n, int stride, double *a)
     dtrtri_("L", "N", &n, a, &stride, &info);
 }
 
-void dg_gemm_nn_double(int m, int n, int k, double alpha, const double *a, const double *b,
-                       double *c)
+void dg_gemm_nn_double(int m, int n, int k, double alpha, const double *a, int a_stride,
+                       const double *b, int b_stride, double beta, double *c, int c_stride)
 {
-    cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, m, n, k, alpha, a, m, b, k, 0, c, m);
+    if (m > 0 && n > 0)
+        cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, m, n, k, alpha, a, a_stride, b,
+                    b_stride, beta, c, c_stride);
 }
 
 void dg_gemm_nt_add_double(int m, int n, int k, const double *a, const double *b, double *c,

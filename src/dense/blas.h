@@ -69,10 +69,10 @@ void dg_cholesky_invert_double(int n, int stride, double *a);
  * stride. LOCAL. n^3/3 flops. Source LAPACK dtrtri. */
 void dg_triangle_invert(int n, int stride, double *a);
 
-/** c (m, n) = alpha a b for a (m, k), b (k, n); all column-major and dense. LOCAL. 2 m n k flops.
- */
-void dg_gemm_nn_double(int m, int n, int k, double alpha, const double *a, const double *b,
-                       double *c);
+/** c (m, n) = alpha a b + beta c for a (m, k), b (k, n); all column-major, column j at j stride.
+ *  LOCAL. 2 m n k flops. */
+void dg_gemm_nn_double(int m, int n, int k, double alpha, const double *a, int a_stride,
+                       const double *b, int b_stride, double beta, double *c, int c_stride);
 
 /** c += a b' for a (m, k), b (n, k) row-major and c column-major, column j at c + j stride. LOCAL.
  *  2 m n k flops. */

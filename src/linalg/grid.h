@@ -42,8 +42,9 @@ static inline int64_t dg_grid_row(const dg_grid *g, int64_t k, int place, int pl
     return (k / g->block * places + place) * g->block + k % g->block;
 }
 
-/** The inverse of a matrix from its Cholesky factor, in place. COLLECTIVE. 2 n^3 / 3 flops; 24 n
- *  block bytes; every rank receives the matrix once. Errors DG_ERR_NOMEM, agreed. */
+/** The inverse of a matrix from its Cholesky factor, in place. COLLECTIVE. 2 n^3 / 3 flops; of the
+ *  grid's side R = rows, C = columns, a rank needs 8 block (n / R + 2 n / C) bytes beside the
+ * matrix and receives 8 n^2 / R. Errors DG_ERR_NOMEM, agreed. */
 dg_status dg_symmetric__inverse(dg_symmetric *a, dg_err *err);
 
 #endif
