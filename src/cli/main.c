@@ -72,20 +72,20 @@ static int run_alone(dg_cli *cli)
     return dg_status_exit(st);
 }
 
-/* Ranks of a node share its processors: a rank that takes them all slows the others ten times. */
+/* Ranks of a node share its processors: a rank that takes them all slows the others ten times. A
+ * rank that is bound to some takes no more than those. */
 static void share_processors(const dg_comm *world)
 {
-    const int ranks = dg_comm_node_size(world);
-    const int threads = omp_get_num_procs() / ranks;
-    if (getenv("OMP_NUM_THREADS") == NULL) omp_set_num_threads(threads > 1 ? threads : 1);
-    const bool oversubscribed = omp_get_max_threads() * ranks > omp_get_num_procs();
+    const int ranks = dg_comm_node_size(world), all = dg_comm_node_processors(world);
+    const int share = all / ranks > 1 ? all / ranks : 1, own = omp_get_num_procs();
+    if (getenv("OMP_NUM_THREADS") == NULL) omp_set_num_threads(share < own ? share : own);
+    const bool oversubscribed = omp_get_max_threads() * ranks > all;
     if (oversubscribed && omp_get_max_threads() > 1)
         dg_log(DG_LOG_WARN, "oversubscribed",
                "%d ranks of %d threads share %d processors: set OMP_NUM_THREADS lower", ranks,
-               omp_get_max_threads(), omp_get_num_procs());
+               omp_get_max_threads(), all);
     else if (oversubscribed)
-        dg_log(DG_LOG_INFO, "oversubscribed", "%d ranks share %d processors", ranks,
-               omp_get_num_procs());
+        dg_log(DG_LOG_INFO, "oversubscribed", "%d ranks share %d processors", ranks, all);
 }
 
 static int run_with_peers(dg_cli *cli, int *argc, char ***argv)

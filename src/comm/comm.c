@@ -4,6 +4,7 @@
 #include "base/stop.h"
 
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -87,15 +88,33 @@ void dg_comm_split(const dg_comm *outer, int color, dg_comm *out)
     MPI_Comm_free(&part);
 }
 
-int dg_comm_node_size(const dg_comm *c)
+static MPI_Comm split_by_node(const dg_comm *c)
 {
     MPI_Comm node;
-    int n = 1;
     dg_mpi(MPI_Comm_split_type(c->comm, MPI_COMM_TYPE_SHARED, c->rank, MPI_INFO_NULL, &node), c,
            "split by node");
+    return node;
+}
+
+int dg_comm_node_size(const dg_comm *c)
+{
+    MPI_Comm node = split_by_node(c);
+    int n = 1;
     MPI_Comm_size(node, &n);
     MPI_Comm_free(&node);
     return n;
+}
+
+int dg_comm_node_processors(const dg_comm *c)
+{
+    MPI_Comm node = split_by_node(c);
+    cpu_set_t own;
+    CPU_ZERO(&own);
+    if (sched_getaffinity(0, sizeof own, &own) != 0) CPU_SET(0, &own);
+    dg_mpi(MPI_Allreduce(MPI_IN_PLACE, &own, (int)sizeof own, MPI_BYTE, MPI_BOR, node), c,
+           "count of processors");
+    MPI_Comm_free(&node);
+    return CPU_COUNT(&own);
 }
 
 void dg_comm_free(dg_comm *c) { MPI_Comm_free(&c->comm); }

@@ -29,6 +29,9 @@ void dg_comm_free(dg_comm *c);
 /** Ranks that share this rank's node, never a pretended one (node.h). COLLECTIVE. */
 int dg_comm_node_size(const dg_comm *c);
 
+/** Processors that those ranks may run on, all together: each may be bound to a few. COLLECTIVE. */
+int dg_comm_node_processors(const dg_comm *c);
+
 /** Every MPI call goes through it: whoever watches the process sees that it waits for others in
  *  `what`, a literal; and the whole job stops when the call did not succeed. */
 #define dg_mpi(call, c, what) (dg_comm__wait(what), dg_comm__check((call), (c), (what)))

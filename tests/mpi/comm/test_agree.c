@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "mpi_main.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -112,6 +113,23 @@ START_TEST(integers_are_summed_maximised_and_gathered)
 }
 END_TEST
 
+START_TEST(a_node_has_the_processors_of_all_its_ranks)
+{
+    cpu_set_t usual, own;
+    ck_assert_all(sched_getaffinity(0, sizeof usual, &usual) == 0);
+    const int n = CPU_COUNT(&usual);
+    ck_assert_all(dg_comm_node_processors(&world) == n);
+    int cpu = 0;
+    for (int k = world.rank % n; !CPU_ISSET(cpu, &usual) || k-- > 0; cpu++) continue;
+    CPU_ZERO(&own);
+    CPU_SET(cpu, &own); /* each rank bound to one */
+    ck_assert_all(sched_setaffinity(0, sizeof own, &own) == 0);
+    const int found = dg_comm_node_processors(&world);
+    ck_assert_all(sched_setaffinity(0, sizeof usual, &usual) == 0);
+    ck_assert_all(found == (n < world.size ? n : world.size));
+}
+END_TEST
+
 START_TEST(broadcast_reaches_everyone_and_is_counted)
 {
     for (int root = 0; root < world.size; root++) {
@@ -163,4 +181,5 @@ MPI_MAIN("agree", all_well_is_well, one_bad_rank_fails_all_with_its_text_and_hin
          the_worst_code_wins, the_lowest_rank_speaks_among_equals,
          agreeing_again_still_tells_the_first_rank, a_missing_hint_wipes_the_hints_of_others,
          arguments_that_differ_are_told, integers_are_summed_maximised_and_gathered,
-         broadcast_reaches_everyone_and_is_counted, what_is_sent_is_received)
+         a_node_has_the_processors_of_all_its_ranks, broadcast_reaches_everyone_and_is_counted,
+         what_is_sent_is_received)
