@@ -34,7 +34,8 @@ struct dg_server {
     dg_door *door;
     dg_watch *watch;
     atomic_int connections; /* that were let in and are not closed */
-    atomic_int answering;   /* requests that are all in and whose answer is not all out */
+    atomic_int begun;       /* requests whose headers are in and whose answer is not all out */
+    atomic_int answering;   /* those of them that are all in */
     atomic_bool stopping;
     char address[DG_ADDRESS_SIZE];
 };
@@ -228,6 +229,7 @@ static enum MHD_Result begin(dg_server *s, dg_visit *v, struct MHD_Connection *c
 {
     dg_refusal no, later; /* a path that is not there is told when the request is all in */
     v->begun = true;
+    atomic_fetch_add(&s->begun, 1);
     v->began = dg_now();
     v->method = method;
     v->route = dg_route_find(method, path, &later);
@@ -326,6 +328,7 @@ static void request_done(void *context, struct MHD_Connection *connection, void 
     dg_free(v->refusal.owned);
     if (v->replied) dg_free(v->reply.owned);
     if (v->answering) atomic_fetch_sub(&s->answering, 1);
+    if (v->begun) atomic_fetch_sub(&s->begun, 1);
     dg_visit_next(v);
 }
 
@@ -560,8 +563,8 @@ dg_status dg_server_swap(dg_server *s, dg_arm arm, dg_node **node, dg_err *err)
 
 void dg_server_refused(dg_server *s, dg_arm arm) { dg_count(s->refused[arm], 1); }
 
-/* Requests that are in get their answer. A connection with none is cut after a moment in which one
- * on its way can still arrive; it may also belong to a client that is long gone. */
+/* Requests that have begun get their answer. A connection with none is cut after a moment in which
+ * one on its way can still arrive; it may also belong to a client that is long gone. */
 static void drain(const dg_server *s, double patience)
 {
     static const double moment = 1;
@@ -569,7 +572,7 @@ static void drain(const dg_server *s, double patience)
     const double begin = dg_now();
     for (double waited = 0; waited < patience; waited = dg_now() - begin) {
         if (atomic_load(&s->connections) == 0) return;
-        if (atomic_load(&s->answering) == 0 && waited > moment) return;
+        if (atomic_load(&s->begun) == 0 && waited > moment) return;
         nanosleep(&nap, NULL);
     }
 }
