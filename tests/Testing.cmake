@@ -16,7 +16,7 @@ function(dg_add_unit_test name)
   dg_compile_options(${name})
   target_link_libraries(${name} PRIVATE ${T_LINKS} dg_test_support PkgConfig::CHECK)
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 60 LABELS "unit;${T_LABELS}" SKIP_RETURN_CODE 77
+  set_tests_properties(${name} PROPERTIES TIMEOUT 240 LABELS "unit;${T_LABELS}" SKIP_RETURN_CODE 77
     ENVIRONMENT "${DAOGOU_UNIT_ENV}")
 endfunction()
 
@@ -24,7 +24,7 @@ endfunction()
 function(dg_add_mpi_test name)
   cmake_parse_arguments(T "" "TIMEOUT" "SOURCES;RANKS;LINKS;LABELS" ${ARGN})
   if(NOT T_TIMEOUT)
-    set(T_TIMEOUT 60)
+    set(T_TIMEOUT 180)
   endif()
   if(NOT T_RANKS)
     set(T_RANKS 1 2 3 4)

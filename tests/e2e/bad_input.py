@@ -310,7 +310,7 @@ class DamagedFiles(Case):
                                  ("nowhere.h5", 66, "No such file")):
             with self.subTest(name):
                 ended = subprocess.run([harness.daogou_serve, "--artifact", name, "--listen",
-                                        "127.0.0.1:0"], capture_output=True, text=True, timeout=30)
+                                        "127.0.0.1:0"], capture_output=True, text=True, timeout=120)
                 self.assertEqual(ended.returncode, code, ended)
                 self.assertRegex(ended.stderr, rf"^daogou-serve: {name}.*{says}")
                 self.assertLessEqual(ended.stderr.count("\n"), 2)

@@ -376,21 +376,21 @@ class Answers(Case):
         return lists
 
     def lists_of_server(self, name, users, seen):
-        where = ["--artifact", f"{name}/artifact.h5", "--listen", "127.0.0.1:0"]
-        server = subprocess.Popen([harness.daogou_serve, *where], stderr=subprocess.PIPE, text=True)
+        server = subprocess.Popen(harness.node_line("--artifact", f"{name}/artifact.h5"),
+                                  stderr=subprocess.PIPE, text=True)
         try:
             url = re.search(r"on (http://\S+)", server.stderr.readline())[1]
             lists = {}
             for user in users:
                 query = f"{url}/v1/recommend/{urllib.parse.quote(user)}?k=10&exclude_seen={seen}"
-                with urllib.request.urlopen(query, timeout=20) as answer:
+                with urllib.request.urlopen(query, timeout=120) as answer:
                     told = json.load(answer)
                 self.assertEqual(told["source"], "user", told)
                 lists[user] = [(hit["item"], hit["score"]) for hit in told["items"]]
             return lists
         finally:
             server.terminate()
-            server.communicate(timeout=20)
+            server.communicate(timeout=120)
 
     def check(self, name, f, user, told, exclude_seen, clip):
         """Told lists are the best ones; items whose scores are equal to five digits may swap."""

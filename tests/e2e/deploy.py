@@ -180,12 +180,13 @@ class Monitoring(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             file = f"{folder}/a.h5"
             subprocess.run([make_artifact, file], check=True)
-            node = subprocess.Popen([serve, "--artifact", file, "--listen", "127.0.0.1:0"],
+            node = subprocess.Popen([serve, "--artifact", file, "--listen", "127.0.0.1:0",
+                                     "--longest-wait", "0"],
                                     stderr=subprocess.PIPE, text=True)
             url = next(l.split()[-1] for l in node.stderr if " on http://" in l)
-            page = urllib.request.urlopen(url + "/metrics", timeout=20).read().decode()
+            page = urllib.request.urlopen(url + "/metrics", timeout=120).read().decode()
             node.terminate()
-            node.wait(20)
+            node.wait(120)
             node.stderr.close()
         kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", page, re.M))
         kinds["daogou_certificate_expiry_timestamp_seconds"] = "gauge"  # with --tls-cert

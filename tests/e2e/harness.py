@@ -101,7 +101,13 @@ def start(*args, np=0, env=None, before=None):
                             env={**os.environ, **(env or {})}, preexec_fn=before)
 
 
-def finish(process, limit=60):
+def node_line(*args):
+    """What starts a serving node on a free port. None of its answers depends on how busy the machine
+    is: what waits is answered in the end."""
+    return [daogou_serve, "--listen", "127.0.0.1:0", "--longest-wait", "0", *args]
+
+
+def finish(process, limit=200):
     """Wait for a started program; one that does not end is killed and told."""
     began = time.monotonic()
     try:
@@ -114,7 +120,7 @@ def finish(process, limit=60):
                  err.decode(errors="replace"), time.monotonic() - began)
 
 
-def run(*args, np=0, env=None, before=None, limit=60):
+def run(*args, np=0, env=None, before=None, limit=200):
     return finish(start(*args, np=np, env=env, before=before), limit)
 
 

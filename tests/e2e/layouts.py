@@ -54,7 +54,7 @@ def free_port():
 def ask(port, path, body=None):
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}",
                                      None if body is None else json.dumps(body).encode())
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         return json.load(answer)
 
 
@@ -76,7 +76,7 @@ class Running:
     def __exit__(self, *_):
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=120)
         assert self.process.returncode == 0, self.process.returncode
         assert time.monotonic() - began < 30
 
@@ -88,8 +88,8 @@ class Layouts(Case):
     def plain(self):
         """The list that every platform must give."""
         port = free_port()
-        with Running([harness.daogou_serve, "--artifact", "work/artifact.h5", "--listen",
-                      f"127.0.0.1:{port}"], port):
+        with Running(harness.node_line("--artifact", "work/artifact.h5", "--listen",
+                                       f"127.0.0.1:{port}"), port):
             return ask(port, "/v1/recommend/u1?k=4")["items"]
 
     def test_sagemaker_unpacks_and_starts_it(self):
@@ -148,8 +148,8 @@ class Layouts(Case):
         tensor = r'name: "(\w+)" data_type: TYPE_(\w+) dims: \[ ([-\d, ]+) \]'
         told = {m[0]: m[1:] for m in re.findall(tensor, config)}
         port = free_port()
-        with Running([harness.daogou_serve, "--artifact", "models/small/1/artifact.h5", "--listen",
-                      f"127.0.0.1:{port}"], port):
+        with Running(harness.node_line("--artifact", "models/small/1/artifact.h5", "--listen",
+                                       f"127.0.0.1:{port}"), port):
             model = ask(port, "/v2/models/small")
             self.assertTrue(ask(port, "/v2/models/small/ready")["ready"])
             got = ask(port, "/v2/models/small/infer", {"inputs": [

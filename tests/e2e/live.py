@@ -22,8 +22,8 @@ class Node:
     """A serving node that can be asked, and killed."""
 
     def __init__(self, artifact, *more):
-        self.run = subprocess.Popen([daogou_serve, "--artifact", artifact, "--listen", "127.0.0.1:0",
-                                     "--threads", "2", *more], stderr=subprocess.PIPE, text=True)
+        self.run = subprocess.Popen(harness.node_line("--artifact", artifact, "--threads", "2", *more),
+                                    stderr=subprocess.PIPE, text=True)
         self.said = ""
         for line in self.run.stderr:
             self.said += line
@@ -35,7 +35,7 @@ class Node:
     def ask(self, path, body=None):
         """Status and answer; None where the node is gone."""
         try:
-            link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+            link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
             link.request("GET" if body is None else "POST", path,
                          None if body is None else json.dumps(body))
             answer = link.getresponse()

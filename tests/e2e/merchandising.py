@@ -38,9 +38,8 @@ class Node:
     def __init__(self, *options):
         self.log = open("node.log", "w")
         self.process = subprocess.Popen(
-            [harness.daogou_serve, "--artifact", "runs/shop/artifact.h5", "--listen", "127.0.0.1:0",
-             *options], stderr=self.log)
-        until = time.monotonic() + 30
+            harness.node_line("--artifact", "runs/shop/artifact.h5", *options), stderr=self.log)
+        until = time.monotonic() + 120
         while time.monotonic() < until and self.process.poll() is None:
             found = re.search(r"on (http:\S+)", self.said())
             if found:
@@ -53,7 +52,7 @@ class Node:
         with open("node.log", encoding="utf-8") as log:
             return log.read()
 
-    def says(self, text, seconds=20):
+    def says(self, text, seconds=120):
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             if text in self.said():
@@ -66,22 +65,17 @@ class Node:
 
     def __exit__(self, *_):
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(120)
         self.log.close()
 
     def ask(self, path, body=None, **query):
         url = self.url + path + ("?" + urllib.parse.urlencode(query) if query else "")
         data = None if body is None else json.dumps(body).encode()
-        for _ in range(5):  # a machine that is busy may be told to come again
-            try:
-                with urllib.request.urlopen(urllib.request.Request(url, data)) as answer:
-                    return json.load(answer)
-            except urllib.error.HTTPError as error:
-                answer = json.load(error)
-                if error.code != 503:
-                    return answer
-                time.sleep(0.5)
-        return answer
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, data)) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            return json.load(error)
 
 
 def ids(answer):

@@ -48,15 +48,14 @@ class Server:
         self.artifact = artifact
 
     def __enter__(self):
-        where = ["--artifact", self.artifact, "--listen", "127.0.0.1:0"]
-        self.process = subprocess.Popen([harness.daogou_serve, *where], stderr=subprocess.PIPE,
-                                        text=True)
+        self.process = subprocess.Popen(harness.node_line("--artifact", self.artifact),
+                                        stderr=subprocess.PIPE, text=True)
         self.url = re.search(r"on (http://\S+)", self.process.stderr.readline())[1]
         return self
 
     def __exit__(self, *_):
         self.process.terminate()
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=120)
 
     def get(self, *parts, **query):
         path = "/".join(urllib.parse.quote(part, safe="") for part in parts)

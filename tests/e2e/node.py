@@ -71,7 +71,8 @@ class Case(unittest.TestCase):
         what = ("--artifact", self.artifact) if artifact else ()
         self.err = open(self.path("stderr"), "w+")
         self.addCleanup(self.err.close)
-        self.node = subprocess.Popen([serve, *what, "--listen", "127.0.0.1:0", *args],
+        self.node = subprocess.Popen([serve, *what, "--listen", "127.0.0.1:0", "--longest-wait",
+                                      "0", *args],  # no answer depends on how busy the machine is
                                      stderr=self.err, env={**os.environ, **(env or {})}, **how)
         self.addCleanup(self.stop, self.node)
         found = self.waits_for(lambda: re.search(r" on (https?)://(.*):(\d+)$", self.told(), re.M))
@@ -94,18 +95,18 @@ class Case(unittest.TestCase):
     def stop(self, node):
         if node.poll() is None:
             node.terminate()
-        self.assertEqual(node.wait(20), 0, self.told())
+        self.assertEqual(node.wait(120), 0, self.told())
 
     def refuses(self, code, says, *args):
         run = subprocess.run([serve, "--artifact", self.artifact, "--listen", "127.0.0.1:0", *args],
-                             capture_output=True, text=True, timeout=20)
+                             capture_output=True, text=True, timeout=120)
         self.assertEqual(run.returncode, code, run.stderr)
         self.assertRegex(run.stderr.splitlines()[0], "^daogou-serve: .*" + says)
 
     def ask(self, path, token=None, method="GET", body=None, headers=(), context=None, port=None):
         make = http.client.HTTPSConnection if context else http.client.HTTPConnection
         more = {"context": context} if context else {}
-        connection = make("127.0.0.1", port or self.port, timeout=20, **more)
+        connection = make("127.0.0.1", port or self.port, timeout=120, **more)
         head = dict(headers)
         if token:
             head["Authorization"] = f"Bearer {token}"
@@ -278,7 +279,7 @@ class Encrypted(Case):
         weak.set_ciphers("ALL:@SECLEVEL=0")
         with self.assertRaises((ssl.SSLError, ConnectionError)):
             self.ask("/v1/model", context=weak)
-        kept = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=20,
+        kept = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=120,
                                            context=self.client("old"))
         kept.request("GET", "/healthz")
         kept.getresponse().read()
@@ -459,12 +460,12 @@ class WrittenDown(Case):
 class Overloaded(Case):
     def test_what_waited_too_long_is_refused_at_once_and_health_is_not(self):
         self.start("--longest-wait", "0.3s")
-        waiting = socket.create_connection(("127.0.0.1", self.port), timeout=20)
-        health = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        waiting = socket.create_connection(("127.0.0.1", self.port), timeout=120)
+        health = socket.create_connection(("127.0.0.1", self.port), timeout=120)
         self.node.send_signal(signal.SIGSTOP)  # stands for a node that has too much to do
         state = pathlib.Path(f"/proc/{self.node.pid}/stat")
         self.waits_for(lambda: state.read_text().rsplit(")", 1)[1].split()[0] == "T")
-        fresh = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        fresh = socket.create_connection(("127.0.0.1", self.port), timeout=120)
         fresh.sendall(b"GET /v1/recommend/u2 HTTP/1.1\r\nHost: x\r\n\r\n")
         waiting.sendall(b"GET /v1/recommend/u2 HTTP/1.1\r\nHost: x\r\n\r\n")
         health.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -483,13 +484,13 @@ class Overloaded(Case):
 
     def test_one_address_has_a_share_of_the_connections(self):
         self.start("--per-address", "3")
-        mine = [socket.create_connection(("127.0.0.1", self.port), timeout=20) for _ in range(3)]
+        mine = [socket.create_connection(("127.0.0.1", self.port), timeout=120) for _ in range(3)]
         for one in mine:
             one.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
             self.assertTrue(one.recv(4096).startswith(b"HTTP/1.1 200 "))
         with self.assertRaises((ConnectionError, http.client.HTTPException)):
             self.ask("/healthz")
-        other = socket.create_connection(("127.0.0.1", self.port), timeout=20,
+        other = socket.create_connection(("127.0.0.1", self.port), timeout=120,
                                          source_address=("127.0.0.2", 0))
         other.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         self.assertTrue(other.recv(4096).startswith(b"HTTP/1.1 200 "))
@@ -525,7 +526,7 @@ class TwoModels(Case):
                    *args, artifact=False)
 
     def answers(self, users=range(USERS)):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         found = {}
         for user in users:
             connection.request("GET", f"/v1/recommend/u{user}?k=5")
@@ -626,7 +627,7 @@ class TwoModels(Case):
                 expected[self.names[k], user] = answer["items"]
             self.stop(self.node)
         self.switch(0)
-        self.start_shop("--longest-wait", "0s")
+        self.start_shop()
         over, wrong, met = threading.Event(), [], collections.Counter()
 
         def ask_on():

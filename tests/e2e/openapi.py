@@ -95,7 +95,8 @@ class Node(unittest.TestCase):
     def start(cls, kind, *more):
         file = f"{cls.folder.name}/{kind}.h5"
         subprocess.run([make_artifact, file, kind], check=True)
-        cls.node = subprocess.Popen([serve, "--artifact", file, "--listen", "127.0.0.1:0", *more],
+        cls.node = subprocess.Popen([serve, "--artifact", file, "--listen", "127.0.0.1:0",
+                                     "--longest-wait", "0", *more],
                                     stderr=subprocess.PIPE, text=True)
         for line in cls.node.stderr:
             if " on http://" in line:
@@ -126,7 +127,7 @@ class Node(unittest.TestCase):
         request = urllib.request.Request(self.url + path + query, method=method.upper(),
                                          data=None if text is None else text.encode())
         try:
-            with urllib.request.urlopen(request, timeout=20) as r:
+            with urllib.request.urlopen(request, timeout=120) as r:
                 found, answer = r.status, r.read()
         except urllib.error.HTTPError as e:
             found, answer = e.code, e.read()

@@ -40,21 +40,20 @@ def load():
 def node(artifact):
     """A node that answers; gives what asks it."""
     with open("node.log", "w") as log:
-        process = subprocess.Popen([harness.daogou_serve, "--listen", "127.0.0.1:0", "--artifact",
-                                    artifact], stderr=log)
+        process = subprocess.Popen(harness.node_line("--artifact", artifact), stderr=log)
     try:
         told = ""
-        for _ in range(600):
+        for _ in range(2400):
             with open("node.log") as log:
                 told = log.read()
             if "http://" in told:
                 break
             time.sleep(0.05)
         address = "http://" + told.split("http://")[1].split()[0].rstrip("/")
-        yield lambda path: json.load(urllib.request.urlopen(address + path, timeout=10))
+        yield lambda path: json.load(urllib.request.urlopen(address + path, timeout=120))
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+        process.wait(timeout=120)
 
 
 class Reader(Case):

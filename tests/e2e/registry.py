@@ -227,8 +227,8 @@ class Served(Registry):
         shutil.copytree("first", "served")
         first = current("served")
         node = subprocess.Popen(
-            [harness.daogou_serve, "--registry", "served", "--model", "shop", "--listen",
-             "127.0.0.1:0"], stderr=subprocess.PIPE, text=True)
+            harness.node_line("--registry", "served", "--model", "shop"), stderr=subprocess.PIPE,
+            text=True)
         try:
             url = re.search(r"on (http:\S+)$", node.stderr.readline().rstrip())[1]
 
@@ -249,7 +249,7 @@ class Served(Registry):
             self.assertTrue(serves(first["artifact_digest"]))
         finally:
             node.terminate()
-            self.assertEqual(node.wait(20), 0)
+            self.assertEqual(node.wait(120), 0)
             node.stderr.close()
 
     def test_nothing_to_follow_is_one_sentence(self):
@@ -259,7 +259,7 @@ class Served(Registry):
                 (64, "give either", ("--registry", "first")),
                 (64, "give either", ("--registry", "first", "--model", "shop", "--artifact", "x"))):
             ended = subprocess.run([harness.daogou_serve, *args], stderr=subprocess.PIPE, text=True,
-                                   timeout=20)
+                                   timeout=120)
             self.assertEqual(ended.returncode, code)
             self.assertIn(says, ended.stderr)
 

@@ -37,7 +37,7 @@ start() {
     until url=$(sed -n 's/^daogou-serve: .* on \(http:.*\)$/\1/p' "$dir/server.err") &&
         test -n "$url"; do
         tries=$((tries + 1))
-        test $tries -lt 200 || fail "did not start"
+        test $tries -lt 2000 || fail "did not start"
         sleep 0.05
     done
 }

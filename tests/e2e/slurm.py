@@ -66,7 +66,7 @@ class Queue(Case):
         self.assertEqual(ended.returncode, 0, ended)
         return ended.stdout.split()
 
-    def wait(self, what, condition, seconds=120):
+    def wait(self, what, condition, seconds=240):
         if not slurm.until(condition, seconds):
             self.fail(f"{what}: not within {seconds} s\n{command('squeue', '-l').stdout}"
                       f"{self.told('*')[-9000:]}{slurm.logs()}")
@@ -140,7 +140,7 @@ class Jobs(Queue):
         self.assert_went_on(job, "preempted", "stopped by SIGTERM after sweep [0-9]+ of 20, saved")
 
     def test_a_job_warned_of_its_end_saves_is_put_back_and_goes_on(self):
-        job, = self.submit(*ONE_NODE, "--time=1", "--signal=B:USR1@55", "train", "job.yaml",
+        job, = self.submit(*ONE_NODE, "--time=2", "--signal=B:USR1@100", "train", "job.yaml",
                            "--work", "warned")
         ranks = self.hold(job, "warned")
 
@@ -208,7 +208,8 @@ class Chains(Queue):
         self.assertEqual(len(set(same)), 1, "prepared once for all")
 
     def test_a_search_by_two_tasks(self):
-        write("search.yaml", open("job.yaml").read() + "tune:\n  trials: 4\n  metric: recall@10\n"
+        with open("job.yaml") as job:
+            write("search.yaml", job.read() + "tune:\n  trials: 4\n  metric: recall@10\n"
               "  space: {model.factors: \"double(2, 8)\"}\n")
         job, = self.submit(*ONE_NODE, "--ntasks-per-node=1", "--at-most", "2", "tune",
                            "search.yaml", "--work", "searched")

@@ -46,15 +46,11 @@ def champion():
     return f"registry/small/{current()['champion']}/artifact.h5"
 
 
-def serve_line(*args):
-    return [harness.daogou_serve, "--listen", "127.0.0.1:0", *args]
-
-
 @contextlib.contextmanager
 def node(*args):
     """A node that answers; gives what asks it, and its log."""
     with open("node.log", "w") as log:
-        process = subprocess.Popen(serve_line(*args), stderr=log)
+        process = subprocess.Popen(harness.node_line(*args), stderr=log)
     try:
         for _ in range(600):
             told = read("node.log")
@@ -62,15 +58,15 @@ def node(*args):
                 break
             time.sleep(0.05)
         address = "http://" + told.split("http://")[1].split()[0].rstrip("/")
-        yield lambda path: json.load(urllib.request.urlopen(address + path, timeout=10))
+        yield lambda path: json.load(urllib.request.urlopen(address + path, timeout=120))
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+        process.wait(timeout=120)
 
 
 class Trust(Case):
     def refused(self, code, says, *args):
-        ended = harness.finish(subprocess.Popen(serve_line(*args), stdout=subprocess.PIPE,
+        ended = harness.finish(subprocess.Popen(harness.node_line(*args), stdout=subprocess.PIPE,
                                                 stderr=subprocess.PIPE), 30)
         self.assertEqual(ended.code, code, ended)
         self.assertRegex(ended.lines[0], says, ended)

@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import select
 import signal
 import time
 
@@ -67,20 +68,25 @@ class Stuck(Case):
         for rank in (0, 1):
             with self.subTest(rank=rank):
                 work = f"still-{rank}"
-                process = start(*watching(work, stuck_after="1s"), np=2)
+                process = start(*watching(work, stuck_after="2s"), np=2)
                 pids = {}
-                until = time.monotonic() + 30
+                until = time.monotonic() + 120
                 while rank not in pids and process.poll() is None and time.monotonic() < until:
                     if os.path.exists(f"{work}/ranks"):
                         with open(f"{work}/ranks", errors="replace") as f:
                             pids = {int(w[0]): int(w[2]) for w in map(str.split, f) if len(w) > 6}
                 os.kill(pids[rank], signal.SIGSTOP)
-                time.sleep(5)
+                told = more = b"."
+                while more and b"has not moved" not in told and \
+                        select.select([process.stderr], [], [], 120)[0]:
+                    more = os.read(process.stderr.fileno(), 4096)
+                    told += more
                 os.kill(pids[rank], signal.SIGCONT)
                 ended = finish(process)
                 self.assertEqual(ended.code, 0, ended)
-                self.assertIn(f"warning: rank {rank} (process {pids[rank]} on ", ended.err)
-                self.assertNotIn(f"rank {1 - rank} (process", ended.err, ended)
+                told = told.decode() + ended.err
+                self.assertIn(f"warning: rank {rank} (process {pids[rank]} on ", told)
+                self.assertNotIn(f"rank {1 - rank} (process", told, ended)
                 self.assertEqual(self.digests(work), whole)
                 self.assertFalse(os.path.exists(f"{work}/ranks"))
 

@@ -12,7 +12,7 @@ import harness  # noqa: E402
 from harness import Case, run, write  # noqa: E402
 
 EXIT = {"alloc": 71, "read": 74, "write": 74, "fsync": 74}
-SOON = 20  # seconds, of which a run needs one
+SOON = 120  # seconds, of which a run needs one
 draw = random.Random(5)
 whole = {}
 

@@ -78,17 +78,11 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("stop");
     TCase *tc = tcase_create("stop");
     tcase_add_loop_test(tc, each_signal_asks_to_stop_and_nothing_else, 0, 3);
     tcase_add_test(tc, work_is_left_only_where_that_is_allowed);
     tcase_add_test(tc, the_clock_asks_too_and_a_signal_is_told_rather);
     tcase_add_loop_test(tc, a_second_one_ends_the_process_at_once, 0, 3);
     tcase_add_test(tc, the_same_one_handed_on_by_two_is_one);
-    suite_add_tcase(s, tc);
-    SRunner *sr = srunner_create(s);
-    srunner_run_all(sr, CK_NORMAL);
-    const int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run("stop", tc);
 }

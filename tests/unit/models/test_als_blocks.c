@@ -91,14 +91,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("als blocks");
     TCase *tc = tcase_create("als blocks");
     tcase_add_loop_test(tc, one_block_of_all_columns_is_the_exact_solution, 0, N_LAWS);
     tcase_add_loop_test(tc, a_step_solves_its_columns_and_scores_follow, 0, N_LAWS);
-    suite_add_tcase(s, tc);
-    SRunner *sr = srunner_create(s);
-    srunner_run_all(sr, CK_NORMAL);
-    const int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run("als blocks", tc);
 }

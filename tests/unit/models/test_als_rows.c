@@ -608,9 +608,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("als rows");
     TCase *tc = tcase_create("als rows");
-    tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, rows_of_every_length_solve_their_laws_system, 0, N_LAWS);
     tcase_add_test(tc, rows_with_biases_solve_their_system);
     tcase_add_test(tc, any_number_of_factors_will_do);
@@ -627,10 +625,5 @@ int main(void)
     tcase_add_test(tc, what_is_not_finite_is_refused);
     tcase_add_test(tc, an_indefinite_system_is_refused);
     tcase_add_test(tc, a_singular_system_gets_a_small_solution);
-    suite_add_tcase(s, tc);
-    SRunner *sr = srunner_create(s);
-    srunner_run_all(sr, CK_NORMAL);
-    const int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run("als rows", tc);
 }

@@ -3,6 +3,7 @@
 
 #include "artifact/seal.h"
 #include "artifact_file.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "scratch.h"
@@ -68,7 +69,7 @@ static int ask(const char *address)
 static bool comes_to(const char *address, int items)
 {
     const struct timespec nap = {.tv_nsec = 5000000};
-    for (int k = 0; k < 2000; k++, nanosleep(&nap, NULL))
+    for (const double until = dg_now() + 60; dg_now() < until; nanosleep(&nap, NULL))
         if (ask(address) == items) return true;
     return false;
 }
@@ -107,6 +108,7 @@ START_TEST(it_follows_the_champion_without_a_request_lost)
     ck_assert_int_eq(dg_follow_open(&shop, &seen, &node, &err), DG_OK);
     dg_server_options o = dg_server_defaults();
     o.listen = "127.0.0.1:0";
+    o.gate.longest_wait = 0; /* a machine that is busy otherwise is no failure here */
     o.threads = 2;
     ck_assert_int_eq(dg_server_start(node, &o, &server, &err), DG_OK);
     ck_assert_int_eq(dg_follow_start(server, &shop, &seen, .01, &follow, &err), DG_OK);
@@ -169,6 +171,7 @@ START_TEST(what_no_trusted_key_signed_is_not_followed)
     ck_assert_int_eq(dg_follow_open(&shop, &seen, &node, &err), DG_OK);
     dg_server_options o = dg_server_defaults();
     o.listen = "127.0.0.1:0";
+    o.gate.longest_wait = 0; /* a machine that is busy otherwise is no failure here */
     o.threads = 1;
     ck_assert_int_eq(dg_server_start(node, &o, &server, &err), DG_OK);
     ck_assert_int_eq(dg_follow_start(server, &shop, &seen, .01, &follow, &err), DG_OK);
