@@ -57,6 +57,7 @@ static void print_counts(const json_t *counts)
     } row[] = {{"records", "records read", true},
                {"rejected", "bad records", true},
                {"duplicates", "merged into others", true},
+               {"busy_days_dropped", "of busy days, dropped", false},
                {"crowd_dropped", "of busy users, dropped", false},
                {"core_dropped", "below the minima", false},
                {"train", "to train on", true},

@@ -28,6 +28,14 @@ static void put(dg_events *e, int64_t k, dg_rating r)
     if (e->timed) c->time[at] = r.time;
 }
 
+/* Only the first ones are left. */
+static void cut_off(dg_events *e, int64_t kept)
+{
+    e->n = kept;
+    while (e->n_chunks > 0 && (size_t)kept <= (e->n_chunks - 1) * DG_CHUNK)
+        dg_free(e->chunk[--e->n_chunks]);
+}
+
 void dg_events_keep(dg_events *e, const uint8_t *user_stays, const uint8_t *item_stays)
 {
     int64_t kept = 0;
@@ -35,9 +43,15 @@ void dg_events_keep(dg_events *e, const uint8_t *user_stays, const uint8_t *item
         const dg_rating r = dg_events_at(e, k);
         if (user_stays[r.user] && item_stays[r.item]) put(e, kept++, r);
     }
-    e->n = kept;
-    while (e->n_chunks > 0 && (size_t)kept <= (e->n_chunks - 1) * DG_CHUNK)
-        dg_free(e->chunk[--e->n_chunks]);
+    cut_off(e, kept);
+}
+
+void dg_events_pick(dg_events *e, const int64_t *stays)
+{
+    int64_t kept = 0;
+    for (int64_t k = 0; k < e->n; k++)
+        if (stays[k] != 0) put(e, kept++, dg_events_at(e, k));
+    cut_off(e, kept);
 }
 
 enum { SPARE_MAX = 64 }; /* chunks kept for the heaps rather than given back */

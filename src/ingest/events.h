@@ -60,6 +60,10 @@ static inline dg_rating dg_events_at(const dg_events *e, int64_t k)
 /** Drop the events of users and items whose flag is 0, keeping the order. LOCAL, O(n). */
 void dg_events_keep(dg_events *e, const uint8_t *user_stays, const uint8_t *item_stays);
 
+/** Drop the events whose flag is 0, keeping the order. LOCAL, O(n).
+ *  @param[in] stays  (n,) one of each event */
+void dg_events_pick(dg_events *e, const int64_t *stays);
+
 /**
  * Deal events over heaps, each heap in their order. LOCAL, O(n).
  *

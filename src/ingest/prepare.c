@@ -236,6 +236,9 @@ static dg_status read_all(dg_preparation *w, dg_prepare_report *report, dg_err *
     st = dg_quotes_judge(c, w->o, &w->inputs, &w->stretches, &w->reading, report, err);
     if (st == DG_OK && w->o->pseudonyms != NULL)
         st = dg_agree(c, dg_reading_hide_users(&w->reading, w->o->pseudonyms, err), err);
+    if (st == DG_OK && w->o->max_user_day > 0)
+        st = dg_days_limit(c, w->o->max_user_day, &w->reading.user,
+                           &w->reading.events[DG_INPUT_TRAIN], &report->busy, err);
     if (st == DG_OK && w->o->session_gap > 0)
         st = dg_sessions_make(c, w->o->session_gap, &w->reading.user,
                               &w->reading.events[DG_INPUT_TRAIN], &report->sessions, err);
@@ -427,10 +430,10 @@ static dg_status prepare(dg_preparation *w, dg_dataset *out, dg_prepare_report *
     if (st == DG_OK) st = count_ratings(w, report, err);
     if (st == DG_OK && w->core.left == 0)
         st = DG_FAIL(err, DG_ERR_DATA,
-                     "prepare.max_user %lld, prepare.min_user %lld and prepare.min_item %lld leave "
-                     "no rating",
-                     (long long)w->o->max_user, (long long)w->o->min_user,
-                     (long long)w->o->min_item);
+                     "prepare.max_user_day %lld, prepare.max_user %lld, prepare.min_user %lld and "
+                     "prepare.min_item %lld leave no rating",
+                     (long long)w->o->max_user_day, (long long)w->o->max_user,
+                     (long long)w->o->min_user, (long long)w->o->min_item);
     if (st == DG_OK) st = number_all(w, out, err);
     if (st == DG_OK) st = build_rows(w, out, report, err);
     if (st == DG_OK) st = build_catalogue(w, false, out, err);
@@ -484,10 +487,10 @@ static int64_t fingerprint(const dg_prepare_options *o)
 {
     const dg_split_options *s = &o->split;
     const double number[] = {o->half_life, o->session_gap, s->test, s->valid, s->users, s->fold_in};
-    const int64_t whole[] = {o->duplicates,    o->max_user, o->min_user, o->min_item,
-                             s->method,        s->n,        s->k,        s->fold,
-                             (int64_t)o->seed, o->stretch,  o->batch,    o->parsed != NULL,
-                             o->scenes};
+    const int64_t whole[] = {o->duplicates,     o->max_user_day,  o->max_user, o->min_user,
+                             o->min_item,       s->method,        s->n,        s->k,
+                             s->fold,           (int64_t)o->seed, o->stretch,  o->batch,
+                             o->parsed != NULL, o->scenes};
     return (int64_t)dg_hash64(number, sizeof number, dg_hash64(whole, sizeof whole, 0));
 }
 

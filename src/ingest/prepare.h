@@ -9,6 +9,7 @@
 #include "base/keys.h"
 #include "base/option.h"
 #include "ingest/attributes.h"
+#include "ingest/days.h"
 #include "ingest/duplicates.h"
 #include "ingest/inputs.h"
 #include "ingest/leaks.h"
@@ -56,9 +57,10 @@ typedef struct dg_prepare_options {
         *pseudonyms;    /* users are known by their pseudonyms of this key; NULL: as they are */
     double session_gap; /* seconds without an event that end a session; sessions are the users then;
                            0: users are */
-    const char *since, *until;  /* times: events before, or from there on, are passed over; NULL */
-    int64_t max_user;           /* users with more ratings go, before any minimum; 0: none do */
-    bool scenes;                /* count what is met in each scene; passages are then not kept */
+    const char *since, *until; /* times: events before, or from there on, are passed over; NULL */
+    int64_t max_user_day; /* a day of a user with more ratings goes, see days.h; 0: none does */
+    int64_t max_user;     /* users with more ratings go, before any minimum; 0: none do */
+    bool scenes;          /* count what is met in each scene; passages are then not kept */
     int64_t min_user, min_item; /* ratings a user or item needs to stay, 1 or less: any */
     dg_split_options split;
     uint64_t seed;
@@ -83,6 +85,7 @@ typedef struct dg_prepare_report {
     int64_t outside;                  /* events before `since` or from `until` on */
     int64_t oldest, newest; /* times of the ratings read; oldest > newest where they have none */
     int64_t sessions;       /* 0 where none were asked for */
+    dg_days busy;           /* days with too many ratings of one user */
     int64_t crowd_users, crowd; /* users with too many ratings, and those ratings */
     int n_quotes;
     char quote[DG_PREPARE_QUOTES][sizeof((dg_err *)0)->text]; /* first bad ones, in file order */

@@ -96,6 +96,9 @@ dg_status dg_rule_check(const dg_prepare_options *o, dg_err *err)
     if (o->split.method == DG_SPLIT_TIME && !timed)
         return DG_FAIL(err, DG_ERR_CONFIG,
                        "prepare.split: time needs data.ratings.columns.time, which is not given");
+    if (o->max_user_day > 0 && o->ratings.columns[DG_ROLE_TIME] == NULL)
+        return DG_FAIL(err, DG_ERR_CONFIG,
+                       "prepare.max_user_day needs data.ratings.columns.time, which is not given");
     if (o->session_gap > 0 && o->ratings.columns[DG_ROLE_TIME] == NULL)
         return DG_FAIL(err, DG_ERR_CONFIG,
                        "prepare.sessions.gap needs data.ratings.columns.time, which is not given");

@@ -37,11 +37,12 @@ static json_t *of_values(const dg_dataset *d, const dg_card *card)
 
 static json_t *of_counts(const dg_prepare_report *r)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "files",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "files",
                      (json_int_t)r->files, "bytes", (json_int_t)r->bytes, "records",
                      (json_int_t)r->records, "rejected", (json_int_t)r->rejected, "duplicates",
                      (json_int_t)r->duplicates, "core_dropped", (json_int_t)r->core_dropped,
-                     "crowd_dropped", (json_int_t)r->crowd, "train", (json_int_t)r->train, "valid",
+                     "busy_days_dropped", (json_int_t)r->busy.events, "crowd_dropped",
+                     (json_int_t)r->crowd, "train", (json_int_t)r->train, "valid",
                      (json_int_t)r->valid, "test", (json_int_t)r->test, "fold_in",
                      (json_int_t)r->fold_in);
 }

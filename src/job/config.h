@@ -93,6 +93,7 @@ typedef struct dg_job {
         char *since, *until;  /* times; "" for none */
         char *pseudonyms;     /* key file; "" for none */
         double session_gap;   /* seconds; 0: users are no sessions */
+        int64_t max_user_day; /* 0: no limit */
         int64_t max_user;     /* 0: no limit */
         int64_t min_user, min_item;
         bool scenes; /* count what is met in each */

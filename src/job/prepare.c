@@ -107,6 +107,7 @@ static dg_status to_options(const dg_job *job, dg_prepare_options *out, dg_err *
                                 .since = or_null(job->prepare.since),
                                 .until = or_null(job->prepare.until),
                                 .session_gap = job->prepare.session_gap,
+                                .max_user_day = job->prepare.max_user_day,
                                 .max_user = job->prepare.max_user,
                                 .min_user = job->prepare.min_user,
                                 .min_item = job->prepare.min_item,
@@ -172,6 +173,9 @@ static json_t *figures(const dg_comm *c, const dg_job *job, const dg_prepare_rep
         {"rejected", r->rejected},
         {"outside", r->outside},
         {"sessions", r->sessions},
+        {"busy_days", r->busy.n},
+        {"busy_days_users", r->busy.users},
+        {"busy_days_dropped", r->busy.events},
         {"crowd_users", r->crowd_users},
         {"crowd", r->crowd},
         {"duplicates", r->duplicates},
@@ -201,6 +205,11 @@ static void log_report(const dg_prepare_report *r)
         dg_log(DG_LOG_INFO, "reused", "%s of %s had been parsed before",
                dg_show_bytes((double)r->reused, records, sizeof records),
                dg_show_bytes((double)r->bytes, users, sizeof users));
+    if (r->busy.n > 0)
+        dg_log(DG_LOG_INFO, "busy", "prepare.max_user_day drops %s ratings (days: %s, users: %s)",
+               dg_show_count(r->busy.events, records, sizeof records),
+               dg_show_count(r->busy.n, items, sizeof items),
+               dg_show_count(r->busy.users, users, sizeof users));
     for (int k = 0; k < r->n_quotes; k++)
         dg_log(DG_LOG_WARN, "rejected", "rejected %s", r->quote[k]);
     if (r->rejected > r->n_quotes)

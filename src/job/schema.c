@@ -188,6 +188,15 @@ static const dg_option prepare_rows[] = {
      .help =
          "a break this long ends a session, and sessions take the place of users; 0s: no sessions",
      .if_set = true},
+    {.key = "max_user_day",
+     .type = DG_OPT_INT,
+     .offset = offsetof(dg_job, prepare.max_user_day),
+     .fallback = "0",
+     .help = "drop all rows of a user on a day (UTC) with more rows, such as a crawler's, before "
+             "max_user; the user's other days stay; 0: no limit",
+     .min = 0,
+     .max = INFINITY,
+     .if_set = true},
     {.key = "max_user",
      .type = DG_OPT_INT,
      .offset = offsetof(dg_job, prepare.max_user),

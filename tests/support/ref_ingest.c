@@ -156,6 +156,25 @@ static int64_t count_left(const ref_work *w, const char *id, bool user)
     return n;
 }
 
+static int64_t day_of(const ref_record *r) { return (int64_t)floor((double)r->time / 86400); }
+
+/* Of a user's day with too many. */
+static void drop_days(ref_work *w)
+{
+    const int n = w->input[0].n;
+    bool *busy = calloc((size_t)n, sizeof *busy);
+    for (int k = 0; k < n; k++) {
+        const ref_record *r = &w->input[0].at[k];
+        int64_t same = 0;
+        for (int j = 0; j < n; j++)
+            same += w->stays[j] && strcmp(w->input[0].at[j].user, r->user) == 0 &&
+                    day_of(&w->input[0].at[j]) == day_of(r);
+        busy[k] = same > w->o->max_user_day;
+    }
+    for (int k = 0; k < n; k++) w->stays[k] = w->stays[k] && !busy[k];
+    free(busy);
+}
+
 /* Outside the window, or of a user with too many: not counted in any pass. */
 static void drop_first(ref_work *w)
 {
@@ -166,6 +185,7 @@ static void drop_first(ref_work *w)
     if (w->o->until != NULL) dg_parse_time(w->o->until, strlen(w->o->until), &until);
     for (int k = 0; k < n; k++)
         w->stays[k] = w->input[0].at[k].time >= since && w->input[0].at[k].time < until;
+    if (w->o->max_user_day > 0) drop_days(w);
     for (int k = 0; k < n && w->o->max_user > 0; k++)
         crowd[k] = count_left(w, w->input[0].at[k].user, true) > w->o->max_user;
     for (int k = 0; k < n; k++) w->stays[k] = w->stays[k] && !crowd[k];

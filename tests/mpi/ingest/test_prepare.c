@@ -262,6 +262,12 @@ START_TEST(events_outside_the_window_and_of_busy_users_are_passed_over)
     o.until = "2011-04-17 07:06:40";
     compare(&o);
     ck_assert_all(report.outside > 0 && report.records + report.outside == SHOP_RECORDS);
+    o.max_user_day = 3;
+    compare(&o);
+    const dg_days busy = report.busy;
+    ck_assert_all(busy.n > busy.users && busy.users > 0 && busy.events > 3 * busy.n);
+    ck_assert_all(busy.events < report.records);
+    o.max_user_day = 0;
     o.max_user = 24;
     o.min_item = 3;
     compare(&o);

@@ -320,9 +320,10 @@ START_TEST(splits_and_minima_that_leave_nothing_are_refused)
     ck_assert_all(strstr(err.text, "prepare.split.users: 120 users held out leave none") != NULL);
     o.split.method = DG_SPLIT_NONE;
     o.min_user = 10000;
-    ck_assert_all(refuses(&o, DG_ERR_DATA,
-                          "prepare.max_user 0, prepare.min_user 10000 and prepare.min_item 1 "
-                          "leave no rating"));
+    ck_assert_all(refuses(
+        &o, DG_ERR_DATA,
+        "prepare.max_user_day 0, prepare.max_user 0, prepare.min_user 10000 and prepare.min_item 1 "
+        "leave no rating"));
     shop_options_free(&o);
 }
 END_TEST

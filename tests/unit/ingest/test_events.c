@@ -69,6 +69,25 @@ START_TEST(dropping_keeps_the_order_of_the_rest_and_frees_memory)
 }
 END_TEST
 
+START_TEST(picking_keeps_the_order_of_the_rest_and_frees_memory)
+{
+    static int64_t stays[MANY];
+    dg_events e = filled(true);
+    int64_t n = 0;
+    for (int64_t k = 0; k < MANY; k++) stays[k] = k % 3 == 1 || k == MANY - 1;
+    const size_t chunks = e.n_chunks;
+    dg_events_pick(&e, stays);
+    for (int64_t k = 0; k < MANY; k++)
+        if (stays[k]) ck_assert(same(dg_events_at(&e, n++), rating(k)));
+    ck_assert_int_eq(e.n, n);
+    ck_assert_uint_lt(e.n_chunks, chunks);
+    memset(stays, 0, sizeof stays);
+    dg_events_pick(&e, stays);
+    ck_assert(e.n == 0 && e.n_chunks == 0);
+    dg_events_free(&e);
+}
+END_TEST
+
 START_TEST(dealing_keeps_the_order_within_heaps_and_frees_the_rest)
 {
     int32_t heap_of[USERS];
@@ -124,5 +143,6 @@ END_TEST
 
 UNIT_MAIN("events", events_come_back_in_input_order, without_times_time_is_zero,
           dropping_keeps_the_order_of_the_rest_and_frees_memory,
+          picking_keeps_the_order_of_the_rest_and_frees_memory,
           dealing_keeps_the_order_within_heaps_and_frees_the_rest, counts_are_per_user_and_item,
           a_failed_allocation_is_reported_and_nothing_leaks)

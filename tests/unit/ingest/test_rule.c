@@ -62,6 +62,10 @@ START_TEST(impossible_wishes_name_their_key)
     o = sound(DG_SPLIT_TIME);
     o.ratings.columns[DG_ROLE_TIME] = NULL;
     refused(&o, "prepare.split: time needs data.ratings.columns.time, which is not given");
+    o = sound(DG_SPLIT_RATIO);
+    o.max_user_day = 9;
+    o.ratings.columns[DG_ROLE_TIME] = NULL;
+    refused(&o, "prepare.max_user_day needs data.ratings.columns.time, which is not given");
     o = sound(DG_SPLIT_USER_HOLDOUT);
     o.split.users = 0;
     refused(&o, "prepare.split.users: 0 is not a positive number");
