@@ -11,11 +11,14 @@
 #include "serve/live/eventstore.h"
 #include "serve/notify.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +82,7 @@ static dg_status take_what_needs_rights(service *s, dg_err *err)
     dg_status st = DG_OK;
     s->notify = dg_notify_open();
     if (l->tls.cert != NULL) st = dg_tls_open(&l->tls, &s->tls, err);
-    if (st == DG_OK) st = dg_listen(l->server.listen, &s->options.socket, address, err);
+    if (st == DG_OK) st = dg_listen_bind(l->server.listen, &s->options.socket, address, err);
     if (st == DG_OK) st = check_exposure(l, address, err);
     if (st == DG_OK && l->user != NULL) st = dg_sandbox_user(l->user, err);
     return st;
@@ -272,15 +275,52 @@ static dg_status reload(void *context, const char *who, dg_err *err)
     return st;
 }
 
-/* Until it is told to stop; every thread blocks these signals, this one waits for them. */
-static void run(service *s, const sigset_t *signals, int *which)
+/* What signals have asked for. Blocking them and waiting for them would not do: one that comes
+ * while nobody waits goes to a thread that does not block it, a library's from before main, and
+ * ends the process. So they have a handler, which runs there or in the main thread. */
+static sem_t told;
+static atomic_int end_by; /* SIGTERM or SIGINT, whichever came first; 0: none */
+static atomic_bool reload_wanted;
+
+static void hear(int signal)
 {
-    const struct timespec second = {.tv_sec = 1};
+    const int before = errno;
+    int none = 0;
+    if (signal == SIGHUP)
+        atomic_store(&reload_wanted, true);
+    else
+        atomic_compare_exchange_strong(&end_by, &none, signal);
+    sem_post(&told);
+    errno = before;
+}
+
+/* Threads made from here on are left alone by them, and this one until it unblocks them. */
+static void hear_signals(sigset_t *heard)
+{
+    static const int number[] = {SIGTERM, SIGINT, SIGHUP};
+    struct sigaction action = {.sa_handler = hear, .sa_flags = SA_RESTART};
+    sem_init(&told, 0, 0);
+    sigemptyset(heard);
+    sigfillset(&action.sa_mask);
+    for (size_t k = 0; k < sizeof number / sizeof *number; k++) {
+        sigaddset(heard, number[k]);
+        sigaction(number[k], &action, NULL);
+    }
+    sigprocmask(SIG_BLOCK, heard, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* Until it is told to stop. */
+static void run(service *s)
+{
+    struct timespec until;
     dg_err err;
     for (;;) {
-        *which = sigtimedwait(signals, NULL, &second);
-        if (*which == SIGTERM || *which == SIGINT) return;
-        if (*which == SIGHUP) {
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec++;
+        sem_clockwait(&told, CLOCK_MONOTONIC, &until);
+        if (atomic_load(&end_by) != 0) return;
+        if (atomic_exchange(&reload_wanted, false)) {
             reload(s, "SIGHUP", &err);
             continue;
         }
@@ -359,20 +399,16 @@ static void stop(service *s)
 
 static dg_status serve(service *s, dg_err *err)
 {
-    sigset_t signals;
+    sigset_t heard;
     dg_err other;
-    int which = 0;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGHUP);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    hear_signals(&heard);
     const dg_status st = start(s, err);
     if (st != DG_OK) return st;
     announce(s);
     dg_notify(s->notify, "READY=1");
-    run(s, &signals, &which);
+    pthread_sigmask(SIG_UNBLOCK, &heard, NULL);
+    run(s);
+    const int which = atomic_load(&end_by);
     dg_notify(s->notify, "STOPPING=1");
     dg_audit_note(s->audit, "stop", json_pack("{s:s}", "by", sigabbrev_np(which)), &other);
     dg_follow_stop(&s->follow);

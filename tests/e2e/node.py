@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -24,6 +25,7 @@ import warnings
 
 daogou, serve, source, make_artifact = sys.argv[1:5]
 long_form = os.environ.get("DAOGOU_TEST_LONG", "") not in ("", "0")
+rng = random.Random(1)
 sanitized = b"__asan_init" in pathlib.Path(serve).read_bytes()
 
 
@@ -455,6 +457,30 @@ class WrittenDown(Case):
             self.assertEqual(manager.recv(100), b"READY=1")
             self.stop(self.node)
             self.assertEqual(manager.recv(100), b"STOPPING=1")
+
+
+class Signals(Case):
+    def test_a_signal_that_comes_while_none_is_waited_for_ends_no_node(self):
+        self.token("a", "read")
+        many = {"OPENBLAS_NUM_THREADS": "2"}  # a thread that is there before the program's first line
+        self.start("--tokens", self.path("tokens"), "--audit-log", self.path("audit"), env=many)
+        for _ in range(300):  # most while the one before is seen to
+            self.node.send_signal(signal.SIGHUP)
+            time.sleep(rng.uniform(0, 0.002))
+        self.assertEqual(self.ask("/healthz").status, 200)
+        for wait in range(20):  # to stop: at any time from when it has begun
+            node = subprocess.Popen([serve, "--artifact", self.artifact, "--listen", "127.0.0.1:0"],
+                                    stderr=subprocess.PIPE, env={**os.environ, **many})
+            time.sleep(0.004 * wait)
+            caught = self.catches(node.pid, signal.SIGTERM)
+            node.terminate()
+            node.communicate()
+            if caught:
+                self.assertEqual(node.returncode, 0, wait)
+
+    def catches(self, pid, number):
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+        return int(re.search(r"SigCgt:\s*(\w+)", status)[1], 16) >> (number - 1) & 1
 
 
 class Overloaded(Case):
