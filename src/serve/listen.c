@@ -49,13 +49,13 @@ static dg_status fail_socket(const char *where, int e, dg_err *err)
 }
 
 /* One resolved address; 0, or the errno of what failed. */
-static int listen_at(const struct addrinfo *at, int *fd)
+static int bind_at(const struct addrinfo *at, int *fd)
 {
     const int yes = 1;
     *fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, at->ai_protocol);
     if (*fd < 0) return errno;
     if (setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
-        bind(*fd, at->ai_addr, at->ai_addrlen) == 0 && listen(*fd, BACKLOG) == 0)
+        bind(*fd, at->ai_addr, at->ai_addrlen) == 0)
         return 0;
     const int e = errno;
     close(*fd);
@@ -76,7 +76,7 @@ dg_status dg_listen_show(int fd, char address[DG_ADDRESS_SIZE], dg_err *err)
     return DG_OK;
 }
 
-dg_status dg_listen(const char *where, int *fd, char address[DG_ADDRESS_SIZE], dg_err *err)
+dg_status dg_listen_bind(const char *where, int *fd, char address[DG_ADDRESS_SIZE], dg_err *err)
 {
     const struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
                                    .ai_socktype = SOCK_STREAM};
@@ -95,7 +95,7 @@ dg_status dg_listen(const char *where, int *fd, char address[DG_ADDRESS_SIZE], d
                        gai_strerror(code));
     int e = EADDRNOTAVAIL;
     for (const struct addrinfo *at = found; at != NULL && *fd < 0; at = at->ai_next)
-        e = listen_at(at, fd);
+        e = bind_at(at, fd);
     freeaddrinfo(found);
     if (*fd < 0) return fail_socket(where, e, err);
     const dg_status st = dg_listen_show(*fd, address, err);
@@ -104,6 +104,11 @@ dg_status dg_listen(const char *where, int *fd, char address[DG_ADDRESS_SIZE], d
         *fd = -1;
     }
     return st;
+}
+
+dg_status dg_listen_begin(int fd, const char *address, dg_err *err)
+{
+    return listen(fd, BACKLOG) == 0 ? DG_OK : fail_socket(address, errno, err);
 }
 
 bool dg_address_is_loopback(const char *address)

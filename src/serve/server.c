@@ -514,11 +514,11 @@ static dg_status assemble(dg_server *s, const dg_node *node, const dg_server_opt
     return st;
 }
 
-/* Listens where the caller has not. */
+/* The address, where the caller has not taken one. */
 static dg_status take_socket(dg_server *s, const dg_server_options *o, int *fd, dg_err *err)
 {
     *fd = o->socket;
-    return *fd < 0 ? dg_listen(o->listen, fd, s->address, err)
+    return *fd < 0 ? dg_listen_bind(o->listen, fd, s->address, err)
                    : dg_listen_show(*fd, s->address, err);
 }
 
@@ -539,6 +539,7 @@ dg_status dg_server_start(const dg_node *node, const dg_server_options *options,
     if (st == DG_OK && (s->daemon = start_daemon(s, options)) == NULL)
         st = DG_FAIL(err, DG_ERR_IO, "cannot start %d threads to answer on %s", options->threads,
                      s->address);
+    if (st == DG_OK) st = dg_listen_begin(fd, s->address, err);
     if (st == DG_OK) {
         const dg_doorkeeper keeper = {has_room, enter, s};
         st = dg_door_open(fd, &keeper, &s->door, err);

@@ -9,7 +9,7 @@
 typedef struct dg_server dg_server;
 
 typedef struct dg_server_options {
-    const char *listen;   /* HOST:PORT, see dg_listen */
+    const char *listen;   /* HOST:PORT, see dg_listen_bind */
     int socket;           /* one that listens already, taken over; -1: listen */
     int threads;          /* 1 to DG_MAX_THREADS */
     double phase_seconds; /* limit for each of: request in, answer out, pause in between */
@@ -43,7 +43,7 @@ dg_server_options dg_server_defaults(void);
  * @param[in]  node  borrowed until stop; dg_server_swap takes its place
  * The caller should block the signals it waits for before this call, so that the threads inherit
  * the mask, and ignore SIGPIPE.
- * Errors  as dg_listen; DG_ERR_USAGE options out of range; DG_ERR_NOMEM; DG_ERR_IO no thread.
+ * Errors  as dg_listen_bind; DG_ERR_USAGE options out of range; DG_ERR_NOMEM; DG_ERR_IO no thread.
  */
 dg_status dg_server_start(const dg_node *node, const dg_server_options *options, dg_server **out,
                           dg_err *err);

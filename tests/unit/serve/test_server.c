@@ -720,15 +720,31 @@ START_TEST(addresses_are_understood_or_refused)
     char address[DG_ADDRESS_SIZE];
     int fd;
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
-        const dg_status st = dg_listen(cases[k].where, &fd, address, &err);
+        const dg_status st = dg_listen_bind(cases[k].where, &fd, address, &err);
         ck_assert_msg(st == cases[k].status, "%s: %d %s", cases[k].where, (int)st, err.text);
         ck_assert_int_eq(fd >= 0, st == DG_OK);
         if (fd >= 0) close(fd);
     }
-    if (dg_listen("[::1]:0", &fd, address, &err) == DG_OK) { /* where the machine has IPv6 */
+    if (dg_listen_bind("[::1]:0", &fd, address, &err) == DG_OK) { /* where the machine has IPv6 */
         ck_assert_int_eq(strncmp(address, "[::1]:", 6), 0);
         close(fd);
     }
+}
+END_TEST
+
+START_TEST(who_comes_before_there_is_an_answer_is_turned_away)
+{
+    char address[DG_ADDRESS_SIZE];
+    int bound;
+    ck_assert_int_eq(dg_listen_bind("127.0.0.1:0", &bound, address, &err), DG_OK);
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    to.sin_port = htons((uint16_t)atoi(strrchr(address, ':') + 1));
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&to, sizeof to), -1);
+    ck_assert_int_eq(errno, ECONNREFUSED);
+    ck_assert_int_eq(dg_listen_begin(bound, address, &err), DG_OK);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    close(fd), close(bound);
 }
 END_TEST
 
@@ -758,4 +774,4 @@ UNIT_MAIN("server", requests_get_their_status, methods_are_told_apart,
           many_clients_each_get_their_own_answer,
           a_thousand_swaps_fail_no_request_and_mix_no_answer, a_stop_finishes_what_has_begun,
           a_stop_does_not_wait_for_the_idle_or_the_endless, addresses_are_understood_or_refused,
-          an_address_in_use_is_named)
+          who_comes_before_there_is_an_answer_is_turned_away, an_address_in_use_is_named)
