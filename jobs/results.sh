@@ -1,13 +1,23 @@
 #!/bin/sh
-# Run every job of this folder afresh on two ranks and print the rows of docs/results.md.
+# usage: results.sh [RUN…]. Run every job of this folder, or those named as in the first column of
+# docs/results.md, afresh on two ranks and print its rows.
 # Needs build/release/daogou and the data sets in ../shared/data, or where DAOGOU_DATA says.
 set -eu
 cd "$(dirname "$0")/.."
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMP_NUM_THREADS=1
 ranks() { mpirun -n 2 --map-by :OVERSUBSCRIBE --bind-to none build/release/daogou "$@"; }
 
+wanted=" $* "
+# wants RUN…: is one of them to be run?
+wants() {
+    [ "$wanted" = "  " ] && return 0
+    for run in "$@"; do case "$wanted" in *" $run "*) return 0 ;; esac; done
+    return 1
+}
+
 # row JOB FOLDER METRIC…: run it afresh, print one row.
 row() {
+    wants "$2" || return 0
     job=$1 folder=runs/$2
     shift 2
     rm -rf "$folder"
@@ -56,18 +66,23 @@ row s3rec-beauty-popular s3rec-beauty-popular recall@20 hr@10 ndcg@10
 row s3rec-beauty s3rec-beauty recall@20 hr@10 ndcg@10
 row s3rec-beauty-ease s3rec-beauty-ease recall@20 hr@10 ndcg@10
 row s3rec-beauty-slim s3rec-beauty-slim recall@20 hr@10 ndcg@10
-sh jobs/tables.sh coat
+wants coat && sh jobs/tables.sh coat
 row coat coat rmse mae
-sh jobs/tables.sh tafeng
+wants tafeng && sh jobs/tables.sh tafeng
 row tafeng tafeng recall@10 recall@20 ndcg@20 hr@10
 row lastfm lastfm recall@20 recall@10 ndcg@20
 row msweb msweb recall@20 recall@5 ndcg@20
-# made NAME PRESET: the made-up data set, unless it is there.
-made() { [ -f "runs/$1-data/truth.json" ] || ranks generate --preset "$2" --out "runs/$1-data" -q; }
-made quickstart shop-small
+# made NAME PRESET RUN…: the made-up data set, unless it is there or none of its runs is wanted.
+made() {
+    name=$1 preset=$2
+    shift 2
+    wants "$@" || return 0
+    [ -f "runs/$name-data/truth.json" ] || ranks generate --preset "$preset" --out "runs/$name-data" -q
+}
+made quickstart shop-small quickstart
 row quickstart quickstart recall@20 ndcg@20 hr@10
-made ratings-1m ratings-1m
+made ratings-1m ratings-1m ratings-1m
 row ratings-1m ratings-1m rmse mae
-made ratings-20m ratings-20m
+made ratings-20m ratings-20m ratings-20m ratings-20m-item-knn
 row ratings-20m ratings-20m recall@20 recall@100 ndcg@100
 row ratings-20m-item-knn ratings-20m-item-knn recall@20 recall@100 ndcg@100

@@ -195,6 +195,36 @@ bool dg_parse_time(const char *s, size_t n, int64_t *out)
     return true;
 }
 
+/* Milliseconds less one that the text of a date leaves open; its parts have fixed places. */
+static int64_t left_open(const char *s, size_t n)
+{
+    if (n == 10) return 86399999;
+    if (n < 16 || s[13] != ':') return 3599999;
+    if (n < 19 || s[16] != ':') return 59999;
+    return n > 19 && s[19] == '.' ? 0 : 999;
+}
+
+bool dg_parse_moment(const char *s, size_t n, int64_t *ms, int64_t *open)
+{
+    const bool date = n >= 10 && s[4] == '-' && s[7] == '-';
+    double seconds;
+    int64_t whole;
+    if (!dg_parse_time(s, n, &whole) || whole > INT64_MAX / 1000 || whole < INT64_MIN / 1000)
+        return false;
+    *ms = whole * 1000;
+    *open = date ? left_open(s, n) : 999;
+    if (date && *open == 0) {
+        for (size_t k = 20, scale = 100; k < n && scale > 0 && s[k] >= '0' && s[k] <= '9'; k++) {
+            *ms += (int64_t)scale * (s[k] - '0');
+            scale /= 10;
+        }
+    } else if (!date && !dg_parse_int64(s, n, &whole) && dg_parse_double(s, n, &seconds)) {
+        *ms = llround(seconds * 1000);
+        *open = 0;
+    }
+    return true;
+}
+
 bool dg_parse_duration(const char *s, double *out)
 {
     static const struct {

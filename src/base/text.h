@@ -34,6 +34,13 @@ bool dg_parse_int64(const char *s, size_t n, int64_t *out);
  *  "2010-12-01 08:26:00", "2010-12-01T08:26:00Z" or with an offset "+08:00". LOCAL. */
 bool dg_parse_time(const char *s, size_t n, int64_t *out);
 
+/**
+ * The same in milliseconds. LOCAL.
+ * @param[out] open  how much later it may have been, as the text says no more: 0 with a fraction,
+ *                   999 of whole seconds, a day less 1 of a date alone
+ */
+bool dg_parse_moment(const char *s, size_t n, int64_t *ms, int64_t *open);
+
 /** Seconds from "90d", "12h", "15m", "30s", "2w" or a bare count of seconds. LOCAL. */
 bool dg_parse_duration(const char *s, double *out);
 

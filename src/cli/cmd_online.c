@@ -15,7 +15,7 @@ typedef struct flags {
     double window, click_window, confidence, effect, clip, min_effective, min_overlap, max_rejects;
     int64_t resamples, seed;
     int join, reward;
-    char *policy;
+    char *policy, *control;
 } flags;
 
 #define FIELD(f) offsetof(flags, f)
@@ -40,6 +40,8 @@ static const dg_option rows[] = {
      .help = "From being shown to a click"},
     {.key = "window", .type = DG_OPT_DURATION, .offset = FIELD(window), .fallback = "7d",
      .help = "From a click to a conversion"},
+    {.key = "control", .type = DG_OPT_TEXT, .offset = FIELD(control), .fallback = "",
+     .help = "Arm that others are compared with; by default champion, or the first by name"},
     {.key = "policy", .type = DG_OPT_TEXT, .offset = FIELD(policy), .fallback = "",
      .help = "Judge this arm as if it had chosen every list; by default the log's \"target\""},
     {.key = "reward", .type = DG_OPT_CHOICE, .offset = FIELD(reward), .fallback = "click",
@@ -145,6 +147,7 @@ static dg_status take(const dg_cli *cli, wish *w, dg_err *err)
                                 .events = &f->events,
                                 .kind = w->kind,
                                 .n_kinds = w->o.n_kinds,
+                                .control = f->control[0] != '\0' ? f->control : NULL,
                                 .max_rejects = f->max_rejects};
     return st;
 }
@@ -207,12 +210,13 @@ static json_t *to_json(const dg_online *r)
     }
     for (int k = 0; k < DG_POSITIONS; k++) json_array_append_new(places, of_rate(&r->position[k]));
     for (int k = 0; k < DG_DELAYS; k++) json_array_append_new(delay, json_real(r->delay[k]));
-    json_t *j = json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "lists",
+    json_t *j = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:s, s:o, s:o, s:o}", "lists",
                           (json_int_t)r->lists, "items", (json_int_t)r->items, "events",
                           (json_int_t)r->events, "events_of_no_list", (json_int_t)r->unmatched,
-                          "rejected", (json_int_t)r->rejected, "all", of_arm(&r->all), "arms", arms,
-                          "difference_from_first_arm", against, "ctr_by_position", places,
-                          "delay_cdf", delay);
+                          "lists_of_no_arm", (json_int_t)r->undrawn, "rejected",
+                          (json_int_t)r->rejected, "all", of_arm(&r->all), "arms", arms, "control",
+                          r->arms.at[0], "difference_from_control", against, "ctr_by_position",
+                          places, "delay_cdf", delay);
     if (r->policy.asked) json_object_set_new(j, "policy", of_policy(&r->policy));
     return j;
 }
@@ -268,6 +272,8 @@ static void print(const dg_online *r)
         print_difference("satisfaction", &r->satisfied[a]);
     }
     if (r->policy.asked) print_policy(&r->policy);
+    if (r->undrawn > 0)
+        printf("%lld lists are of no arm: nothing was drawn for them\n", (long long)r->undrawn);
     if (r->unmatched > 0)
         printf("%lld events belong to no list that was shown\n", (long long)r->unmatched);
     if (r->rejected > 0) printf("%lld bad lines passed over\n", (long long)r->rejected);

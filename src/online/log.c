@@ -20,32 +20,17 @@ static uint64_t id_of(const json_t *object, const char *key)
     return dg_id_hash(digits, (size_t)n);
 }
 
-/* Digits behind the seconds of "2026-01-02T03:04:05.678Z", in milliseconds. */
-static int64_t fraction_of(const char *text)
+static bool read_time(const json_t *v, int64_t *out, int64_t *open)
 {
-    const char *dot = strchr(text, '.');
-    int64_t ms = 0;
-    for (int k = 0, scale = 100; dot != NULL && k < 3 && dot[1 + k] >= '0' && dot[1 + k] <= '9';
-         k++, scale /= 10)
-        ms += (dot[1 + k] - '0') * scale;
-    return ms;
-}
-
-static bool read_time(const json_t *v, int64_t *out)
-{
-    const double most = 4e12; /* seconds, far beyond any calendar in use */
-    int64_t seconds;
-    if (json_is_number(v)) {
-        const double x = json_number_value(v);
-        if (!(fabs(x) < most)) return false;
-        *out = llround(x * 1000);
-        return true;
+    const double most = 4e15; /* milliseconds, far beyond any calendar in use */
+    if (json_is_string(v)) {
+        const char *text = json_string_value(v);
+        return dg_parse_moment(text, json_string_length(v), out, open) && fabs((double)*out) < most;
     }
-    const char *text = json_string_value(v);
-    if (text == NULL || !dg_parse_time(text, strlen(text), &seconds) || seconds > (int64_t)most ||
-        seconds < -(int64_t)most)
-        return false;
-    *out = seconds * 1000 + (strchr(text, ':') != NULL ? fraction_of(text) : 0);
+    const double x = 1000 * json_number_value(v);
+    if (!json_is_number(v) || !(fabs(x) < most)) return false;
+    *out = llround(x);
+    *open = json_is_integer(v) ? 999 : 0;
     return true;
 }
 
@@ -72,10 +57,11 @@ static int find_arm(dg_arm_names *arms, const char *name)
 static const char *read_list(const json_t *line, dg_arm_names *arms, dg_shown *out)
 {
     const json_t *arm = json_object_get(line, "arm"), *version = json_object_get(line, "v");
+    int64_t open;
     *out = (dg_shown){.list = id_of(line, "request"), .user = id_of(line, "user")};
     if (version != NULL && json_integer_value(version) != 1) return "its \"v\" is not 1";
     if (out->list == 0) return "it has no \"request\"";
-    if (!read_time(json_object_get(line, "time"), &out->time)) return "it has no \"time\"";
+    if (!read_time(json_object_get(line, "time"), &out->time, &open)) return "it has no \"time\"";
     out->arm = find_arm(arms, json_is_string(arm) ? json_string_value(arm) : "all");
     if (out->arm < 0) return "its \"arm\" is one too many, or too long a name";
     if (!read_share(line, "propensity", 1e-12, 1, 1, &out->propensity))
@@ -150,7 +136,8 @@ bool dg_log_done(const char *line, size_t n, const char *const *kind, int n_kind
                      .kind = -1};
     const char *wrong = NULL;
     if (out->list == 0) out->list = id_of(j, "recommendation"); /* as a node's log of events says */
-    if (!read_time(json_object_get(j, "time"), &out->time)) wrong = "it has no \"time\"";
+    if (!read_time(json_object_get(j, "time"), &out->time, &out->open))
+        wrong = "it has no \"time\"";
     if (out->list == 0 && out->user == 0) wrong = "it has neither \"user\" nor \"request\"";
     if (out->item == 0) wrong = "it has no \"item\"";
     for (int k = 0; wrong == NULL && k < n_kinds; k++)

@@ -28,9 +28,10 @@ typedef struct dg_shown {
 
 typedef struct dg_done {       /* one event */
     uint64_t list, user, item; /* list, user 0: not known */
-    int64_t time;
-    int32_t kind; /* the reader's number, -1: none it was asked for */
-    uint64_t key; /* what it is joined by, once that is settled */
+    int64_t time, open;        /* open: how much later it may have been, as whole seconds tell */
+    int32_t kind;              /* the reader's number, -1: none it was asked for */
+    bool converts;             /* what it is joined as and by, once that is settled */
+    uint64_t key;
 } dg_done;
 
 enum { DG_ARMS = 8 };

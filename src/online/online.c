@@ -12,10 +12,12 @@
 
 enum { SHARDS = 64 };
 
-/* Sums over lists, and of each resample of users: four of each arm, then those of a policy. */
+/* Sums over lists, and of each resample of users: four of each arm, two of all lists, then those of
+ * a policy. */
 enum { A_LISTS, A_CLICKED, A_CONVERTED, A_SATISFACTION, A_SUMS };
+enum { ALL_LISTS = DG_ARMS * A_SUMS, ALL_SATISFACTION, POLICY };
 enum { P_LISTS, P_REWARD, P_WEIGHT, P_SQUARES, P_IPS, P_CLIPPED, P_DR, P_UNPREDICTED, P_SUMS };
-enum { COLUMNS = DG_ARMS * A_SUMS + P_SUMS };
+enum { COLUMNS = POLICY + P_SUMS };
 
 typedef struct arm_tally { /* whole numbers only: added up as an array of them */
     int64_t lists, items, clicks, conversions, clicked_lists, converted_lists, late;
@@ -23,7 +25,7 @@ typedef struct arm_tally { /* whole numbers only: added up as an array of them *
 } arm_tally;
 
 typedef struct tallies {
-    arm_tally arm[DG_ARMS];
+    arm_tally arm[DG_ARMS], undrawn;
     dg_delays delays; /* but clicks, which arms have */
     int64_t at[DG_POSITIONS], clicked_at[DG_POSITIONS], unmatched;
 } tallies;
@@ -33,6 +35,7 @@ typedef struct work {
     const dg_online_options *o;
     int64_t end;
     int policy; /* number of the arm; -1: the log's target */
+    bool drawn; /* some lists have a propensity below 1 */
     dg_outcome *shown;
     dg_done *done;
     int64_t n_shown, n_done;
@@ -78,6 +81,15 @@ static dg_status ship(const dg_comm *c, const void *all, size_t size, int64_t n,
     return st;
 }
 
+/* COLLECTIVE. */
+static bool is_drawn(const dg_comm *c, const dg_logs *logs)
+{
+    int64_t drawn = 0;
+    for (int64_t k = 0; k < logs->n_shown && !drawn; k++) drawn = logs->shown[k].propensity < 1;
+    dg_max_int64(c, &drawn, 1);
+    return drawn != 0;
+}
+
 static dg_status ship_logs(work *w, dg_logs *logs, dg_err *err)
 {
     void *shown = NULL, *done = NULL;
@@ -109,12 +121,12 @@ static dg_status ship_logs(work *w, dg_logs *logs, dg_err *err)
 
 static int step_of(const work *w, int64_t ms)
 {
+    if (ms < 0) return 0; /* as times in whole seconds may have it */
     return (int)(ms >= w->o->window ? DG_DELAYS : ms * DG_DELAYS / w->o->window);
 }
 
-static void count_item(work *w, const dg_outcome *x)
+static void count_item(work *w, arm_tally *a, const dg_outcome *x)
 {
-    arm_tally *a = &w->t.arm[x->shown.arm];
     const int place = x->shown.position - 1;
     const bool clicked = x->clicked_at != INT64_MIN, converted = x->converted_at != INT64_MIN;
     a->items++;
@@ -134,7 +146,7 @@ static void count_item(work *w, const dg_outcome *x)
 /* What one list adds to the sums of its key. */
 static void add_policy(work *w, const dg_shown *s, double reward)
 {
-    double *p = w->row + DG_ARMS * A_SUMS;
+    double *p = w->row + POLICY;
     double weight = s->target / s->propensity;
     if (w->policy >= 0) weight = s->arm == w->policy ? 1 / s->propensity : 0;
     if (isnan(weight)) return;
@@ -154,11 +166,12 @@ static void add_policy(work *w, const dg_shown *s, double reward)
 static void count_list(work *w, const dg_outcome *x, int64_t n)
 {
     const dg_shown *s = &x->shown;
-    arm_tally *a = &w->t.arm[s->arm];
+    const bool drawn = !w->drawn || s->propensity < 1;
+    arm_tally *a = drawn ? &w->t.arm[s->arm] : &w->t.undrawn;
     double *row = w->row + s->arm * A_SUMS, satisfaction = 0;
     bool clicked = false, converted = false;
     for (int64_t k = 0; k < n; k++) {
-        count_item(w, &x[k]);
+        count_item(w, a, &x[k]);
         clicked = clicked || x[k].clicked_at != INT64_MIN;
         converted = converted || x[k].converted_at != INT64_MIN;
         for (int kind = 0; kind < w->o->n_kinds; kind++)
@@ -167,20 +180,28 @@ static void count_list(work *w, const dg_outcome *x, int64_t n)
     a->lists++;
     a->clicked_lists += clicked;
     a->converted_lists += converted;
-    row[A_LISTS] += 1;
-    row[A_CLICKED] += clicked;
-    row[A_CONVERTED] += converted;
-    row[A_SATISFACTION] += satisfaction;
+    w->row[ALL_LISTS] += 1;
+    w->row[ALL_SATISFACTION] += satisfaction;
+    row[A_LISTS] += drawn;
+    row[A_CLICKED] += drawn && clicked;
+    row[A_CONVERTED] += drawn && converted;
+    row[A_SATISFACTION] += drawn ? satisfaction : 0;
     const double reward[] = {[DG_REWARD_CLICK] = clicked,
                              [DG_REWARD_CONVERSION] = converted,
                              [DG_REWARD_SATISFACTION] = satisfaction};
-    add_policy(w, s, reward[w->o->reward]);
+    if (drawn || w->policy < 0) add_policy(w, s, reward[w->o->reward]);
 }
 
-static void flush(work *w, uint64_t key, double *leaf)
+/* Who is resampled: the user, whatever lists are joined by. */
+static uint64_t person_of(const dg_outcome *x)
+{
+    return x->shown.user != 0 ? x->shown.user : x->key;
+}
+
+static void flush(work *w, uint64_t person, double *leaf)
 {
     for (int k = 0; k < COLUMNS; k++) leaf[k] += w->row[k];
-    dg_bootstrap_weights(w->o->seed, key, 0, w->o->resamples, w->weight);
+    dg_bootstrap_weights(w->o->seed, person, 0, w->o->resamples, w->weight);
     dg_bootstrap_add(w->weight, w->o->resamples, w->row, COLUMNS, leaf + COLUMNS);
     memset(w->row, 0, sizeof w->row);
 }
@@ -189,12 +210,13 @@ static void count_shard(work *w, const dg_outcome *x, int64_t n)
 {
     double *leaf = dg_tree_leaf(w->tree);
     for (int64_t k = 0, end; k < n; k = end) {
-        for (end = k + 1; end < n && x[end].key == x[k].key &&
-                          x[end].shown.list == x[k].shown.list &&
-                          x[end].shown.time == x[k].shown.time;)
+        for (end = k + 1;
+             end < n && x[end].key == x[k].key && x[end].shown.list == x[k].shown.list &&
+             x[end].shown.user == x[k].shown.user && x[end].shown.time == x[k].shown.time;)
             end++;
         count_list(w, x + k, end - k);
-        if (end == n || x[end].key != x[k].key) flush(w, x[k].key, leaf);
+        if (end == n || x[end].key != x[k].key || person_of(&x[end]) != person_of(&x[k]))
+            flush(w, person_of(&x[k]), leaf);
     }
     dg_tree_push(w->tree);
 }
@@ -260,19 +282,17 @@ static double less_first(const double *sum, int arm, int which)
 
 static double of_policy(const double *sum, int arm, int which)
 {
-    const double *p = sum + DG_ARMS * A_SUMS;
+    const double *p = sum + POLICY;
     (void)arm;
     if (which == P_LISTS) /* what the policy gains */
         return p[P_IPS] / p[P_WEIGHT] - p[P_REWARD] / p[P_LISTS];
     return which == P_WEIGHT ? p[P_IPS] / p[P_WEIGHT] : p[which] / p[P_LISTS];
 }
 
-static double all_arms(const double *sum, int arm, int which)
+static double of_all(const double *sum, int arm, int which)
 {
-    double top = 0, by = 0;
     (void)arm;
-    for (int a = 0; a < DG_ARMS; a++) top += sum[a * A_SUMS + which], by += sum[a * A_SUMS];
-    return top / by;
+    return sum[which] / sum[ALL_LISTS];
 }
 
 /* The figure of the sample, its interval, and the variance of its resamples. */
@@ -329,7 +349,7 @@ static void say_verdict(const work *w, dg_off_policy *p)
 
 static void fill_policy(const work *w, const double *sum, double *room, dg_off_policy *p)
 {
-    const double *s = sum + DG_ARMS * A_SUMS;
+    const double *s = sum + POLICY;
     p->asked = s[P_LISTS] > 0;
     if (!p->asked) return;
     p->lists = (int64_t)s[P_LISTS];
@@ -348,7 +368,7 @@ static void fill_policy(const work *w, const double *sum, double *room, dg_off_p
 
 static void fill(const work *w, const double *sum, double *room, dg_online *out)
 {
-    arm_tally all = {0};
+    arm_tally all = w->t.undrawn;
     dg_delays_fit(&w->t.delays, out->delay);
     for (int a = 0; a < out->arms.n; a++) {
         dg_arm_figures *f = &out->arm[a];
@@ -361,11 +381,12 @@ static void fill(const work *w, const double *sum, double *room, dg_online *out)
         fill_difference(w, sum, room, a, A_SATISFACTION, &out->satisfied[a]);
     }
     fill_arm(w, &all, out->delay, &out->all);
-    out->all.satisfaction = judge(w, sum, room, all_arms, 0, A_SATISFACTION,
+    out->all.satisfaction = judge(w, sum, room, of_all, 0, ALL_SATISFACTION,
                                   &out->all.satisfaction_low, &out->all.satisfaction_high, NULL);
     out->lists = all.lists;
     out->items = all.items;
     out->unmatched = w->t.unmatched;
+    out->undrawn = w->t.undrawn.lists;
     for (int k = 0; k < DG_POSITIONS; k++)
         out->position[k] = rate(w, w->t.clicked_at[k], w->t.at[k]);
     fill_policy(w, sum, room, &out->policy);
@@ -420,6 +441,7 @@ dg_status dg_online_measure(const dg_comm *c, dg_logs *logs, const dg_online_opt
     w->o = o;
     w->end = logs->end;
     st = dg_agree(c, find_policy(w, &logs->arms, err), err);
+    if (st == DG_OK) w->drawn = is_drawn(c, logs);
     if (st == DG_OK) st = ship_logs(w, logs, err);
     if (st == DG_OK) st = measure(w, out, err);
     dg_free(w->shown);

@@ -2,9 +2,13 @@
  *
  * Attribution. A click belongs to the latest list with that item that its user was shown (or that
  * its request made) at most `click_window` before; a conversion to the latest one clicked at most
- * `window` before. An item of a list is clicked, and converted, once. All counts are whole numbers;
- * sums of rewards run over 64 shards of users in one order. So every number is the same to the bit
- * for any number of ranks and any cut of the files. */
+ * `window` before. An event that names a list belongs to that one, where it can. Times in whole
+ * seconds are taken to be anywhere in their second. An item of a list is clicked, and converted,
+ * once. All counts are whole numbers; sums of rewards run over 64 shards of users in one order. So
+ * every number is the same to the bit for any number of ranks and any cut of the files.
+ *
+ * Arms. Where some lists have a propensity below 1, arms are of those alone: the others were shown
+ * to people for whom nothing was drawn, who are not like the rest. */
 #ifndef DG_ONLINE_ONLINE_H
 #define DG_ONLINE_ONLINE_H
 #include "online/rates.h"
@@ -42,7 +46,7 @@ typedef struct dg_arm_figures {
     double satisfaction, satisfaction_low, satisfaction_high; /* of a list */
 } dg_arm_figures;
 
-/* One arm less the first one, of the share of lists with a click, with a conversion, and
+/* One arm less the control, of the share of lists with a click, with a conversion, and
  * satisfaction; users resampled. */
 typedef struct dg_arm_difference {
     double value, low, high;                  /* fixed time: to be looked at once */
@@ -63,9 +67,10 @@ typedef struct dg_off_policy {
 
 typedef struct dg_online {
     int64_t lists, items, events, rejected,
-        unmatched; /* unmatched: events of interest of no list */
+        unmatched;   /* unmatched: events of interest of no list */
+    int64_t undrawn; /* lists in `all` of no arm */
     int64_t end;
-    dg_arm_names arms;
+    dg_arm_names arms; /* the control first */
     dg_arm_figures all, arm[DG_ARMS];
     dg_arm_difference click[DG_ARMS], conversion[DG_ARMS], satisfied[DG_ARMS]; /* [0]: of itself */
     dg_rate position[DG_POSITIONS];

@@ -136,8 +136,24 @@ static dg_status read_all(const dg_comm *c, const dg_logs_options *o, dg_logs *o
 
 static int by_name(const void *a, const void *b) { return strcmp(a, b); }
 
-/* All ranks' names of arms, sorted; this rank's numbers follow. COLLECTIVE. */
-static dg_status share_arms(const dg_comm *c, dg_logs *l, dg_err *err)
+/* The control goes first. */
+static dg_status put_first(dg_arm_names *arms, const char *control, dg_err *err)
+{
+    char name[DG_ARM_NAME];
+    int at = 0;
+    while (at < arms->n && strcmp(arms->at[at], control != NULL ? control : "champion") != 0) at++;
+    if (at == arms->n && control != NULL)
+        return DG_FAIL(err, DG_ERR_CONFIG, "--control: no list was shown by an arm called \"%s\"",
+                       control);
+    if (at == arms->n) return DG_OK;
+    memcpy(name, arms->at[at], DG_ARM_NAME);
+    memmove(arms->at[1], arms->at[0], (size_t)at * DG_ARM_NAME);
+    memcpy(arms->at[0], name, DG_ARM_NAME);
+    return DG_OK;
+}
+
+/* All ranks' names of arms, in order; this rank's numbers follow. COLLECTIVE. */
+static dg_status share_arms(const dg_comm *c, dg_logs *l, const char *control, dg_err *err)
 {
     dg_arm_names all = {0}, own = l->arms;
     int place[DG_ARMS], too_many = 0;
@@ -155,6 +171,8 @@ static dg_status share_arms(const dg_comm *c, dg_logs *l, dg_err *err)
     if (too_many)
         return DG_FAIL(err, DG_ERR_DATA, "the log of impressions has more than %d arms", DG_ARMS);
     qsort(all.at, (size_t)all.n, DG_ARM_NAME, by_name);
+    const dg_status st = put_first(&all, control, err);
+    if (st != DG_OK) return st; /* alike on all ranks */
     for (int k = 0; k < own.n; k++)
         for (int at = 0; at < all.n; at++)
             if (strcmp(all.at[at], own.at[k]) == 0) place[k] = at;
@@ -189,7 +207,7 @@ dg_status dg_logs_read(const dg_comm *c, const dg_logs_options *o, dg_logs *out,
 {
     *out = (dg_logs){.end = INT64_MIN};
     dg_status st = dg_agree(c, read_all(c, o, out, err), err);
-    if (st == DG_OK) st = share_arms(c, out, err);
+    if (st == DG_OK) st = share_arms(c, out, o->control, err);
     if (st == DG_OK) st = judge_lines(c, o, out, err);
     if (st != DG_OK) dg_logs_free(out);
     return st;

@@ -11,7 +11,7 @@ typedef struct dg_logs {
     dg_done *done;   /* (n_done,) */
     int64_t n_shown, n_done;
     size_t shown_capacity, done_capacity;
-    dg_arm_names arms;            /* the same on every rank, sorted by name */
+    dg_arm_names arms;            /* the same on every rank: the control, others sorted by name */
     int64_t lines, lists, events; /* over all ranks: good lines */
     int64_t rejected;             /* bad ones */
     char first[300]; /* the first bad line of the lowest rank that has one; "" for none */
@@ -22,7 +22,9 @@ typedef struct dg_logs_options {
     const dg_strings *impressions, *events; /* paths and globs, plain, .gz or .zst */
     const char *const *kind;                /* (n_kinds,) events of interest */
     int n_kinds;
-    double max_rejects; /* share of lines that may be bad */
+    const char *control; /* arm that others are compared with; NULL: "champion" if it is there, else
+                            the first by name */
+    double max_rejects;  /* share of lines that may be bad */
 } dg_logs_options;
 
 /**
@@ -31,7 +33,8 @@ typedef struct dg_logs_options {
  *
  * Cost    80 bytes an item shown and 40 an event of interest, over all ranks.
  * Errors  dg_sources_find's and those of reading; DG_ERR_DATA more bad lines than allowed (the text
- * is the first), no good line of impressions, more than DG_ARMS arms; DG_ERR_NOMEM; agreed.
+ * is the first), no good line of impressions, more than DG_ARMS arms; DG_ERR_CONFIG no list was
+ * shown by the control; DG_ERR_NOMEM; agreed.
  */
 dg_status dg_logs_read(const dg_comm *c, const dg_logs_options *o, dg_logs *out, dg_err *err);
 

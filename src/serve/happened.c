@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { DAY = 86400 };
+enum { DAY = 86400000 };
 
 static bool refuse_at(dg_refusal *no, size_t k, const char *what)
 {
@@ -20,12 +20,20 @@ static bool take_text(const json_t *value, size_t most, dg_word_at *out)
     return json_is_string(value) && out->n > 0 && out->n <= most;
 }
 
-static bool take_time(const json_t *value, int64_t *out)
+static bool take_time(const json_t *value, dg_event_new *out)
 {
-    if (json_is_string(value))
-        return dg_parse_time(json_string_value(value), json_string_length(value), out);
-    *out = json_integer_value(value);
-    return json_is_integer(value);
+    int64_t open = 0;
+    if (json_is_string(value)) {
+        const bool good =
+            dg_parse_moment(json_string_value(value), json_string_length(value), &out->time, &open);
+        out->whole = open > 0;
+        return good;
+    }
+    const double seconds = json_number_value(value);
+    if (!json_is_number(value) || !(fabs(seconds) < 1e12)) return false;
+    out->whole = json_is_integer(value);
+    out->time = llround(seconds * 1000);
+    return true;
 }
 
 static const char unknown_key[] = ""; /* told by its name */
@@ -54,16 +62,16 @@ static const char *take_key(const char *key, const json_t *value, dg_event_new *
         return json_is_number(value) && fabs(e->value) <= 1e9 ? NULL : "value must be a number";
     }
     if (strcmp(key, "time") != 0) return unknown_key;
-    return take_time(value, &e->time) ? NULL : "time must be seconds since 1970, or a date";
+    return take_time(value, e) ? NULL : "time must be seconds since 1970, or a date";
 }
 
 /* What the model asks of an event beyond its form; NULL where all is well. */
-static const char *judge(const dg_node *node, const dg_event_new *e, int64_t now)
+static const char *judge(const dg_node *node, const dg_event_new *e, int64_t now_ms)
 {
     const dg_artifact *a = node->artifact;
     double weight;
     if (e->user.n == 0 || e->item.n == 0) return "it must have a user and an item";
-    if (e->time < 0 || e->time > now + DAY) return "its time is before 1970 or in the future";
+    if (e->time < 0 || e->time > now_ms + DAY) return "its time is before 1970 or in the future";
     if (memchr(e->kind.at != NULL ? e->kind.at : "", '\0', e->kind.n) != NULL ||
         !dg_live_weight(node->live, e->kind.at, e->kind.n, &weight))
         return "the model knows no such kind of event";
@@ -74,13 +82,13 @@ static const char *judge(const dg_node *node, const dg_event_new *e, int64_t now
                : NULL;
 }
 
-static bool read_event(const dg_node *node, const json_t *from, size_t k, int64_t now,
+static bool read_event(const dg_node *node, const json_t *from, size_t k, int64_t now_ms,
                        dg_event_new *out, dg_refusal *no)
 {
     const char *key, *wrong = NULL;
     char shown[80];
     json_t *value;
-    *out = (dg_event_new){.value = NAN, .time = now};
+    *out = (dg_event_new){.value = NAN, .time = now_ms};
     if (!json_is_object(from)) return refuse_at(no, k, "it must be an object");
     json_object_foreach((json_t *)(uintptr_t)from, key, value)
     {
@@ -90,7 +98,7 @@ static bool read_event(const dg_node *node, const json_t *from, size_t k, int64_
                              "events: number %zu: no event has a key %s", k + 1,
                              dg_show_quoted(key, strlen(key), shown, sizeof shown));
     }
-    if (wrong == NULL) wrong = judge(node, out, now);
+    if (wrong == NULL) wrong = judge(node, out, now_ms);
     return wrong == NULL || refuse_at(no, k, wrong);
 }
 
@@ -102,6 +110,13 @@ static dg_reply refuse_taking(dg_status st, const dg_err *err)
     return reply;
 }
 
+static int64_t milliseconds_since_1970(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 dg_reply dg_answer_events(const dg_node *node, const dg_request *request)
 {
     dg_taken taken;
@@ -109,6 +124,7 @@ dg_reply dg_answer_events(const dg_node *node, const dg_request *request)
     dg_text t = {0};
     dg_err err;
     int64_t unknown = 0;
+    const int64_t now_ms = milliseconds_since_1970();
     const size_t n = json_array_size(request->events);
     if (node->store == NULL)
         return dg_reply_refuse(409, "no_events", "this node was started without --events");
@@ -118,8 +134,7 @@ dg_reply dg_answer_events(const dg_node *node, const dg_request *request)
     if (event == NULL) return dg_reply_no_memory();
     bool good = true;
     for (size_t k = 0; k < n && good; k++) {
-        good = read_event(node, json_array_get(request->events, k), k, (int64_t)time(NULL),
-                          &event[k], &no);
+        good = read_event(node, json_array_get(request->events, k), k, now_ms, &event[k], &no);
         if (good)
             unknown +=
                 dg_names_find(&node->artifact->item_id, event[k].item.at, event[k].item.n) < 0;

@@ -182,11 +182,11 @@ class Online(Case):
         self.assertAlmostEqual(r["policy"]["snips"],
                                rate["clicked_lists"] / rate["lists"], places=12)
         self.assertFalse(r["policy"]["refused"])
-        self.assertLess(r["difference_from_first_arm"]["champion"]["clicked_lists"]["interval"][1], 0)
+        self.assertGreater(r["difference_from_control"]["challenger"]["clicked_lists"]["interval"][0], 0)
         out = self.succeeds("online", "impressions.jsonl", "--events=events.jsonl.gz",
                             "--policy=challenger").out
         self.assertIn("refused: the effective sample of", out)
-        self.assertRegex(out, r"champion less challenger.*\n +with a click +-0\.\d+ +looked at once")
+        self.assertRegex(out, r"challenger less champion.*\n +with a click +\+0\.\d+ +looked at once")
 
     def test_bad_logs_and_flags_are_told(self):
         shown, _ = logs(20)
@@ -197,6 +197,8 @@ class Online(Case):
         self.fails(66, "nowhere", "online", "nowhere.jsonl", np=2)
         self.fails(78, 'no list was shown by an arm called "x"', "online", "few.jsonl",
                    "--max-rejects=0.1", "--policy=x")
+        self.fails(78, '--control: no list was shown by an arm called "x"', "online", "few.jsonl",
+                   "--max-rejects=0.1", "--control=x", np=2)
         self.fails(64, '"buy" is both', "online", "few.jsonl", "--click=buy")
         self.fails(64, "--weights", "online", "few.jsonl", "--weights=click=much")
 

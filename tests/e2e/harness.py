@@ -6,6 +6,7 @@ Everything lies in one scratch folder, removed at the end; a process left behind
 DAOGOU_TEST_LONG=1 asks for the long form: every case, on every number of ranks.
 """
 import contextlib
+import http.client
 import json
 import os
 import random
@@ -129,6 +130,41 @@ def write(name, content):
     with open(name, "wb") as f:
         f.write(content if isinstance(content, bytes) else content.encode())
     return name
+
+
+class Node:
+    """A serving node that can be asked, and killed."""
+
+    def __init__(self, *args, ready=" on http://"):
+        """Returns when the node has said that it listens, and `ready`."""
+        self.run = subprocess.Popen(node_line("--threads", "2", *args), stderr=subprocess.PIPE,
+                                    text=True)
+        self.said = ""
+        for line in self.run.stderr:
+            self.said += line
+            if " on http://" in line:
+                self.port = int(line.rsplit(":", 1)[1])
+            if " on http://" in self.said and ready in self.said:
+                return
+        raise AssertionError(f"did not start: {self.said}")
+
+    def ask(self, path, body=None, headers=None):
+        """Status and answer; None where the node is gone."""
+        try:
+            link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+            link.request("GET" if body is None else "POST", path,
+                         None if body is None else json.dumps(body), headers or {})
+            answer = link.getresponse()
+            return answer.status, json.loads(answer.read())
+        except (OSError, http.client.HTTPException, ValueError):
+            return None, None
+        finally:
+            link.close()
+
+    def end(self, how=signal.SIGKILL):
+        self.run.send_signal(how)
+        self.run.wait()
+        self.run.stderr.close()
 
 
 def files_below(folder):

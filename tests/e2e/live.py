@@ -4,7 +4,6 @@ usage: live.py DAOGOU DAOGOU_SERVE SOURCE MPIEXEC...   (harness.py)
 DAOGOU_TEST_LONG=1 kills the node a thousand times.
 """
 import glob
-import http.client
 import json
 import os
 import random
@@ -18,37 +17,9 @@ import h5py
 import harness
 from harness import daogou_serve, long_form, write
 
-class Node:
-    """A serving node that can be asked, and killed."""
 
-    def __init__(self, artifact, *more):
-        self.run = subprocess.Popen(harness.node_line("--artifact", artifact, "--threads", "2", *more),
-                                    stderr=subprocess.PIPE, text=True)
-        self.said = ""
-        for line in self.run.stderr:
-            self.said += line
-            if " on http://" in line:
-                self.port = int(line.rsplit(":", 1)[1])
-                return
-        raise AssertionError(f"did not start: {self.said}")
-
-    def ask(self, path, body=None):
-        """Status and answer; None where the node is gone."""
-        try:
-            link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
-            link.request("GET" if body is None else "POST", path,
-                         None if body is None else json.dumps(body))
-            answer = link.getresponse()
-            return answer.status, json.loads(answer.read())
-        except (OSError, http.client.HTTPException, ValueError):
-            return None, None
-        finally:
-            link.close()
-
-    def end(self, how=signal.SIGKILL):
-        self.run.send_signal(how)
-        self.run.wait()
-        self.run.stderr.close()
+def Node(artifact, *more):
+    return harness.Node("--artifact", artifact, *more)
 
 
 class Live(harness.Case):

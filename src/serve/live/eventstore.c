@@ -153,7 +153,8 @@ static void add_line(dg_text *t, const dg_event_new *e, dg_event_place before)
     add_text(t, "item", e->item);
     add_text(t, "event", e->kind);
     if (!isnan(e->value)) dg_text_add(t, ",\"value\":%.9g", e->value);
-    dg_text_add(t, ",\"time\":%" PRId64, e->time);
+    dg_text_add(t, ",\"time\":%" PRId64, e->time / 1000);
+    if (!e->whole) dg_text_add(t, ".%03d", (int)(e->time % 1000));
     add_text(t, "id", e->id);
     add_text(t, "session", e->session);
     add_text(t, "recommendation", e->recommendation);
@@ -441,11 +442,12 @@ static dg_status hand_over(const json_t *event, dg_event_met *read, void *contex
 {
     const dg_word_at item = text_of(event, "item"), kind = text_of(event, "event");
     const json_t *value = json_object_get(event, "value");
-    const dg_event_seen seen = {.item = item.at,
-                                .n_item = item.n,
-                                .kind = kind.n > 0 ? kind.at : "",
-                                .value = value != NULL ? json_number_value(value) : NAN,
-                                .time = json_integer_value(json_object_get(event, "time"))};
+    const dg_event_seen seen = {
+        .item = item.at,
+        .n_item = item.n,
+        .kind = kind.n > 0 ? kind.at : "",
+        .value = value != NULL ? json_number_value(value) : NAN,
+        .time = (int64_t)floor(json_number_value(json_object_get(event, "time")))};
     return read(context, &seen, err);
 }
 

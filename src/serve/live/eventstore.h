@@ -25,7 +25,8 @@ typedef struct dg_event_new {
     dg_word_at user, item;                        /* 1 to 1024 bytes */
     dg_word_at kind, id, session, recommendation; /* up to DG_EVENT_TEXT bytes */
     double value;                                 /* NAN: not given */
-    int64_t time;                                 /* seconds since 1970 */
+    int64_t time;                                 /* milliseconds since 1970, from 0 */
+    bool whole;                                   /* only its seconds are known */
 } dg_event_new;
 
 /* An event read back; texts are borrowed for the call. */
@@ -34,7 +35,7 @@ typedef struct dg_event_seen {
     size_t n_item;
     const char *kind; /* "" for none */
     double value;     /* NAN for none */
-    int64_t time;
+    int64_t time;     /* seconds since 1970 */
 } dg_event_seen;
 
 typedef struct dg_taken {

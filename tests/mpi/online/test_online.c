@@ -14,15 +14,16 @@
 enum { N_USERS = 2000, LISTS = 3, ITEMS = 4, DAY = 86400 };
 
 static dg_err err;
+static const char *control;
 static const char *const kinds[] = {"click", "buy"};
 
 /* Champion: an item is clicked with chance .10, challenger: .16, shown to a quarter of the users. A
  * click converts with chance .3, after an exponential delay of one day. The log has ten days. */
-static void write_logs(const char *impressions, const char *events)
+static void write_logs(const char *impressions, const char *events, int n_users)
 {
     FILE *shown = fopen(impressions, "w"), *done = fopen(events, "w");
     int request = 0;
-    for (int u = 0; u < N_USERS; u++) {
+    for (int u = 0; u < n_users; u++) {
         dg_rng r = dg_rng_at(12, DG_RNG_TEST, (uint64_t)u);
         const bool challenger = dg_rng_uniform(&r) < 0.25;
         for (int l = 0; l < LISTS; l++, request++) {
@@ -77,7 +78,7 @@ static dg_status look(const dg_comm *c, const char *impressions, const char *eve
     dg_status st = dg_strings_add(&shown, impressions, strlen(impressions), &err);
     if (st == DG_OK && events != NULL) st = dg_strings_add(&done, events, strlen(events), &err);
     st = dg_agree(c, st, &err);
-    const dg_logs_options from = {&shown, &done, kinds, 2, 0.001};
+    const dg_logs_options from = {&shown, &done, kinds, 2, control, 0.001};
     if (st == DG_OK) st = dg_logs_read(c, &from, &logs, &err);
     if (st == DG_OK) st = dg_online_measure(c, &logs, o, out, &err);
     dg_logs_free(&logs);
@@ -94,7 +95,7 @@ static void set_up(void)
     dg_bcast(&world, &tag, sizeof tag, 0);
     snprintf(impressions, sizeof impressions, "%s", scratch((long)tag, "impressions.jsonl"));
     snprintf(events, sizeof events, "%s", scratch((long)tag, "events.jsonl"));
-    if (world.rank == 0) write_logs(impressions, events);
+    if (world.rank == 0) write_logs(impressions, events, N_USERS);
     MPI_Barrier(world.comm);
 }
 
@@ -119,8 +120,8 @@ START_TEST(the_truth_is_found_in_the_same_bits_on_any_ranks)
     ck_assert_all(memcmp(&many, &single, sizeof many) == 0);
     dg_comm_free(&one);
 
-    const dg_arm_figures *champion = &many.arm[1], *challenger = &many.arm[0]; /* by name */
-    ck_assert_all(many.arms.n == 2 && strcmp(many.arms.at[0], "challenger") == 0);
+    const dg_arm_figures *champion = &many.arm[0], *challenger = &many.arm[1];
+    ck_assert_all(many.arms.n == 2 && strcmp(many.arms.at[1], "challenger") == 0);
     ck_assert_all(many.lists == N_USERS * LISTS && many.items == N_USERS * LISTS * ITEMS);
     ck_assert_all(many.unmatched == 0 && many.rejected == 0);
     /* Standard errors: .0022 and .0047 of the rates of clicks, .010 and .017 of conversions: bounds
@@ -143,10 +144,10 @@ START_TEST(arms_are_told_apart_and_a_policy_is_judged)
     static dg_online r;
     dg_online_options o = wish();
     ck_assert_all(look(&world, impressions, events, &o, &r) == DG_OK);
-    /* A list of 4 has a click with chance 1 - .84^4 = .502 and 1 - .9^4 = .344: champion less
-     * challenger -.158, standard error about .016. */
-    ck_assert_all(near(r.click[1].value, -0.158, 0.07));
-    ck_assert_all(r.click[1].high < 0 && r.click[1].always_high < 0 && r.click[1].always_p < 0.01);
+    /* A list of 4 has a click with chance 1 - .84^4 = .502 and 1 - .9^4 = .344: challenger less
+     * champion .158, standard error about .016. */
+    ck_assert_all(near(r.click[1].value, 0.158, 0.07));
+    ck_assert_all(r.click[1].low > 0 && r.click[1].always_low > 0 && r.click[1].always_p < 0.01);
     ck_assert_all(r.click[1].always_low < r.click[1].low &&
                   r.click[1].always_high > r.click[1].high);
     ck_assert_all(r.policy.asked && !r.policy.refused);
@@ -160,6 +161,13 @@ START_TEST(arms_are_told_apart_and_a_policy_is_judged)
     ck_assert_all(strncmp(r.policy.verdict, "refused: the effective sample", 29) == 0);
     o.policy = "nobody";
     ck_assert_all(look(&world, impressions, events, &o, &r) == DG_ERR_CONFIG);
+    o.policy = NULL;
+    control = "nobody";
+    ck_assert_all(look(&world, impressions, events, &o, &r) == DG_ERR_CONFIG);
+    control = "challenger"; /* the other way round */
+    ck_assert_all(look(&world, impressions, events, &o, &r) == DG_OK);
+    ck_assert_all(near(r.click[1].value, -0.158, 0.07) && strcmp(r.arms.at[1], "champion") == 0);
+    control = NULL;
 }
 END_TEST
 
@@ -251,7 +259,7 @@ START_TEST(each_failing_allocation_fails_all)
     o.resamples = 3;
     const size_t before = dg_alloc_live();
     dg_status st = DG_ERR_NOMEM;
-    if (world.rank == 0) write_logs(impressions, events);
+    if (world.rank == 0) write_logs(impressions, events, 40);
     MPI_Barrier(world.comm);
     for (int nth = 1; st != DG_OK && nth < 400; nth += 1 + nth / 20) {
         char spec[32];

@@ -240,6 +240,34 @@ START_TEST(times_are_seconds_since_1970_utc)
 }
 END_TEST
 
+START_TEST(moments_say_how_exact_they_are)
+{
+    static const struct {
+        const char *text;
+        int64_t ms, open;
+    } good[] = {{"2010-12-01", 1291161600000, 86399999},
+                {"2010-12-01 08", 1291190400000, 3599999},
+                {"2010-12-01T08+01:00", 1291186800000, 3599999},
+                {"2010-12-01 08:26", 1291191960000, 59999},
+                {"2010-12-01T08:26+08:00", 1291163160000, 59999},
+                {"2010-12-01T08:26:00Z", 1291191960000, 999},
+                {"2010-12-01T08:26:00.1259+08:00", 1291163160125, 0},
+                {"2010-12-01T08:26:00.5", 1291191960500, 0},
+                {"881250949", 881250949000, 999},
+                {"881250949.25", 881250949250, 0},
+                {"-1.5", -1500, 0},
+                {"-5", -5000, 999}};
+    int64_t ms = 0, open = 0;
+    for (size_t k = 0; k < sizeof good / sizeof *good; k++) {
+        ck_assert(dg_parse_moment(good[k].text, strlen(good[k].text), &ms, &open));
+        ck_assert_msg(ms == good[k].ms && open == good[k].open, "%s: %lld, %lld", good[k].text,
+                      (long long)ms, (long long)open);
+    }
+    ck_assert(!dg_parse_moment("noon", 4, &ms, &open));
+    ck_assert(!dg_parse_moment("9300000000000000", 16, &ms, &open)); /* no room in milliseconds */
+}
+END_TEST
+
 /* Every day of 1200 years, in order; the C library agrees on each. */
 START_TEST(days_follow_each_other)
 {
@@ -368,5 +396,6 @@ END_TEST
 
 UNIT_MAIN("text", texts_grow, out_of_memory_is_remembered, numbers_are_what_strtod_says,
           printed_numbers_read_back, integers_keep_to_their_range, times_are_seconds_since_1970_utc,
-          days_follow_each_other, mutated_times_are_refused_or_right, durations_have_units,
-          amounts_are_shown_for_people, quoted_bytes_are_printable_and_fit, nearest_name_or_none)
+          moments_say_how_exact_they_are, days_follow_each_other,
+          mutated_times_are_refused_or_right, durations_have_units, amounts_are_shown_for_people,
+          quoted_bytes_are_printable_and_fit, nearest_name_or_none)

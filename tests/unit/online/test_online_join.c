@@ -64,6 +64,47 @@ START_TEST(a_conversion_belongs_to_the_click_before_it)
 }
 END_TEST
 
+START_TEST(an_event_belongs_to_the_list_it_names)
+{
+    dg_outcome s[] = {seen(1, 10, 5, 0), seen(1, 11, 5, 50)};
+    dg_done d[] = {did(1, 5, 70, 0), did(1, 5, 80, 1), did(1, 5, 75, 0)};
+    d[0].list = d[1].list = 10;
+    d[2].list = 99; /* that nobody was shown: to the latest */
+    ck_assert_int_eq(dg_join(&options, s, 2, d, 3), 0);
+    ck_assert(s[0].shown.list == 10 && s[0].clicked_at == 70 && s[0].converted_at == 80);
+    ck_assert(s[1].clicked_at == 75 && s[1].converted_at == INT64_MIN);
+    /* A purchase names a list that was not clicked: it is of the one that was. */
+    dg_outcome t[] = {seen(1, 10, 5, 0), seen(1, 11, 5, 50)};
+    dg_done e[] = {did(1, 5, 60, 0), did(1, 5, 80, 1)};
+    e[1].list = 10;
+    ck_assert_int_eq(dg_join(&options, t, 2, e, 2), 0);
+    ck_assert(t[1].converted_at == 80 && !t[0].unclicked_conversion);
+}
+END_TEST
+
+/* Two users of one batch, joined by request: the list is the user's whom the event names. */
+START_TEST(lists_of_a_batch_are_told_apart_by_user)
+{
+    dg_outcome s[] = {seen(1, 10, 5, 0), seen(2, 10, 5, 0)};
+    dg_done d[] = {did(2, 5, 70, 0)};
+    s[0].key = s[1].key = d[0].key = d[0].list = 10;
+    ck_assert_int_eq(dg_join(&options, s, 2, d, 1), 0);
+    for (int k = 0; k < 2; k++)
+        ck_assert(s[k].clicked_at == (s[k].shown.user == 2 ? 70 : INT64_MIN));
+}
+END_TEST
+
+/* A list at 10.250 s, a click and a purchase in the same second of logs that have only seconds. */
+START_TEST(whole_seconds_do_not_come_before_what_they_follow)
+{
+    dg_outcome s[] = {seen(1, 10, 5, 10250)};
+    dg_done d[] = {did(1, 5, 10000, 1), did(1, 5, 10300, 0), did(1, 5, 9000, 0)};
+    d[0].open = d[2].open = 999;
+    ck_assert_int_eq(dg_join(&options, s, 1, d, 3), 1); /* 9.999 s is before it in any case */
+    ck_assert(s[0].clicked_at == 10300 && s[0].converted_at == 10000);
+}
+END_TEST
+
 START_TEST(who_is_unknown_is_joined_by_request)
 {
     const dg_shown anonymous = {.list = 7}, known = {.list = 7, .user = 3};
@@ -74,17 +115,18 @@ START_TEST(who_is_unknown_is_joined_by_request)
 }
 END_TEST
 
-/* Every event by itself, over all lists there are. */
+/* Every event by itself, over all lists there are; none names a list. */
 static int64_t slow_join(dg_outcome *s, int n, const dg_done *d, int n_done)
 {
     int64_t unmatched = 0;
-    for (int e = 0; e < n_done; e++) { /* in the order of time */
+    for (int e = 0; e < n_done; e++) { /* conversions last, in the order of time */
         dg_outcome *latest = NULL, *clicked = NULL;
+        const int64_t last = d[e].time + d[e].open;
         for (int k = 0; k < n; k++) {
-            if (s[k].key != d[e].key || s[k].shown.item != d[e].item || s[k].shown.time > d[e].time)
+            if (s[k].key != d[e].key || s[k].shown.item != d[e].item || s[k].shown.time > last)
                 continue;
             if (latest == NULL || s[k].shown.time > latest->shown.time) latest = &s[k];
-            if (s[k].clicked_at != INT64_MIN && s[k].clicked_at <= d[e].time &&
+            if (s[k].clicked_at != INT64_MIN && s[k].clicked_at <= last &&
                 d[e].time - s[k].clicked_at <= options.window &&
                 (clicked == NULL || s[k].shown.time > clicked->shown.time))
                 clicked = &s[k];
@@ -117,6 +159,7 @@ static int by_place(const void *a, const void *b)
 static int by_time(const void *a, const void *b)
 {
     const dg_done *x = a, *y = b;
+    if ((x->kind == 1) != (y->kind == 1)) return (x->kind == 1) - (y->kind == 1);
     if (x->time != y->time) return x->time < y->time ? -1 : 1;
     return x->kind - y->kind;
 }
@@ -134,6 +177,7 @@ START_TEST(random_logs_are_joined_as_by_hand)
             s[k].shown.position = k;
             d[k] = did(1 + dg_rng_below(&r, 3), 1 + dg_rng_below(&r, 3),
                        (int64_t)dg_rng_below(&r, 3500), (int)dg_rng_below(&r, 3));
+            d[k].open = dg_rng_below(&r, 2) ? 19 : 0;
         }
         for (int k = 0; k < N; k++)
             for (int j = 0; j < k; j++)
@@ -153,5 +197,7 @@ END_TEST
 
 UNIT_MAIN("join", a_click_belongs_to_the_latest_list_before_it,
           what_comes_too_late_or_too_early_belongs_to_nothing,
+          an_event_belongs_to_the_list_it_names, lists_of_a_batch_are_told_apart_by_user,
+          whole_seconds_do_not_come_before_what_they_follow,
           a_conversion_belongs_to_the_click_before_it, who_is_unknown_is_joined_by_request,
           random_logs_are_joined_as_by_hand)

@@ -107,9 +107,10 @@ START_TEST(events_are_known_by_their_kind)
         "{\"time\":\"2026-11-22\",\"user\":\"u\",\"item\":\"i\",\"event\":\"buy\",\"x\":[]}";
     ck_assert(dg_log_done(good, strlen(good), kinds, 2, &d, why, sizeof why));
     ck_assert(d.kind == 1 && d.list == 0 && d.user == dg_id_hash("u", 1) && d.item != 0);
+    ck_assert(d.open == 86399999); /* some time that day */
     const char *other = "{\"time\":1,\"request\":\"q\",\"item\":3,\"event\":\"hover\"}";
     ck_assert(dg_log_done(other, strlen(other), kinds, 2, &d, why, sizeof why));
-    ck_assert(d.kind == -1 && d.list != 0);
+    ck_assert(d.kind == -1 && d.list != 0 && d.time == 1000 && d.open == 999);
     static const char *const bad[] = {"{}",
                                       "{\"time\":1,\"user\":\"u\"}",
                                       "{\"time\":1,\"item\":\"i\",\"event\":\"buy\"}",

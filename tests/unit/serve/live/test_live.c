@@ -42,7 +42,7 @@ static void happen(const char *user, const char *item, const char *kind, int64_t
                             .item = {item, strlen(item)},
                             .kind = {kind, strlen(kind)},
                             .value = NAN,
-                            .time = time};
+                            .time = 1000 * time};
     ck_assert_msg(dg_eventstore_take(store, &e, 1, &taken, &err) == DG_OK, "%s", err.text);
 }
 
