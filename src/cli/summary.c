@@ -188,6 +188,27 @@ static void slice_row(const json_t *metrics, const char *slices, const char *by,
     printf("\n");
 }
 
+/* "recall@10 by genre: Action 0.31, Comedy 0.18", the values of most targets. */
+static void attribute_rows(const json_t *metrics, const char *key)
+{
+    enum { MOST = 8 };
+    const char *attribute;
+    json_t *values, *slice;
+    size_t at;
+    json_object_foreach(json_object_get(metrics, "by_attribute"), attribute, values)
+    {
+        printf("  %-9s %s by %s", "", key, attribute);
+        json_array_foreach(values, at, slice)
+        {
+            if (at == MOST) break;
+            printf("%s %s %.4f", at == 0 ? ":" : ",",
+                   json_string_value(json_object_get(slice, "value")),
+                   json_real_value(json_object_get(slice, key)));
+        }
+        printf("%s\n", at == MOST ? " …" : "");
+    }
+}
+
 static void slice_rows(const json_t *metrics)
 {
     const char *key;
@@ -198,6 +219,7 @@ static void slice_rows(const json_t *metrics)
         if (strncmp(key, "recall@", 7) != 0 || length_of(key, &bytes) == 0) continue;
         slice_row(metrics, "by_history", "ratings a user has", key);
         slice_row(metrics, "by_popularity", "popularity of items", key);
+        attribute_rows(metrics, key);
         return;
     }
     if (json_object_get(metrics, "rmse") != NULL)

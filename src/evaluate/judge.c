@@ -7,12 +7,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Single scores of models whose scores are sums over sparse rows search each row anew; a user's
+ * scores of all items cost as much as a few dozen of them. */
+enum { AS_MUCH_AS_ALL = 24 };
+
+static bool uses_rows(const dg_user_judge *j)
+{
+    return j->scorer->score_row != NULL && (j->scorer->rates || j->o->sampled > 0);
+}
+
+/* All scores of user number i, where `n` of them are wanted and all come cheaper; else NULL. */
+static const float *row_for(const dg_user_judge *j, int i, int64_t n)
+{
+    if (!uses_rows(j) || n < AS_MUCH_AS_ALL) return NULL;
+    j->scorer->score_row(j->scorer->self, i, j->row);
+    return j->row;
+}
+
 dg_status dg_user_judge_create(dg_user_judge *j, dg_err *err)
 {
     dg_user_layout_make(j->o, &j->layout);
     j->room = dg_alloc((size_t)DG_METRIC_OF_USER * (size_t)j->o->n_k, sizeof *j->room);
     j->drawn = dg_alloc((size_t)j->o->sampled, sizeof *j->drawn);
-    if (j->room != NULL && j->drawn != NULL) return DG_OK;
+    j->row = dg_alloc(uses_rows(j) ? (size_t)j->scorer->n_items : 0, sizeof *j->row);
+    if (j->room != NULL && j->drawn != NULL && j->row != NULL) return DG_OK;
     return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for metrics");
 }
 
@@ -20,11 +38,12 @@ void dg_user_judge_free(dg_user_judge *j)
 {
     dg_free(j->room);
     dg_free(j->drawn);
+    dg_free(j->row);
     dg_free(j->value);
     dg_free(j->labels);
     j->room = j->value = NULL;
     j->drawn = NULL;
-    j->labels = NULL;
+    j->row = j->labels = NULL;
     j->value_capacity = j->label_capacity = 0;
 }
 
@@ -109,8 +128,9 @@ static dg_status fill_sampled(dg_user_judge *j, int64_t user, int i, dg_row targ
     const char *id = dg_strings_at(&j->d->user_id, user - j->d->train.begin, &n);
     const int32_t *seen = dg_tile_ranker_seen(j->ranker, i, &n_seen);
     dg_rng rng = dg_rng_at(j->o->seed, DG_RNG_SAMPLED, dg_id_hash(id, n));
-    return dg_sampled_measure(j->scorer, i, target, seen, n_seen, &rng, j->o->sampled, j->drawn,
-                              j->o->k, j->o->n_k, row + j->layout.sampled, err);
+    return dg_sampled_measure(j->scorer, i, row_for(j, i, target.n * (j->o->sampled + 1)), target,
+                              seen, n_seen, &rng, j->o->sampled, j->drawn, j->o->k, j->o->n_k,
+                              row + j->layout.sampled, err);
 }
 
 /* ---- values ---- */
@@ -135,11 +155,11 @@ static void fill_label_auc(dg_user_judge *j, const double *value, dg_row row, do
              out);
 }
 
-static dg_status one_value(const dg_user_judge *j, int64_t user, int i, int32_t item, double *value,
-                           dg_err *err)
+static dg_status one_value(const dg_user_judge *j, int64_t user, int i, const float *row,
+                           int32_t item, double *value, dg_err *err)
 {
     const dg_scorer *s = j->scorer;
-    *value = (double)s->score_one(s->self, i, item);
+    *value = (double)(row != NULL ? row[item] : s->score_one(s->self, i, item));
     if (isfinite(*value)) return DG_OK;
     return DG_FAIL(err, DG_ERR_NUMERIC, "user row %lld: the value of item %d is %g",
                    (long long)user, (int)item, *value);
@@ -163,8 +183,9 @@ static dg_status fill_values(dg_user_judge *j, int64_t user, int i, dg_row targe
     const bool labels = dg_user_judge_labels(j);
     dg_status st = grow_values(j, user, (size_t)target.n, err);
     double *const value = j->value;
+    const float *all = st == DG_OK ? row_for(j, i, target.n) : NULL;
     for (int64_t t = 0; t < target.n && st == DG_OK; t++) {
-        st = one_value(j, user, i, target.index[t], &value[t], err);
+        st = one_value(j, user, i, all, target.index[t], &value[t], err);
         const double kept = fmin(fmax(value[t], s->clip_min), s->clip_max);
         const double y = (double)target.value[t], miss = kept - y;
         row[DG_USER_SQUARES] += miss * miss;

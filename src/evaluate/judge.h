@@ -17,6 +17,7 @@ typedef struct dg_user_judge {
     dg_user_layout layout;
     double *room;   /* (DG_METRIC_OF_USER, n_k) */
     int32_t *drawn; /* (o->sampled,) */
+    float *row;     /* (n_items,) of one user, where scores of all items at once are cheaper */
     double *value;  /* of one user's targets */
     float *labels;  /* those of labels above 1/2 */
     size_t value_capacity, label_capacity;

@@ -21,19 +21,24 @@ static void draw(const dg_scorer *s, dg_row target, dg_row skip, dg_rng *rng, in
     }
 }
 
-/* The target's rank from 1, in the order of lists. */
-static int rank_among(const dg_scorer *s, int i, int32_t target, const int32_t *drawn, int n)
+static dg_hit hit(const dg_scorer *s, int i, const float *row, int32_t item)
 {
-    const dg_hit own = {s->score_one(s->self, i, target), target};
+    return (dg_hit){row != NULL ? row[item] : s->score_one(s->self, i, item), item};
+}
+
+/* The target's rank from 1, in the order of lists. */
+static int rank_among(const dg_scorer *s, int i, const float *row, int32_t target,
+                      const int32_t *drawn, int n)
+{
+    const dg_hit own = hit(s, i, row, target);
     int rank = 1;
-    for (int d = 0; d < n; d++)
-        rank += dg_hit_before((dg_hit){s->score_one(s->self, i, drawn[d]), drawn[d]}, own);
+    for (int d = 0; d < n; d++) rank += dg_hit_before(hit(s, i, row, drawn[d]), own);
     return rank;
 }
 
-dg_status dg_sampled_measure(const dg_scorer *s, int i, dg_row target, const int32_t *skip,
-                             int64_t n_skip, dg_rng *rng, int n, int32_t *drawn, const int *k,
-                             int n_k, double *out, dg_err *err)
+dg_status dg_sampled_measure(const dg_scorer *s, int i, const float *row, dg_row target,
+                             const int32_t *skip, int64_t n_skip, dg_rng *rng, int n,
+                             int32_t *drawn, const int *k, int n_k, double *out, dg_err *err)
 {
     const dg_row out_of_it = {.index = skip, .n = n_skip};
     const double each = 1 / (double)target.n;
@@ -46,7 +51,7 @@ dg_status dg_sampled_measure(const dg_scorer *s, int i, dg_row target, const int
     memset(out, 0, (size_t)DG_SAMPLED_METRICS * (size_t)n_k * sizeof *out);
     for (int64_t t = 0; t < target.n; t++) {
         for (int d = 0; d < n; d++) draw(s, target, out_of_it, rng, d, drawn);
-        const int rank = rank_among(s, i, target.index[t], drawn, n);
+        const int rank = rank_among(s, i, row, target.index[t], drawn, n);
         for (int j = 0; j < n_k; j++) {
             if (rank > k[j]) continue;
             out[j] += each * dg_metric_discount(rank);

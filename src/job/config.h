@@ -124,6 +124,7 @@ typedef struct dg_job {
         int part;           /* dg_job_part */
         int64_t resamples;  /* for intervals; 0: none */
         int64_t sampled;    /* items drawn for sampled measures; 0: none */
+        int64_t every;      /* sweeps between those judged for the report; 0: none */
         int on_leak;        /* dg_job_on_leak */
         char *by_attribute; /* of items; "": none */
     } evaluate;

@@ -173,7 +173,19 @@ static dg_status add_tail(dg_work *w, json_t *out, dg_err *err)
 
 /* ---- what lies in the folder ---- */
 
-/* The newest event of each sweep: a run may have been stopped and resumed. LOCAL. */
+/* An event "sweep", or what an event "judged" adds to it, in its place. */
+static void take_event(json_t *event, json_t *sweeps)
+{
+    const json_int_t sweep = json_integer_value(json_object_get(event, "sweep"));
+    const char *name = json_string_value(json_object_get(event, "event"));
+    json_t *judged = json_object_get(event, "judged");
+    if (name == NULL || sweep < 1 || sweep > (json_int_t)json_array_size(sweeps)) return;
+    if (strcmp(name, "sweep") == 0) json_array_set(sweeps, (size_t)sweep - 1, event);
+    if (strcmp(name, "judged") == 0)
+        json_object_set(json_array_get(sweeps, (size_t)sweep - 1), "judged", judged);
+}
+
+/* The newest events of each sweep: a run may have been stopped and resumed. LOCAL. */
 static json_t *sweeps_json(const dg_work *w, int64_t n)
 {
     char path[DG_WORK_PATH], *line = NULL;
@@ -182,10 +194,8 @@ static json_t *sweeps_json(const dg_work *w, int64_t n)
     for (int64_t k = 0; k < n; k++) json_array_append_new(out, json_null());
     FILE *f = fopen(dg_work_path(w, "log.jsonl", path), "r");
     while (f != NULL && getline(&line, &room, f) > 0) {
-        json_t *event =
-            strstr(line, "\"event\":\"sweep\"") == NULL ? NULL : json_loads(line, 0, NULL);
-        const json_int_t sweep = json_integer_value(json_object_get(event, "sweep"));
-        if (sweep >= 1 && sweep <= n) json_array_set(out, (size_t)sweep - 1, event);
+        json_t *event = strstr(line, "\"sweep\":") == NULL ? NULL : json_loads(line, 0, NULL);
+        take_event(event, out);
         json_decref(event);
     }
     free(line);

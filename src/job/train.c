@@ -9,6 +9,7 @@
 #include "base/stop.h"
 #include "base/text.h"
 #include "job/champion.h"
+#include "job/curve.h"
 #include "job/pace.h"
 #include "job/room.h"
 #include "job/walltime.h"
@@ -251,6 +252,7 @@ static dg_status all_sweeps(dg_work *w, const dg_identity *id, dg_err *err)
             snprintf(why, sizeof why, "%.60s", err->text); /* "stopped by …", as agreed */
             return say_stopped(w, n, why, err);
         }
+        if (st == DG_OK) st = dg_curve_judge(w, n, err);
         if (st != DG_OK) break;
         const dg_pause pause = agree_pause(w, &pace);
         const bool last = w->training.sweep == n;

@@ -46,6 +46,51 @@ static int of_sweeps(const json_t *figures, const char *key, double *x, double *
     return n;
 }
 
+/* Likewise of what was measured after those sweeps that were judged. */
+static int of_judged(const json_t *figures, const char *key, double *x, double *y)
+{
+    size_t k;
+    const json_t *sweep;
+    int n = 0;
+    json_array_foreach(json_object_get(figures, "sweeps"), k, sweep)
+    {
+        const json_t *value = json_object_get(json_object_get(sweep, "judged"), key);
+        if (!json_is_number(value) || n == MOST) continue;
+        x[n] = (double)(k + 1);
+        y[n++] = json_number_value(value);
+    }
+    return n;
+}
+
+void dg_chart_judged(const json_t *figures, dg_text *out)
+{
+    enum { LINES = 4 };
+    static double x[LINES][MOST], y[LINES][MOST];
+    const json_t *sweep, *judged = NULL;
+    dg_plot_series s[LINES];
+    const char *key;
+    json_t *value;
+    size_t k;
+    int lines = 0;
+    json_array_foreach(json_object_get(figures, "sweeps"), k, sweep)
+    {
+        const json_t *of = json_object_get(sweep, "judged");
+        if (json_is_object(of)) judged = of;
+    }
+    json_object_foreach((json_t *)(uintptr_t)judged, key, value)
+    {
+        const int n = lines < LINES ? of_judged(figures, key, x[lines], y[lines]) : 0;
+        if (n < 2) continue;
+        s[lines] = (dg_plot_series){key, x[lines], y[lines], n, false};
+        lines++;
+    }
+    if (lines == 0) return;
+    begin(out, "judged", HEIGHT);
+    dg_plot_curves(out, (dg_plot_box){0, 0, WIDTH, HEIGHT}, "Measures", "sweep", "",
+                   DG_PLOT_LINEAR_X | DG_PLOT_LINEAR_Y, s, lines);
+    end(out, "The model judged by held-out rows while it was trained (evaluate.every).");
+}
+
 void dg_chart_loss(const json_t *figures, dg_text *out)
 {
     static const char *const key[] = {"loss", "observed", "unobserved", "regularization"};
@@ -160,11 +205,11 @@ void dg_chart_history(const json_t *figures, const char *measure, dg_text *out)
     end(out, "Users by the length of the history the model learned from.");
 }
 
-void dg_chart_slices(const json_t *figures, const char *slices, const char *key,
-                     const char *measure, const char *title, dg_text *out)
+static void draw_slices(const json_t *all, const char *id, const char *key, const char *measure,
+                        const char *title, dg_text *out)
 {
     static char note[BARS][48];
-    const json_t *all = json_object_get(json_object_get(figures, "metrics"), slices), *slice;
+    const json_t *slice;
     dg_plot_bar bar[BARS];
     size_t k;
     int n = 0;
@@ -178,7 +223,22 @@ void dg_chart_slices(const json_t *figures, const char *slices, const char *key,
         n++;
     }
     if (n == 0) return;
-    begin(out, slices, dg_plot_bars_height(n));
+    begin(out, id, dg_plot_bars_height(n));
     dg_plot_bars(out, (dg_plot_box){0, 0, WIDTH, dg_plot_bars_height(n)}, title, 0, bar, n);
     end(out, "What was held out, by the kind of item it is.");
+}
+
+void dg_chart_slices(const json_t *figures, const char *measure, dg_text *out)
+{
+    const json_t *metrics = json_object_get(figures, "metrics");
+    const char *attribute;
+    json_t *values;
+    char title[96];
+    draw_slices(json_object_get(metrics, "by_popularity"), "by_popularity", "group", measure,
+                "Recall by popularity", out);
+    json_object_foreach(json_object_get(metrics, "by_attribute"), attribute, values)
+    {
+        snprintf(title, sizeof title, "Recall by %.60s", attribute);
+        draw_slices(values, "by_attribute", "value", measure, title, out);
+    }
 }

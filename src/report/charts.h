@@ -9,6 +9,9 @@
 /** Loss by sweep, and its parts. */
 void dg_chart_loss(const json_t *figures, dg_text *out);
 
+/** Measures after sweeps, of sweeps[k].judged. */
+void dg_chart_judged(const json_t *figures, dg_text *out);
+
 /** Seconds of each sweep. */
 void dg_chart_seconds(const json_t *figures, dg_text *out);
 
@@ -22,8 +25,7 @@ void dg_chart_concentration(const json_t *figures, dg_text *out);
 /** A measure by slices of users: metrics.by_history. */
 void dg_chart_history(const json_t *figures, const char *measure, dg_text *out);
 
-/** Recall by slices of items: metrics.by_popularity, or another array of slices named by `key`. */
-void dg_chart_slices(const json_t *figures, const char *slices, const char *key,
-                     const char *measure, const char *title, dg_text *out);
+/** Recall by slices of items: metrics.by_popularity and, where it is there, by_attribute. */
+void dg_chart_slices(const json_t *figures, const char *measure, dg_text *out);
 
 #endif

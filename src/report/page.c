@@ -184,11 +184,11 @@ static void add_charts(const json_t *figures, dg_text *out)
     dg_text training = {0}, data = {0}, slices = {0};
     snprintf(recall, sizeof recall, "recall%.40s", at == NULL ? "" : at);
     dg_chart_loss(figures, &training);
+    dg_chart_judged(figures, &training);
     dg_chart_seconds(figures, &training);
     dg_chart_ranks(figures, &training);
     dg_chart_history(figures, measure, &slices);
-    dg_chart_slices(figures, "by_popularity", "group", recall, "Recall by popularity", &slices);
-    dg_chart_slices(figures, "by_category", "category", recall, "Recall by category", &slices);
+    dg_chart_slices(figures, recall, &slices);
     dg_chart_tail(figures, &data);
     dg_chart_concentration(figures, &data);
     out->failed = out->failed || training.failed || slices.failed || data.failed;

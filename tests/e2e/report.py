@@ -97,6 +97,24 @@ class Page(Case):
         with open("of-the-first-run.html") as f:
             self.assertNotIn("champion", f.read())
 
+    def test_measures_are_followed_while_the_model_is_trained(self):
+        ended = self.succeeds("run", "job.yaml", "--work", "curve", "--set", "evaluate.every=2",
+                              "--set", "prepare.split.valid=0.1", "--set", "publish.registry=r2")
+        self.assertRegex(ended.err, r"after sweep 2, by valid, recall@10 0\.\d+, ndcg@10 0\.\d+")
+        plain = self.succeeds("run", "job.yaml", "--work", "plain", "--set",
+                              "prepare.split.valid=0.1", "--set", "publish.registry=r3")
+        self.assertEqual(self.digest("curve/model.h5"), self.digest("plain/model.h5"))
+        for work, there in (("curve", 1), ("plain", 0)):
+            self.assertEqual(self.html(work).count("id=\"judged\""), there)
+        with open("curve/log.jsonl") as f:
+            events = [json.loads(line) for line in f]
+        judged = [e for e in events if e["event"] == "judged"]
+        self.assertEqual([(e["sweep"], e["part"]) for e in judged], [(2, "valid"), (3, "valid")])
+        last = self.succeeds("evaluate", "job.yaml", "--work", "curve", "--set",
+                             "prepare.split.valid=0.1", "--set", "evaluate.part=valid", "--json")
+        for name, value in judged[-1]["judged"].items():
+            self.assertAlmostEqual(json.loads(last.out)["evaluate"][name], value, 9)
+
     def test_every_rank_is_there(self):
         self.assertIn("rank 1", self.html("first"))
         self.assertNotIn("Work of each rank", self.html("second"))

@@ -499,6 +499,37 @@ START_TEST(more_drawn_than_there_are_is_refused)
 }
 END_TEST
 
+static int rows_scored;
+
+static void toy_score_row(void *self, int i, float *out)
+{
+    const toy *t = self;
+    rows_scored++;
+    for (int64_t item = 0; item < t->s->n_items; item++) out[item] = toy_score_one(self, i, item);
+}
+
+START_TEST(scores_of_whole_rows_measure_what_single_ones_do)
+{
+    dg_evaluate_options o = beyond();
+    shop s = make_shop(&world, N_ITEMS);
+    toy t;
+    static dg_metrics single, whole;
+    dg_scorer scorer = toy_scorer(&t, &s, true);
+    o.sampled = 20;
+    ck_assert_all(dg_evaluate(&world, &s.d, &scorer, &o, &single, &err) == DG_OK);
+    scorer.score_row = toy_score_row;
+    rows_scored = 0;
+    ck_assert_all(dg_evaluate(&world, &s.d, &scorer, &o, &whole, &err) == DG_OK);
+    int64_t more = rows_scored - whole.users; /* over all ranks; a row each is for the lists */
+    dg_sum_int64(&world, &more, 1);
+    ck_assert_all(more > (1 - world.size) * whole.users);
+    bool same = single.n == whole.n;
+    for (int k = 0; k < single.n; k++) same &= single.at[k].value == whole.at[k].value;
+    ck_assert_all(same);
+    free_shop(&s);
+}
+END_TEST
+
 /* Labels: values at or below 2 are made 0, others 1; the model's scores cut to 0 … 1. */
 START_TEST(labels_are_judged_as_labels)
 {
@@ -584,5 +615,6 @@ END_TEST
 MPI_MAIN("beyond", every_measure_equals_its_definition, slices_hold_the_users_and_targets_of_theirs,
          intervals_are_the_percentiles_of_resampled_users,
          categories_hold_the_targets_of_their_items,
-         sampled_measures_are_labelled_and_full_ones_stay, more_drawn_than_there_are_is_refused,
+         sampled_measures_are_labelled_and_full_ones_stay,
+         scores_of_whole_rows_measure_what_single_ones_do, more_drawn_than_there_are_is_refused,
          labels_are_judged_as_labels, each_failing_allocation_fails_all)

@@ -44,11 +44,15 @@ static const char whole[] =
     "   \"rmse\": 0.9, \"intervals\": {\"ndcg@100\": [0.49, 0.52]},"
     "   \"by_history\": [{\"from\": 1, \"to\": 4, \"users\": 9, \"ndcg@100\": 0.2},"
     "                    {\"from\": 100, \"users\": 3, \"ndcg@100\": 0.6}],"
-    "   \"by_popularity\": [{\"group\": \"head\", \"targets\": 5, \"recall@100\": 0.7}]},"
+    "   \"by_popularity\": [{\"group\": \"head\", \"targets\": 5, \"recall@100\": 0.7}],"
+    "   \"by_attribute\": {\"genre\": [{\"value\": \"Noir\", \"targets\": 4, \"recall@100\": "
+    "0.6}]}},"
     " \"popular\": {\"recall@20\": 0.2, \"ndcg@20\": 0.3, \"rmse\": 0.8},"
     " \"champion\": {\"version\": \"v1\", \"metrics\": {\"recall@20\": 0.5}},"
-    " \"sweeps\": [null, {\"sweep\": 2, \"loss\": 9, \"seconds\": 1},"
-    "   {\"sweep\": 3, \"loss\": 8, \"seconds\": 2, \"worked\": [1, 1.5]}],"
+    " \"sweeps\": [null, {\"sweep\": 2, \"loss\": 9, \"seconds\": 1, \"judged\": {\"ndcg@9\": "
+    "0.1}},"
+    "   {\"sweep\": 3, \"loss\": 8, \"seconds\": 2, \"worked\": [1, 1.5],"
+    "    \"judged\": {\"ndcg@9\": 0.2}}],"
     " \"tail\": {\"rank\": [1, 2, 9], \"count\": [90, 40, 2], \"share_of_items\": [0, 0.5, 1],"
     "   \"share_of_ratings\": [0, 0.9, 1]},"
     " \"examples\": [{\"user\": \"u1\", \"history\": [\"tea\", \"cup\"], \"items\":"
@@ -64,10 +68,12 @@ START_TEST(all_there_is_is_shown)
                                         "id=\"ranks\"",         "id=\"history\"",
                                         "id=\"by_popularity\"", "id=\"tail\"",
                                         "id=\"concentration\"", "1 to 4 ratings",
-                                        "100 ratings and more", "name: shop"};
+                                        "100 ratings and more", "name: shop",
+                                        "id=\"judged\"",        "ndcg@9",
+                                        "Recall by genre",      "Noir"};
     for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
         ck_assert_msg(strstr(html, parts[k]) != NULL, "%s is not there", parts[k]);
-    ck_assert_int_eq(count(html, "<svg"), 7);
+    ck_assert_int_eq(count(html, "<svg"), 9);
     ck_assert_int_eq(count(html, "<svg"), count(html, "</svg>"));
     dg_free(html);
 }
@@ -104,12 +110,15 @@ START_TEST(names_are_text_and_never_markup)
                 " [{\"user\": \"<b>\", \"history\": [\"\\\"><img>\"], \"items\": [{\"name\":"
                 " \"<i>\", \"score\": 1.5, \"because\": [\"<u>\"]}]}], \"metrics\":"
                 " {\"<td>@10\": 0.5, \"by_popularity\": [{\"group\": \"<g>\","
-                " \"targets\": 1, \"recall@10\": 0.5}], \"recall@10\": 0.1}}");
+                " \"targets\": 1, \"recall@10\": 0.5}], \"by_attribute\": {\"<p>\":"
+                " [{\"value\": \"<q>\", \"recall@10\": 1}]}, \"recall@10\": 0.1},"
+                " \"sweeps\": [{\"judged\": {\"<s>\": 1}}, {\"judged\": {\"<s>\": 2}}]}");
     ck_assert_int_eq(count(html, "<script"), 0);
     ck_assert_int_eq(count(html, "<img"), 0);
     ck_assert_int_eq(count(html, "<i>"), 0);
     ck_assert_int_eq(count(html, "<u>"), 0);
     ck_assert_int_eq(count(html, "<g>"), 0);
+    ck_assert_int_eq(count(html, "<p>") + count(html, "<q>") + count(html, "<s>"), 0);
     ck_assert_ptr_nonnull(strstr(html, "&lt;td&gt;@10"));
     dg_free(html);
 }
