@@ -374,7 +374,7 @@ static size_t distance(const char *a, const char *b)
 const char *dg_nearest(const char *wrong, const char *const *names, size_t n)
 {
     const char *best = NULL;
-    size_t least = strlen(wrong) / 2 + 2; /* further than this is no help */
+    size_t least = (strlen(wrong) + 2) / 3 + 1; /* one letter in three: further is no help */
     for (size_t k = 0; k < n; k++) {
         const size_t d = distance(wrong, names[k]);
         if (d < least) {

@@ -84,6 +84,18 @@ static const struct argp_option *find_option(const parse *p, const char *name, s
     return NULL;
 }
 
+/* The word that getopt does not know: the last it took, or, of several letters after one dash, the
+ * one it still stands at. */
+static const char *culprit(const parse *p, const struct argp_state *state)
+{
+    const char *last = state->argv[state->next - 1];
+    const char *next = state->next < state->argc ? state->argv[state->next] : "";
+    const bool letters = next[0] == '-' && next[1] != '-' && next[1] != '\0' && next[2] != '\0';
+    const bool known =
+        last[0] != '-' || last[1] != '-' || find_option(p, last + 2, strlen(last + 2));
+    return letters && known ? next : last;
+}
+
 /* getopt met something it does not know at `word`; say what. */
 static void explain(parse *p, const char *word)
 {
@@ -91,7 +103,7 @@ static void explain(parse *p, const char *word)
     const size_t n = strcspn(name, "=");
     const struct argp_option *known = find_option(p, name, n);
     p->status = DG_ERR_USAGE;
-    if (known != NULL) {
+    if (known != NULL && name == word + 2) {
         DG_FAIL(p->err, p->status, "option --%s %s", known->name,
                 known->arg == NULL ? "takes no value" : "needs a value");
         return;
@@ -102,7 +114,7 @@ static void explain(parse *p, const char *word)
     for (int k = 0; k < p->n_options; k++) names[k] = p->option[k].name;
     const char *near = dg_nearest(wrong, names, (size_t)p->n_options);
     DG_FAIL(p->err, p->status, "unknown option \"%.60s\"", word);
-    if (near != NULL && n > 1)
+    if (near != NULL && (n > 1 || known != NULL))
         dg_err_hint(p->err, p->status, "did you mean --%s?", near);
     else
         dg_err_hint(p->err, p->status, "daogou %s --help lists its options", p->cli->command->name);
@@ -125,7 +137,7 @@ static error_t on_key(int key, char *arg, struct argp_state *state)
     case 'h': cli->help = true; return 0;
     case ARGP_KEY_ARG: cli->args[cli->n_args++] = arg; return 0;
     case ARGP_KEY_ERROR:
-        if (p->status == DG_OK) explain(p, state->argv[state->next - 1]);
+        if (p->status == DG_OK) explain(p, culprit(p, state));
         return 0;
     default:
         return key >= KEY_OWN && key < KEY_OWN + MAX_OWN ? set_own(p, key, arg) : ARGP_ERR_UNKNOWN;

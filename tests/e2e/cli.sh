@@ -28,6 +28,12 @@ says 'daogou run: unexpected argument "b.yaml"'
 expect 64 "$daogou" inspect --jsn x
 says 'daogou inspect: unknown option "--jsn"'
 says "hint: did you mean --json?"
+expect 64 "$daogou" recommend a.yaml -k 3
+says 'daogou recommend: unknown option "-k"'
+says "hint: did you mean --k?"
+expect 64 "$daogou" recommend a.yaml -user 3
+says 'daogou recommend: unknown option "-user"'
+says "hint: did you mean --user?"
 expect 64 "$daogou" run a.yaml --set
 says "daogou run: option --set needs a value"
 expect 64 "$daogou" run a.yaml --json=3

@@ -386,6 +386,7 @@ START_TEST(nearest_name_or_none)
     ck_assert_str_eq(dg_nearest("regularisation", names, 3), "regularization");
     ck_assert_str_eq(dg_nearest("itertaions", names, 3), "iterations");
     ck_assert(dg_nearest("zzzzzz", names, 3) == NULL);
+    ck_assert(dg_nearest("doctor", names, 3) == NULL);
     ck_assert(dg_nearest("factors", names, 0) == NULL);
     char endless[200];
     memset(endless, 'f', sizeof endless - 1);
