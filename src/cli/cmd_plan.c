@@ -98,8 +98,9 @@ static void print_table(const dg_job *job, const dg_plan *p)
     const dg_als_forecast *f = &p->forecast;
     const dg_als_machines *m = &p->machines;
     char a[32], b[32], c[32], d[32], e[32], g[32];
-    printf("%s: %s on %d ranks of %d threads, %d to a node%s\n", job->name, job->model.algorithm,
-           m->ranks, m->threads, m->ranks_per_node, p->guessed ? "; data guessed from counts" : "");
+    printf("%s: %s on %d rank%s of %d thread%s, %d to a node%s\n", job->name, job->model.algorithm,
+           m->ranks, m->ranks == 1 ? "" : "s", m->threads, m->threads == 1 ? "" : "s",
+           m->ranks_per_node, p->guessed ? "; data guessed from counts" : "");
     printf("  %-12s %-14s %14s %14s\n", "a sweep", "", "factor rows", "sums");
     print_side(p, 0);
     print_side(p, 1);

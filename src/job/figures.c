@@ -228,6 +228,18 @@ static json_t *run_json(const dg_work *w)
     return before != NULL ? before : json_incref(w->record);
 }
 
+/* Of ratings it gives none. */
+static bool has_measures(const json_t *metrics)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)metrics, key, value)
+    {
+        if (json_is_real(value)) return true;
+    }
+    return false;
+}
+
 static json_t *or_null(json_t *j) { return j == NULL ? json_null() : j; }
 
 static json_t *folder_json(const dg_work *w)
@@ -253,7 +265,8 @@ dg_status dg_stage_figures(dg_work *w, json_t **out, dg_err *err)
                       : DG_OK,
                   err);
     if (st == DG_OK && w->data.n_test + w->data.n_valid > 0) st = popular_metrics(w, &popular, err);
-    if (*out != NULL) json_object_set_new(*out, "popular", or_null(popular));
+    if (*out != NULL && has_measures(popular)) json_object_set(*out, "popular", popular);
+    json_decref(popular);
     if (st == DG_OK) st = add_champion(w, *out, err);
     if (st == DG_OK) st = add_tail(w, *out, err);
     if (st == DG_OK) return DG_OK;

@@ -285,6 +285,13 @@ static dg_status place_parsed(const dg_work *w, char path[DG_WORK_PATH], dg_prep
     return dg_agree(w->comm, gone ? dg_folder_remove(path, err) : DG_OK, err);
 }
 
+static void tell_unread(const dg_job *job)
+{
+    static const char text[] = "%s is read by no part of this version";
+    if (job->data.scenes.path.n > 0) dg_log(DG_LOG_WARN, "unread", text, "data.scenes");
+    if (job->data.friends.path.n > 0) dg_log(DG_LOG_WARN, "unread", text, "data.friends");
+}
+
 dg_status dg_stage_prepare(dg_work *w, dg_err *err)
 {
     static const char *const sections[] = {"seed", "data", "prepare", NULL};
@@ -293,6 +300,7 @@ dg_status dg_stage_prepare(dg_work *w, dg_err *err)
     dg_file_digests files = {0};
     dg_key key;
     dg_pulse_stage("prepare");
+    tell_unread(w->job);
     dg_status st = to_options(w->job, &o, err);
     if (st == DG_OK) st = dg_job_show(w->job, sections, &config, err);
     st = dg_agree(w->comm, st, err);

@@ -312,7 +312,7 @@ void dg_report_lines(const json_t *figures, dg_text *out)
     const char *key;
     json_t *value;
     dg_text_add(out, "%-22s %10s %10s %10s\n", text_of(figures, "name"), "this run",
-                champion == NULL ? "" : "champion", "popular");
+                champion == NULL ? "" : "champion", popular == NULL ? "" : "popular");
     json_object_foreach((json_t *)(uintptr_t)own, key, value)
     {
         if (!json_is_real(value) && strchr(key, '@') == NULL) continue;
