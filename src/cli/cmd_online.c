@@ -182,17 +182,29 @@ static json_t *of_difference(const dg_arm_difference *d)
                      real(d->always_high), "any_time_p", real(d->always_p));
 }
 
-static json_t *of_policy(const dg_off_policy *p)
+static void add_estimate(json_t *to, const char *name, const dg_estimate *e)
 {
-    return json_pack("{s:I, s:f, s:o, s:[o,o], s:o, s:o, s:[o,o], s:o, s:[o,o], s:[o,o], s:f, s:f, "
-                     "s:b, s:s}",
-                     "lists", (json_int_t)p->lists, "logged", p->logged, "ips", real(p->ips),
-                     "ips_interval", real(p->ips_low), real(p->ips_high), "ips_clipped",
-                     real(p->clipped), "snips", real(p->snips), "snips_interval",
-                     real(p->snips_low), real(p->snips_high), "dr", real(p->dr), "dr_interval",
-                     real(p->dr_low), real(p->dr_high), "gain_interval", real(p->gain_low),
-                     real(p->gain_high), "effective_lists", p->effective, "overlap", p->overlap,
-                     "refused", p->refused, "verdict", p->verdict);
+    char interval[40];
+    snprintf(interval, sizeof interval, "%s_interval", name);
+    json_object_set_new(to, name, real(e->value));
+    json_object_set_new(to, interval, json_pack("[o,o]", real(e->low), real(e->high)));
+}
+
+static json_t *of_policy(const dg_off_policy *p, bool by_items)
+{
+    json_t *j = json_pack("{s:I, s:f, s:o, s:[o,o], s:f, s:f, s:b, s:s}", "lists",
+                          (json_int_t)p->lists, "logged", p->logged, "ips_clipped",
+                          real(p->clipped), "gain_interval", real(p->gain_low), real(p->gain_high),
+                          by_items ? "effective_items" : "effective_lists", p->effective, "overlap",
+                          p->overlap, "refused", p->refused, "verdict", p->verdict);
+    add_estimate(j, "ips", &p->ips);
+    if (by_items) {
+        add_estimate(j, "pseudoinverse", &p->pseudoinverse);
+    } else {
+        add_estimate(j, "snips", &p->snips);
+        add_estimate(j, "dr", &p->dr);
+    }
+    return j;
 }
 
 static json_t *to_json(const dg_online *r)
@@ -217,7 +229,8 @@ static json_t *to_json(const dg_online *r)
                           (json_int_t)r->rejected, "all", of_arm(&r->all), "arms", arms, "control",
                           r->arms.at[0], "difference_from_control", against, "ctr_by_position",
                           places, "delay_cdf", delay);
-    if (r->policy.asked) json_object_set_new(j, "policy", of_policy(&r->policy));
+    if (r->policy.asked) json_object_set_new(j, "policy", of_policy(&r->policy, false));
+    if (r->slate.asked) json_object_set_new(j, "slate", of_policy(&r->slate, true));
     return j;
 }
 
@@ -251,13 +264,20 @@ static void print_difference(const char *name, const dg_arm_difference *d)
     printf("\n");
 }
 
-static void print_policy(const dg_off_policy *p)
+static void print_estimate(const char *name, const dg_estimate *e)
 {
-    printf("policy: %lld lists, effective sample %.0f, overlap %.2f; reward as logged %.5f\n",
-           (long long)p->lists, p->effective, p->overlap, p->logged);
-    printf("  ips %.5f (%.5f … %.5f), clipped %.5f\n", p->ips, p->ips_low, p->ips_high, p->clipped);
-    printf("  snips %.5f (%.5f … %.5f)\n", p->snips, p->snips_low, p->snips_high);
-    if (isfinite(p->dr)) printf("  dr %.5f (%.5f … %.5f)\n", p->dr, p->dr_low, p->dr_high);
+    if (isfinite(e->value)) printf("  %s %.5f (%.5f … %.5f)\n", name, e->value, e->low, e->high);
+}
+
+static void print_policy(const dg_off_policy *p, const char *of, const char *units)
+{
+    printf("%s: %lld lists, effective sample %.0f %s, overlap %.2f; reward as logged %.5f\n", of,
+           (long long)p->lists, p->effective, units, p->overlap, p->logged);
+    print_estimate("ips", &p->ips);
+    printf("  ips, clipped %.5f\n", p->clipped);
+    print_estimate("snips", &p->snips);
+    print_estimate("dr", &p->dr);
+    print_estimate("pseudoinverse", &p->pseudoinverse);
     printf("  %s\n", p->verdict);
 }
 
@@ -271,7 +291,8 @@ static void print(const dg_online *r)
         print_difference("with a conversion", &r->conversion[a]);
         print_difference("satisfaction", &r->satisfied[a]);
     }
-    if (r->policy.asked) print_policy(&r->policy);
+    if (r->policy.asked) print_policy(&r->policy, "policy", "lists");
+    if (r->slate.asked) print_policy(&r->slate, "policy, by items in their places", "items");
     if (r->undrawn > 0)
         printf("%lld lists are of no arm: nothing was drawn for them\n", (long long)r->undrawn);
     if (r->unmatched > 0)

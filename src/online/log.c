@@ -88,6 +88,10 @@ static const char *read_items(const json_t *line, dg_shown list, dg_shown *out, 
         to->item = id_of(item, "item");
         to->position = (int32_t)k + 1;
         if (to->item == 0) return "an item of it has no \"item\"";
+        if (!read_share(item, "propensity", 1e-12, 1, NAN, &to->item_propensity))
+            return "an item's \"propensity\" is not above 0 and at most 1";
+        if (!read_share(item, "target", 0, 1, NAN, &to->item_target))
+            return "an item's \"target\" is not from 0 to 1";
         if (json_is_integer(position) && json_integer_value(position) > 0 &&
             json_integer_value(position) <= DG_ITEMS_SHOWN)
             to->position = (int32_t)json_integer_value(position);

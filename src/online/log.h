@@ -24,6 +24,8 @@ typedef struct dg_shown {
     double predicted;          /* reward expected of the list, and of what the policy to judge would
                                   show; NAN where not given */
     double predicted_target;
+    double item_propensity, item_target; /* the same two of this item in its place; NAN where not
+                                            given */
 } dg_shown;
 
 typedef struct dg_done {       /* one event */

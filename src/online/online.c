@@ -13,11 +13,12 @@
 enum { SHARDS = 64 };
 
 /* Sums over lists, and of each resample of users: four of each arm, two of all lists, then those of
- * a policy. */
+ * a policy by lists and by items. P_UNITS: lists or items; P_MORE: of dr or the pseudoinverse;
+ * P_LACKS: lists without predictions. */
 enum { A_LISTS, A_CLICKED, A_CONVERTED, A_SATISFACTION, A_SUMS };
 enum { ALL_LISTS = DG_ARMS * A_SUMS, ALL_SATISFACTION, POLICY };
-enum { P_LISTS, P_REWARD, P_WEIGHT, P_SQUARES, P_IPS, P_CLIPPED, P_DR, P_UNPREDICTED, P_SUMS };
-enum { COLUMNS = POLICY + P_SUMS };
+enum { P_LISTS, P_UNITS, P_REWARD, P_WEIGHT, P_SQUARES, P_IPS, P_CLIPPED, P_MORE, P_LACKS, P_SUMS };
+enum { SLATE = POLICY + P_SUMS, COLUMNS = SLATE + P_SUMS };
 
 typedef struct arm_tally { /* whole numbers only: added up as an array of them */
     int64_t lists, items, clicks, conversions, clicked_lists, converted_lists, late;
@@ -143,6 +144,24 @@ static void count_item(work *w, arm_tally *a, const dg_outcome *x)
     dg_delays_add(&w->t.delays, late < DG_DELAYS ? late : DG_DELAYS - 1, age);
 }
 
+static double satisfaction_of(const work *w, const dg_outcome *x)
+{
+    double sum = 0;
+    for (int kind = 0; kind < w->o->n_kinds; kind++)
+        if (x->kinds >> kind & 1) sum += w->o->weight[kind];
+    return sum;
+}
+
+static void add_unit(const work *w, double *p, double weight, double reward)
+{
+    p[P_UNITS] += 1;
+    p[P_REWARD] += reward;
+    p[P_WEIGHT] += weight;
+    p[P_SQUARES] += weight * weight;
+    p[P_IPS] += weight * reward;
+    p[P_CLIPPED] += (w->o->clip > 0 ? fmin(weight, w->o->clip) : weight) * reward;
+}
+
 /* What one list adds to the sums of its key. */
 static void add_policy(work *w, const dg_shown *s, double reward)
 {
@@ -150,17 +169,29 @@ static void add_policy(work *w, const dg_shown *s, double reward)
     double weight = s->target / s->propensity;
     if (w->policy >= 0) weight = s->arm == w->policy ? 1 / s->propensity : 0;
     if (isnan(weight)) return;
-    const double clip = w->o->clip > 0 ? fmin(weight, w->o->clip) : weight;
+    add_unit(w, p, weight, reward);
     p[P_LISTS] += 1;
-    p[P_REWARD] += reward;
-    p[P_WEIGHT] += weight;
-    p[P_SQUARES] += weight * weight;
-    p[P_IPS] += weight * reward;
-    p[P_CLIPPED] += clip * reward;
     if (isnan(s->predicted) || isnan(s->predicted_target))
-        p[P_UNPREDICTED] += 1;
+        p[P_LACKS] += 1;
     else
-        p[P_DR] += s->predicted_target + weight * (reward - s->predicted);
+        p[P_MORE] += s->predicted_target + weight * (reward - s->predicted);
+}
+
+/* The same of its items by their own chances; nothing where one of them has none. */
+static void add_slate(work *w, const dg_outcome *x, int64_t n)
+{
+    double *p = w->row + SLATE, weights = 0, rewards = 0;
+    for (int64_t k = 0; k < n; k++) weights += x[k].shown.item_target / x[k].shown.item_propensity;
+    if (isnan(weights)) return;
+    for (int64_t k = 0; k < n; k++) {
+        const double reward[] = {[DG_REWARD_CLICK] = x[k].clicked_at != INT64_MIN,
+                                 [DG_REWARD_CONVERSION] = x[k].converted_at != INT64_MIN,
+                                 [DG_REWARD_SATISFACTION] = satisfaction_of(w, &x[k])};
+        add_unit(w, p, x[k].shown.item_target / x[k].shown.item_propensity, reward[w->o->reward]);
+        rewards += reward[w->o->reward];
+    }
+    p[P_LISTS] += 1;
+    p[P_MORE] += rewards * (1 - (double)n + weights);
 }
 
 static void count_list(work *w, const dg_outcome *x, int64_t n)
@@ -174,8 +205,7 @@ static void count_list(work *w, const dg_outcome *x, int64_t n)
         count_item(w, a, &x[k]);
         clicked = clicked || x[k].clicked_at != INT64_MIN;
         converted = converted || x[k].converted_at != INT64_MIN;
-        for (int kind = 0; kind < w->o->n_kinds; kind++)
-            if (x[k].kinds >> kind & 1) satisfaction += w->o->weight[kind];
+        satisfaction += satisfaction_of(w, &x[k]);
     }
     a->lists++;
     a->clicked_lists += clicked;
@@ -190,6 +220,7 @@ static void count_list(work *w, const dg_outcome *x, int64_t n)
                              [DG_REWARD_CONVERSION] = converted,
                              [DG_REWARD_SATISFACTION] = satisfaction};
     if (drawn || w->policy < 0) add_policy(w, s, reward[w->o->reward]);
+    add_slate(w, x, n);
 }
 
 /* Who is resampled: the user, whatever lists are joined by. */
@@ -280,13 +311,15 @@ static double less_first(const double *sum, int arm, int which)
     return mean_of(sum, arm, which) - mean_of(sum, 0, which);
 }
 
-static double of_policy(const double *sum, int arm, int which)
+/* Of the sums of a policy that begin at `from`. P_WEIGHT: snips; P_REWARD: what the policy gains.
+ */
+static double of_policy(const double *sum, int from, int which)
 {
-    const double *p = sum + POLICY;
-    (void)arm;
-    if (which == P_LISTS) /* what the policy gains */
-        return p[P_IPS] / p[P_WEIGHT] - p[P_REWARD] / p[P_LISTS];
-    return which == P_WEIGHT ? p[P_IPS] / p[P_WEIGHT] : p[which] / p[P_LISTS];
+    const double *p = sum + from;
+    const double snips = p[P_IPS] / p[P_WEIGHT], logged = p[P_REWARD] / p[P_LISTS];
+    if (which == P_WEIGHT) return snips;
+    if (which == P_REWARD) return (from == POLICY ? snips : p[P_IPS] / p[P_LISTS]) - logged;
+    return p[which] / p[P_LISTS];
 }
 
 static double of_all(const double *sum, int arm, int which)
@@ -326,13 +359,13 @@ static void fill_difference(const work *w, const double *sum, double *room, int 
     out->always_p = dg_always_p(out->value, variance, w->o->effect);
 }
 
-static void say_verdict(const work *w, dg_off_policy *p)
+static void say_verdict(const work *w, const char *units, dg_off_policy *p)
 {
     const dg_online_options *o = w->o;
     p->refused = true;
     if (!(p->effective >= o->least_effective))
         snprintf(p->verdict, sizeof p->verdict,
-                 "refused: the effective sample of %.0f lists is below %.0f", p->effective,
+                 "refused: the effective sample of %.0f %s is below %.0f", p->effective, units,
                  o->least_effective);
     else if (!(p->overlap >= o->least_overlap))
         snprintf(p->verdict, sizeof p->verdict,
@@ -347,23 +380,30 @@ static void say_verdict(const work *w, dg_off_policy *p)
                                 : "no difference that these logs could show");
 }
 
-static void fill_policy(const work *w, const double *sum, double *room, dg_off_policy *p)
+static dg_estimate estimate(const work *w, const double *sum, double *room, int from, int which)
 {
-    const double *s = sum + POLICY;
+    dg_estimate e;
+    e.value = judge(w, sum, room, of_policy, from, which, &e.low, &e.high, NULL);
+    return e;
+}
+
+static void fill_policy(const work *w, const double *sum, double *room, int from, dg_off_policy *p)
+{
+    const double *s = sum + from;
     p->asked = s[P_LISTS] > 0;
     if (!p->asked) return;
     p->lists = (int64_t)s[P_LISTS];
     p->logged = s[P_REWARD] / s[P_LISTS];
     p->effective = s[P_SQUARES] > 0 ? s[P_WEIGHT] * s[P_WEIGHT] / s[P_SQUARES] : 0;
-    p->overlap = fmin(1, s[P_WEIGHT] / s[P_LISTS]);
+    p->overlap = fmin(1, s[P_WEIGHT] / s[P_UNITS]);
     p->clipped = s[P_CLIPPED] / s[P_LISTS];
-    p->ips = judge(w, sum, room, of_policy, 0, P_IPS, &p->ips_low, &p->ips_high, NULL);
-    p->snips = judge(w, sum, room, of_policy, 0, P_WEIGHT, &p->snips_low, &p->snips_high, NULL);
-    p->dr = p->dr_low = p->dr_high = NAN;
-    if (s[P_UNPREDICTED] == 0)
-        p->dr = judge(w, sum, room, of_policy, 0, P_DR, &p->dr_low, &p->dr_high, NULL);
-    judge(w, sum, room, of_policy, 0, P_LISTS, &p->gain_low, &p->gain_high, NULL);
-    say_verdict(w, p);
+    p->ips = estimate(w, sum, room, from, P_IPS);
+    p->snips = p->dr = p->pseudoinverse = (dg_estimate){NAN, NAN, NAN};
+    if (from == POLICY) p->snips = estimate(w, sum, room, from, P_WEIGHT);
+    if (from == POLICY && s[P_LACKS] == 0) p->dr = estimate(w, sum, room, from, P_MORE);
+    if (from == SLATE) p->pseudoinverse = estimate(w, sum, room, from, P_MORE);
+    judge(w, sum, room, of_policy, from, P_REWARD, &p->gain_low, &p->gain_high, NULL);
+    say_verdict(w, from == POLICY ? "lists" : "items", p);
 }
 
 static void fill(const work *w, const double *sum, double *room, dg_online *out)
@@ -389,7 +429,8 @@ static void fill(const work *w, const double *sum, double *room, dg_online *out)
     out->undrawn = w->t.undrawn.lists;
     for (int k = 0; k < DG_POSITIONS; k++)
         out->position[k] = rate(w, w->t.clicked_at[k], w->t.at[k]);
-    fill_policy(w, sum, room, &out->policy);
+    fill_policy(w, sum, room, POLICY, &out->policy);
+    fill_policy(w, sum, room, SLATE, &out->slate);
 }
 
 static dg_status find_policy(work *w, const dg_arm_names *arms, dg_err *err)

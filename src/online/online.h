@@ -53,14 +53,21 @@ typedef struct dg_arm_difference {
     double always_low, always_high, always_p; /* at any time; NAN where nothing varies */
 } dg_arm_difference;
 
+typedef struct dg_estimate {
+    double value, low, high; /* NAN where it cannot be */
+} dg_estimate;
+
+/* Another policy, by the chances of lists or by those of each item in its place. */
 typedef struct dg_off_policy {
     bool asked;
-    int64_t lists;                  /* with a propensity, and a target or an arm to judge */
-    double logged;                  /* mean reward as it was */
-    double ips, clipped, snips, dr; /* NAN where it cannot be: dr needs predictions */
-    double ips_low, ips_high, snips_low, snips_high, dr_low, dr_high;
-    double gain_low, gain_high; /* snips less logged */
-    double effective, overlap;  /* sample size; mean weight, 1 where the log covers the policy */
+    int64_t lists; /* with a propensity, and a target or an arm to judge */
+    double logged; /* mean reward as it was */
+    double clipped;
+    dg_estimate ips, snips, dr; /* of lists; dr needs predictions */
+    dg_estimate pseudoinverse;  /* of items, as ips */
+    double gain_low, gain_high; /* snips, or ips of items, less logged */
+    double effective, overlap;  /* sample size, in lists or items; mean weight, 1 where the log
+                                   covers the policy */
     bool refused;
     char verdict[120];
 } dg_off_policy;
@@ -75,7 +82,7 @@ typedef struct dg_online {
     dg_arm_difference click[DG_ARMS], conversion[DG_ARMS], satisfied[DG_ARMS]; /* [0]: of itself */
     dg_rate position[DG_POSITIONS];
     double delay[DG_DELAYS]; /* share of conversions by the end of each step of the window */
-    dg_off_policy policy;
+    dg_off_policy policy, slate;
 } dg_online;
 
 /**
@@ -86,10 +93,18 @@ typedef struct dg_online {
  * log's predictions q of the list and q' under the policy. effective = (sum w)^2 / sum w^2. There
  * is no verdict below least_effective and least_overlap.
  *
+ * slate, of lists whose items all have a propensity and a target: w of each item, and its own
+ * reward r (clicked, converted, what it was worth). ips = mean of sum w r, which takes an item's
+ * reward to depend on the item and its place; pseudoinverse = mean of (sum r) (1 - n + sum w),
+ * which takes it to depend on the other items too, additively, and the places to have been drawn
+ * independently.
+ *
  * Cost    logs travel once; 25 bytes a figure and resample.
  * Errors  DG_ERR_CONFIG no such arm, or nothing to judge a policy by; DG_ERR_NOMEM; agreed.
  * Source  Horvitz, Thompson 1952; Swaminathan, Joachims 2015 (snips); Dudik, Langford, Li 2011
- * (dr); Owen 2013, "Monte Carlo theory, methods and examples", section 9.3 (effective size).
+ * (dr); Owen 2013, "Monte Carlo theory, methods and examples", section 9.3 (effective size); Li,
+ * Abbasi-Yadkori, Kveton, Muthukrishnan, Vinay, Wen 2018 (ips of items in their place);
+ * Swaminathan, Krishnamurthy, Agarwal, Dudik, Langford, Jose, Zitouni 2017 (pseudoinverse).
  */
 dg_status dg_online_measure(const dg_comm *c, dg_logs *logs, const dg_online_options *o,
                             dg_online *out, dg_err *err);

@@ -43,9 +43,8 @@ double dg_always_p(double difference, double variance, double effect)
 
 void dg_delays_add(dg_delays *d, int late, int age)
 {
-    const int last = age < DG_DELAYS ? age : DG_DELAYS - 1;
-    d->delay[late]++;
-    for (int s = late; s <= last; s++) d->at_risk[s]++;
+    if (late < age) d->delay[late]++;
+    for (int s = late; s < age && s < DG_DELAYS; s++) d->at_risk[s]++;
 }
 
 void dg_delays_fit(const dg_delays *d, double f[DG_DELAYS])

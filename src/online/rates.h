@@ -31,12 +31,13 @@ enum { DG_DELAYS = 64 }; /* steps of the attribution window */
 
 typedef struct dg_delays {
     int64_t delay[DG_DELAYS];      /* conversions by how late they came */
-    int64_t at_risk[DG_DELAYS];    /* conversions no later than this step whose click is at least so
-                                      old that it could have been seen */
+    int64_t at_risk[DG_DELAYS];    /* conversions no later than this step, of clicks for which all
+                                      of the step is over */
     int64_t clicks[DG_DELAYS + 1]; /* by age in whole steps; the last: of the window or older */
 } dg_delays;
 
-/** Count a conversion `late` steps after a click that is `age` steps old, late <= age. LOCAL. */
+/** Count a conversion `late` whole steps after a click that is `age` whole steps old, late <= age.
+ *  In the step a click is in, only the beginning could be seen: it tells nothing. LOCAL. */
 void dg_delays_add(dg_delays *d, int late, int age);
 
 /**

@@ -31,7 +31,7 @@ typedef struct dg_logs_options {
  * Read. COLLECTIVE. Plain files are cut at bytes among ranks, packed ones go whole to one rank
  * each.
  *
- * Cost    80 bytes an item shown and 40 an event of interest, over all ranks.
+ * Cost    90 bytes an item shown and 60 an event of interest, over all ranks.
  * Errors  dg_sources_find's and those of reading; DG_ERR_DATA more bad lines than allowed (the text
  * is the first), no good line of impressions, more than DG_ARMS arms; DG_ERR_CONFIG no list was
  * shown by the control; DG_ERR_NOMEM; agreed.

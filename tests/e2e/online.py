@@ -1,12 +1,17 @@
-"""What daogou online says of the logs that a live node wrote, against what was done to the node.
+"""What daogou online says of the logs that a live node wrote, against what was done to the node; and
+of random logs, against a slow reference.
 
 usage: online.py DAOGOU DAOGOU_SERVE SOURCE MPIEXEC...   (harness.py)
 """
 import collections
 import json
+import math
 import random
 import signal
+import statistics
 import time
+
+import numpy as np
 
 import harness
 from harness import Node, write
@@ -99,14 +104,14 @@ class Shop:
 
 
 def product_limit(shop, end):
-    """F by steps of the window: of conversions no later than s whose click is old enough to have
-    shown a delay of s, the share that came in s, taken away step by step from the last on."""
+    """F by steps of the window: of conversions no later than s of clicks for which s is over, the
+    share that came in s, taken away step by step from the last on."""
     pairs = [(min(int((at - shop.clicks[key]) * 64 // WINDOW), 63),
               int((end - shop.clicks[key]) * 64 // WINDOW)) for key, at in shop.buys.items()]
     f = [1.0] * 64
     for s in range(63, 0, -1):
-        at_risk = sum(late <= s <= age for late, age in pairs)
-        f[s - 1] = f[s] * (1 - sum(late == s for late, _ in pairs) / at_risk) if at_risk else f[s]
+        at_risk = sum(late <= s < age for late, age in pairs)
+        f[s - 1] = f[s] * (1 - sum(late == s < age for late, age in pairs) / at_risk) if at_risk else f[s]
     return f
 
 
@@ -234,6 +239,238 @@ class Online(harness.Case):
         self.assertEqual(r["events_of_no_list"], 0)
         lost = json.loads(self.succeeds("online", *line).out)  # by user nothing is found
         self.assertEqual((lost["all"]["ctr"]["of"], lost["events_of_no_list"]), (0, shop.sent))
+
+
+class Reference:
+    """Every figure from its definition, over random logs of lists by three arms."""
+    DAYS, CLICK_DAYS, WINDOW_DAYS = 10, 0.5, 3
+    SHARES = {"champion": 0.5, "x": 0.3, "y": 0.2}
+    WEIGHTS = {"click": 1, "buy": 5, "dislike": -3}
+
+    def __init__(self, seed, n_users=300, n_lists=5):
+        draw = random.Random(seed)
+        self.lists, self.events = [], []
+        for u in range(n_users):
+            arm = draw.choices(list(self.SHARES), self.SHARES.values())[0]
+            for _ in range(n_lists):
+                self.lists.append(self.new_list(draw, f"u{u}", arm))
+        self.events.sort(key=lambda e: e["time"])
+        self.end = max(line["time"] for line in self.lists + self.events)
+
+    def new_list(self, draw, user, arm):
+        items = [{"item": f"i{i}", "propensity": draw.uniform(0.1, 1), "target": draw.random()}
+                 for i in draw.sample(range(12), draw.randint(1, 5))]
+        if draw.random() < 0.2:
+            del items[-1]["target"]
+        line = {"time": round(draw.uniform(0, self.DAYS * 86400), 3), "user": user, "arm": arm,
+                "request": f"r{len(self.lists)}", "propensity": self.SHARES[arm],
+                "target": draw.random() ** 2, "predicted": draw.random(),
+                "predicted_target": draw.random(), "items": items}
+        if draw.random() < 0.1:
+            del line["target"]
+        for item in items:
+            at = line["time"] + draw.uniform(0, 0.7 * 86400)
+            for kind, chance in (("click", 0.35), ("dislike", 0.1), ("buy", 0.15)):
+                at += draw.expovariate(1 / 86400) if kind == "buy" else 0
+                if draw.random() < chance and at < self.DAYS * 86400:
+                    self.events.append({"time": round(at, 3), "user": user, "item": item["item"],
+                                        "event": kind})
+        return line
+
+    def join(self):
+        """Each event by itself: to the latest list before, or the latest that was clicked."""
+        for line in self.lists:
+            line["of"] = {i["item"]: {"kinds": set()} for i in line["items"]}
+        self.unmatched, self.unclicked = 0, set()
+        for conversions in (False, True):
+            for e in self.events:
+                if (e["event"] == "buy") == conversions:
+                    self.attribute(e)
+
+    def attribute(self, e):
+        met = sorted((line for line in self.lists if line["user"] == e["user"] and
+                      e["item"] in line["of"] and line["time"] <= e["time"]),
+                     key=lambda line: line["time"])
+        to = met[-1] if met else None
+        if e["event"] == "buy":
+            clicked = [line for line in met if e["time"] - self.WINDOW_DAYS * 86400 <=
+                       line["of"][e["item"]].get("click", -math.inf) <= e["time"]]
+            if clicked:
+                clicked[-1]["of"][e["item"]].setdefault("buy", e["time"])
+                clicked[-1]["of"][e["item"]]["kinds"].add("buy")
+            elif to and e["time"] - to["time"] <= self.WINDOW_DAYS * 86400:
+                self.unclicked.add((to["request"], e["item"]))
+            else:
+                self.unmatched += 1
+        elif to and e["time"] - to["time"] <= self.CLICK_DAYS * 86400:
+            to["of"][e["item"]]["kinds"].add(e["event"])
+            if e["event"] == "click":
+                to["of"][e["item"]].setdefault("click", e["time"])
+        else:
+            self.unmatched += 1
+
+    def step(self, seconds):
+        return min(int(round(seconds * 1000) * 64 // (self.WINDOW_DAYS * 86400000)), 64)
+
+    def delays(self):
+        late, age = [], []
+        for line in self.lists:
+            for of in line["of"].values():
+                if "buy" in of:
+                    late.append(min(self.step(of["buy"] - of["click"]), 63))
+                    age.append(self.step(self.end - of["click"]))
+        late, age, f = np.array(late), np.array(age), np.ones(64)
+        for s in range(63, 0, -1):
+            risk = (late <= s) & (age > s)
+            f[s - 1] = f[s] * (1 - (risk & (late == s)).sum() / risk.sum()) if risk.any() else f[s]
+        return f
+
+    def worth(self, of):
+        return sum(self.WEIGHTS[kind] for kind in of["kinds"])
+
+
+def of_users(lists, *columns):
+    """Sums by user, (users, columns); so that variances are of users."""
+    users = {}
+    for line, *values in zip(lists, *columns):
+        users.setdefault(line["user"], []).append(values)
+    return np.array([np.sum(values, axis=0) for values in users.values()])
+
+
+def ratio(top, bottom):
+    """A ratio of sums over users, and its variance by linearisation (Cochran 1977, chapter 6)."""
+    value = top.sum() / bottom.sum()
+    return value, ((top - value * bottom) ** 2).sum() / bottom.sum() ** 2
+
+
+class Figures(harness.Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.truth = Reference(seed=3)
+        for name in ("lists", "events"):
+            write(f"random-{name}.jsonl", "".join(json.dumps(line) + "\n"
+                                                  for line in getattr(cls.truth, name)))
+        cls.truth.join()
+        cls.line = ["random-lists.jsonl", "--events=random-events.jsonl", "--click-window=12h",
+                    "--window=3d", "--weights=click=1,buy=5,dislike=-3", "--min-effective=100",
+                    "--resamples=4000", "--json"]
+
+    def told(self, *more):
+        return json.loads(self.succeeds("online", *self.line, *more, np=2).out)
+
+    def assert_interval(self, interval, value, variance):
+        """4000 resamples know a standard deviation to 1.1 %, and its quantiles to some 3 %."""
+        half = 1.959964 * math.sqrt(variance)
+        self.assertAlmostEqual(interval[0], value - half, delta=0.2 * half)
+        self.assertAlmostEqual(interval[1], value + half, delta=0.2 * half)
+
+    def test_rates_of_arms(self):
+        r, lists = self.told(), self.truth.lists
+        self.assertEqual(r["events_of_no_list"], self.truth.unmatched)
+        f = self.truth.delays()
+        self.assertLess(f[0], 0.1)
+        np.testing.assert_allclose(r["delay_cdf"], f, atol=1e-12)
+        z = statistics.NormalDist().inv_cdf(0.975)
+        by_arm = {}
+        for arm, told in r["arms"].items():
+            mine = [line for line in lists if line["arm"] == arm]
+            items = [of for line in mine for of in line["of"].values()]
+            clicks = [of["click"] for of in items if "click" in of]
+            buys = sum("buy" in of for of in items)
+            for name, x, n in (("ctr", len(clicks), len(items)), ("cvr", buys, len(clicks)),
+                               ("ctcvr", buys, len(items))):
+                share = x / n
+                self.assertEqual((told[name]["of"], told[name]["all"]), (x, n))
+                centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+                half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+                np.testing.assert_allclose(told[name]["interval"], [centre - half, centre + half],
+                                           atol=1e-10)
+            ages = [self.truth.step(self.truth.end - at) for at in clicks]
+            ripe = sum(1 if a == 64 else (f[a] + (f[a - 1] if a else 0)) / 2 for a in ages)
+            self.assertAlmostEqual(told["cvr_corrected"], buys / ripe)
+            self.assertAlmostEqual(told["ctcvr_corrected"], buys / ripe * len(clicks) / len(items))
+            self.assertGreater(told["cvr_corrected"], 1.02 * told["cvr"]["value"])
+            by_arm[arm] = of_users(
+                mine, [1] * len(mine), [any("click" in of for of in l["of"].values()) for l in mine],
+                [any("buy" in of for of in l["of"].values()) for l in mine],
+                [sum(map(self.truth.worth, l["of"].values())) for l in mine]).T.astype(float)
+            value, variance = ratio(by_arm[arm][3], by_arm[arm][0])
+            self.assertAlmostEqual(told["satisfaction"], value)
+            self.assert_interval(told["satisfaction_interval"], value, variance)
+        self.assertEqual(sum(a["conversions_without_click"] for a in r["arms"].values()),
+                         len([k for k in self.truth.unclicked if "buy" not in
+                              lists[int(k[0][1:])]["of"][k[1]]]))
+        for arm in ("x", "y"):
+            for k, name in enumerate(("clicked_lists", "converted_lists", "satisfaction"), 1):
+                told = r["difference_from_control"][arm][name]
+                (a, va), (b, vb) = (ratio(by_arm[i][k], by_arm[i][0]) for i in (arm, "champion"))
+                self.assertAlmostEqual(told["value"], a - b)
+                self.assert_interval(told["interval"], a - b, va + vb)
+                v, t = va + vb, 0.01 ** 2  # Johari and others 2017: alpha .05, --effect .01
+                half = math.sqrt(v * (v + t) / t * (2 * math.log(20) + math.log((v + t) / v)))
+                low, high = told["any_time_interval"]
+                self.assertAlmostEqual((low + high) / 2, a - b)
+                self.assertAlmostEqual((high - low) / 2, half, delta=0.2 * half)
+
+    def judge(self, told, lists, weight, reward, more):
+        """Estimates of a policy by lists: weights, rewards, dr's terms or None."""
+        self.assertEqual(told["lists"], len(lists))
+        self.assertAlmostEqual(told["logged"], np.mean(reward))
+        self.assertAlmostEqual(told["ips"], np.mean(weight * reward))
+        self.assertAlmostEqual(told["ips_clipped"], np.mean(np.minimum(weight, 2) * reward))
+        self.assertAlmostEqual(told["snips"], (weight * reward).sum() / weight.sum())
+        self.assertAlmostEqual(told["effective_lists"], weight.sum() ** 2 / (weight ** 2).sum())
+        self.assertAlmostEqual(told["overlap"], min(1, weight.mean()))
+        sums = of_users(lists, np.ones(len(lists)), weight * reward, weight, reward, more).T
+        self.assert_interval(told["ips_interval"], *ratio(sums[1], sums[0]))
+        self.assert_interval(told["snips_interval"], *ratio(sums[1], sums[2]))
+        snips, logged = sums[1].sum() / sums[2].sum(), sums[3].sum() / sums[0].sum()
+        gain = (sums[1] - snips * sums[2]) / sums[2].sum() - (sums[3] - logged * sums[0]) / sums[0].sum()
+        self.assert_interval(told["gain_interval"], snips - logged, (gain ** 2).sum())
+        return sums
+
+    def test_policies_by_the_chances_of_lists(self):
+        lists = [line for line in self.truth.lists if "target" in line]
+        weight = np.array([line["target"] / line["propensity"] for line in lists])
+        worth = np.array([sum(map(self.truth.worth, line["of"].values())) for line in lists], float)
+        q, new = (np.array([line[key] for line in lists]) for key in ("predicted", "predicted_target"))
+        told = self.told("--clip=2", "--reward=satisfaction")["policy"]
+        sums = self.judge(told, lists, weight, worth, new + weight * (worth - q))
+        self.assertAlmostEqual(told["dr"], sums[4].sum() / len(lists))
+        self.assert_interval(told["dr_interval"], *ratio(sums[4], sums[0]))
+        lists = self.truth.lists
+        weight = np.array([(line["arm"] == "x") / 0.3 for line in lists])
+        bought = np.array([any("buy" in of for of in l["of"].values()) for l in lists], float)
+        self.judge(self.told("--clip=2", "--policy=x", "--reward=conversion")["policy"], lists, weight,
+                   bought, np.zeros(len(lists)))
+        refused = self.told("--policy=x", "--min-effective=10000")["policy"]
+        self.assertTrue(refused["refused"])
+
+    def test_policies_by_the_chances_of_items_in_their_places(self):
+        told = self.told("--clip=2", "--reward=satisfaction")["slate"]
+        lists = [line for line in self.truth.lists if all("target" in i for i in line["items"])]
+        self.assertLess(len(lists), len(self.truth.lists))
+        weights = [np.array([i["target"] / i["propensity"] for i in line["items"]]) for line in lists]
+        rewards = [np.array([self.truth.worth(line["of"][i["item"]]) for i in line["items"]])
+                   for line in lists]
+        by_items = np.array([(w * r).sum() for w, r in zip(weights, rewards)])
+        whole = np.array([r.sum() * (1 - len(w) + w.sum()) for w, r in zip(weights, rewards)])
+        logged = np.array([r.sum() for r in rewards])
+        w = np.concatenate(weights)
+        self.assertEqual(told["lists"], len(lists))
+        self.assertAlmostEqual(told["logged"], logged.mean())
+        self.assertAlmostEqual(told["ips"], by_items.mean())
+        self.assertAlmostEqual(told["ips_clipped"],
+                               sum((np.minimum(w, 2) * r).sum() for w, r in zip(weights, rewards)) /
+                               len(lists))
+        self.assertAlmostEqual(told["pseudoinverse"], whole.mean())
+        self.assertAlmostEqual(told["effective_items"], w.sum() ** 2 / (w ** 2).sum())
+        self.assertAlmostEqual(told["overlap"], min(1, w.mean()))
+        one, by_user, by_whole, was = of_users(lists, np.ones(len(lists)), by_items, whole, logged).T
+        self.assert_interval(told["ips_interval"], *ratio(by_user, one))
+        self.assert_interval(told["pseudoinverse_interval"], *ratio(by_whole, one))
+        self.assert_interval(told["gain_interval"], *ratio(by_user - was, one))
 
 
 if __name__ == "__main__":

@@ -151,9 +151,9 @@ START_TEST(arms_are_told_apart_and_a_policy_is_judged)
     ck_assert_all(r.click[1].always_low < r.click[1].low &&
                   r.click[1].always_high > r.click[1].high);
     ck_assert_all(r.policy.asked && !r.policy.refused);
-    ck_assert_all(near(r.policy.snips, 0.502, 0.06) && near(r.policy.ips, 0.502, 0.12));
-    ck_assert_all(r.policy.snips_low < 0.502 && r.policy.snips_high > 0.502);
-    ck_assert_all(isnan(r.policy.dr)); /* the log has no predictions */
+    ck_assert_all(near(r.policy.snips.value, 0.502, 0.06) && near(r.policy.ips.value, 0.502, 0.12));
+    ck_assert_all(r.policy.snips.low < 0.502 && r.policy.snips.high > 0.502);
+    ck_assert_all(isnan(r.policy.dr.value)); /* the log has no predictions */
     ck_assert_all(r.policy.gain_low > 0 && strstr(r.policy.verdict, "better") != NULL);
     o.least_effective = 3000; /* a quarter of 6000 lists were shown by it */
     ck_assert_all(look(&world, impressions, events, &o, &r) == DG_OK);
@@ -205,15 +205,68 @@ START_TEST(a_policy_that_never_ran_is_judged_by_its_chances)
     }
     MPI_Barrier(world.comm);
     ck_assert_all(look(&world, path, events, &o, &r) == DG_OK);
-    ck_assert_all(near(r.policy.ips, 0.5, 0.06) && near(r.policy.snips, 0.5, 0.05) &&
-                  near(r.policy.dr, 0.5, 0.05));
-    ck_assert_all(r.policy.dr_low < 0.5 && r.policy.dr_high > 0.5);
-    ck_assert_all(r.policy.dr_high - r.policy.dr_low < r.policy.ips_high - r.policy.ips_low);
+    ck_assert_all(near(r.policy.ips.value, 0.5, 0.06) && near(r.policy.snips.value, 0.5, 0.05) &&
+                  near(r.policy.dr.value, 0.5, 0.05));
+    ck_assert_all(r.policy.dr.low < 0.5 && r.policy.dr.high > 0.5);
+    ck_assert_all(r.policy.dr.high - r.policy.dr.low < r.policy.ips.high - r.policy.ips.low);
     ck_assert_all(r.policy.overlap > 0.95 && r.policy.effective > 5000 && !r.policy.refused);
     o.clip = 1;
     ck_assert_all(look(&world, path, events, &o, &r) == DG_OK);
     ck_assert_all(r.policy.clipped <
-                  r.policy.ips); /* clipping takes away, and says so by differing */
+                  r.policy.ips.value); /* clipping takes away, and says so by differing */
+    MPI_Barrier(world.comm);
+    if (world.rank == 0) unlink(path);
+}
+END_TEST
+
+/* Items a and b, liked with chances .6 and .2, in two places, looked at with chances 1 and .3: a
+ * click is both. In the order ab a list has .6 + .2 x .3 = .66 clicks, in the order ba .2 + .6 x .3
+ * = .38. The policy to judge shows ab. `drawn`: the log has ab a quarter of the time, and says so;
+ * else it has ba alone, and the chances are those of being looked at (Joachims and others 2017). */
+static void write_places(const char *path, bool drawn)
+{
+    static const double liked[] = {0.6, 0.2}, looked[] = {1, 0.3};
+    FILE *f = fopen(path, "w"), *e = fopen(events, "w");
+    dg_rng r = dg_rng_at(15, DG_RNG_TEST, drawn);
+    for (int k = 0; k < 5000; k++) {
+        const int first = drawn && dg_rng_uniform(&r) < 0.25 ? 0 : 1;
+        fprintf(f, "{\"time\":%d.0,\"request\":\"q%d\",\"items\":[", k, k);
+        for (int place = 0; place < 2; place++) {
+            const int item = first ^ place;
+            const double of_log = !drawn ? looked[place] : first == 0 ? 0.25 : 0.75;
+            const double of_policy = !drawn ? looked[item] : first == 0;
+            fprintf(f, "%s{\"item\":\"%c\",\"propensity\":%g,\"target\":%g}", place > 0 ? "," : "",
+                    "ab"[item], of_log, of_policy);
+            if (dg_rng_uniform(&r) < liked[item] * looked[place])
+                fprintf(e,
+                        "{\"time\":%d.5,\"request\":\"q%d\",\"item\":\"%c\",\"event\":\"click\"}\n",
+                        k, k, "ab"[item]);
+        }
+        fprintf(f, "]}\n");
+    }
+    fclose(f);
+    fclose(e);
+}
+
+START_TEST(items_are_judged_in_other_places)
+{
+    static dg_online r;
+    char path[540];
+    dg_online_options o = wish();
+    snprintf(path, sizeof path, "%s.places", impressions);
+    o.policy = NULL;
+    for (int drawn = 0; drawn < 2; drawn++) {
+        MPI_Barrier(world.comm);
+        if (world.rank == 0) write_places(path, drawn);
+        MPI_Barrier(world.comm);
+        ck_assert_all(look(&world, path, events, &o, &r) == DG_OK);
+        ck_assert_all(!r.policy.asked && r.slate.asked && r.slate.lists == 5000);
+        /* standard errors: .009 as logged, .021 of ips */
+        ck_assert_all(near(r.slate.logged, drawn ? 0.45 : 0.38, 0.03));
+        ck_assert_all(near(r.slate.ips.value, 0.66, 0.07));
+        ck_assert_all(r.slate.ips.low < 0.66 && r.slate.ips.high > 0.66);
+        ck_assert_all(!r.slate.refused && strstr(r.slate.verdict, "better") != NULL);
+    }
     MPI_Barrier(world.comm);
     if (world.rank == 0) unlink(path);
 }
@@ -279,5 +332,5 @@ END_TEST
 
 MPI_MAIN("online", the_truth_is_found_in_the_same_bits_on_any_ranks,
          arms_are_told_apart_and_a_policy_is_judged,
-         a_policy_that_never_ran_is_judged_by_its_chances, bad_lines_are_counted_or_refused,
-         each_failing_allocation_fails_all)
+         a_policy_that_never_ran_is_judged_by_its_chances, items_are_judged_in_other_places,
+         bad_lines_are_counted_or_refused, each_failing_allocation_fails_all)

@@ -51,11 +51,13 @@ END_TEST
 START_TEST(a_log_for_another_policy_carries_its_chances)
 {
     dg_arm_names arms = {0};
-    ck_assert_int_eq(
-        read("{\"time\":5.5,\"request\":9,\"propensity\":0.5,\"target\":0,"
-             "\"predicted\":0.1,\"predicted_target\":0.2,\"items\":[{\"item\":\"x\"}]}",
-             &arms),
-        1);
+    ck_assert_int_eq(read("{\"time\":5.5,\"request\":9,\"propensity\":0.5,\"target\":0,"
+                          "\"predicted\":0.1,\"predicted_target\":0.2,\"items\":[{\"item\":\"x\","
+                          "\"propensity\":0.4,\"target\":0.3},{\"item\":\"y\"}]}",
+                          &arms),
+                     2);
+    ck_assert(shown[0].item_propensity == 0.4 && shown[0].item_target == 0.3);
+    ck_assert(isnan(shown[1].item_propensity) && isnan(shown[1].item_target));
     ck_assert(shown[0].target == 0 && shown[0].predicted == 0.1 &&
               shown[0].predicted_target == 0.2 && shown[0].time == 5500 && shown[0].position == 1);
 }
@@ -76,6 +78,9 @@ START_TEST(a_bad_line_says_what_is_wrong)
         {"{\"request\":\"r\",\"time\":1,\"items\":[{\"position\":1}]}", "no \"item\""},
         {"{\"request\":\"r\",\"time\":1,\"items\":[7]}", "no \"item\""},
         {"{\"request\":\"r\",\"time\":1,\"propensity\":0,\"items\":[]}", "\"propensity\""},
+        {"{\"request\":\"r\",\"time\":1,\"items\":[{\"item\":1,\"propensity\":0}]}",
+         "\"propensity\""},
+        {"{\"request\":\"r\",\"time\":1,\"items\":[{\"item\":1,\"target\":2}]}", "\"target\""},
         {"{\"request\":\"r\",\"time\":1,\"propensity\":1.5,\"items\":[]}", "\"propensity\""},
         {"{\"request\":\"r\",\"time\":1,\"target\":-1,\"items\":[]}", "\"target\""},
         {"{\"request\":\"r\",\"time\":1,\"predicted\":\"x\",\"items\":[]}", "prediction"},

@@ -61,17 +61,17 @@ START_TEST(looking_often_does_no_harm)
 }
 END_TEST
 
-/* Delays of 0, 1, 2 steps with chances .5, .3, .2; a click is 0 … 3 steps old, 1000 of each, all
- * convert. Seen are those with delay <= age: 500 of age 0; 500, 300 of age 1; 500, 300, 200 of ages
- * 2 and 3. */
+/* Delays of 0, 1, 2 steps with chances .5, .3, .2; of a click 1 to 4 steps are over, 1000 of each,
+ * all convert. Seen are those with delay < age: 500 of age 1; 500, 300 of age 2; 500, 300, 200 of
+ * ages 3 and 4; and of the step a click is in, a few. */
 START_TEST(what_was_not_yet_seen_is_taken_out_of_delays)
 {
     dg_delays d = {{0}, {0}, {0}};
     double f[DG_DELAYS];
     const int chance[] = {500, 300, 200};
-    for (int age = 0; age < 4; age++)
+    for (int age = 1; age <= 4; age++)
         for (int late = 0; late < 3 && late <= age; late++)
-            for (int k = 0; k < chance[late]; k++) dg_delays_add(&d, late, age);
+            for (int k = 0; k < (late < age ? chance[late] : 17); k++) dg_delays_add(&d, late, age);
     dg_delays_fit(&d, f);
     ck_assert_double_eq_tol(f[0], 0.5,
                             1e-12); /* as they were, though early ones are seen more often */
