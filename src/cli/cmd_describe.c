@@ -180,6 +180,23 @@ static void print_attributes(const char *what, const json_t *list)
     }
 }
 
+static void print_twins(const json_t *twins)
+{
+    static const struct {
+        const char *key, *says;
+    } row[] = {{"items", "items have ids that differ in case or blanks only"},
+               {"users", "users have ids that differ in case or blanks only"},
+               {"copied_users", "users have the ratings of another, all but a few"}};
+    char count[32];
+    bool any = false;
+    for (size_t k = 0; k < sizeof row / sizeof *row; k++) {
+        if (whole(twins, row[k].key) == 0) continue;
+        printf("%s  %s %s\n", any ? "" : "\nperhaps there twice\n",
+               dg_show_count(whole(twins, row[k].key), count, sizeof count), row[k].says);
+        any = true;
+    }
+}
+
 static void print_card(const json_t *card)
 {
     const json_t *time = json_object_get(card, "time");
@@ -194,6 +211,7 @@ static void print_card(const json_t *card)
     print_values(json_object_get(card, "values"));
     print_attributes("items", json_object_get(json_object_get(card, "attributes"), "items"));
     print_attributes("users", json_object_get(json_object_get(card, "attributes"), "users"));
+    print_twins(json_object_get(card, "twins"));
     print_columns(json_object_get(card, "first_file"));
 }
 

@@ -200,7 +200,7 @@ dg_status dg_leaks_find(const dg_comm *c, const dg_dataset *d, const dg_part_tim
         out->values_apart = !aged && apart(value[0], value[1]);
     }
     dg_free(number);
-    return st;
+    return st == DG_OK ? dg_twins_find(c, d, &out->twins, err) : st;
 }
 
 /* ---- saying ---- */
@@ -230,8 +230,9 @@ static void say_future(const dg_leaks *l, char *text, size_t n)
 bool dg_leaks_say(const dg_leaks *l, dg_split_method method, int k, const char **name, char *text,
                   size_t n)
 {
-    static const char *const names[DG_LEAK_KINDS] = {"repeated", "in_both",  "future",
-                                                     "values",   "item_ids", "user_ids"};
+    static const char *const names[DG_LEAK_KINDS] = {"repeated",   "in_both",    "future",
+                                                     "values",     "item_ids",   "user_ids",
+                                                     "twin_items", "twin_users", "copied_users"};
     const long long all = (long long)l->targets;
     const bool above = l->ids_above == l->judged_ids;
     *name = names[k];
@@ -256,5 +257,21 @@ bool dg_leaks_say(const dg_leaks *l, dg_split_method method, int k, const char *
         snprintf(text, n,
                  "user ids tell who is held out: %lld users' ids lie beyond those of all others",
                  (long long)l->users_held);
+    if (k == 6 && l->twins.of_items >= ENOUGH)
+        snprintf(
+            text, n,
+            "%lld of %lld held-out ratings are of items the user has in train under an id that "
+            "differs in case or blanks only",
+            (long long)l->twins.of_items, all);
+    if (k == 7 && l->twins.of_users >= ENOUGH)
+        snprintf(text, n,
+                 "%lld of %lld held-out ratings are in train, of users whose ids differ in case or "
+                 "blanks only",
+                 (long long)l->twins.of_users, all);
+    if (k == 8 && l->twins.of_copies >= ENOUGH)
+        snprintf(text, n,
+                 "%lld of %lld held-out ratings are in train, of other users who have the same "
+                 "ratings, all but a few (%lld users have such copies)",
+                 (long long)l->twins.of_copies, all, (long long)l->twins.copies);
     return text[0] != '\0';
 }

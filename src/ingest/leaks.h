@@ -6,6 +6,7 @@
 #define DG_INGEST_LEAKS_H
 #include "base/text.h"
 #include "ingest/split.h"
+#include "ingest/twins.h"
 #include "store/dataset.h"
 
 /* Times of the parts, gathered while rows are finished (parts.h). Zero-initialise `newest_of_user`;
@@ -41,6 +42,7 @@ typedef struct dg_leaks {
     int64_t users_held, users_other;          /* users with, without targets, of whole-number ids */
     bool users_apart;  /* all ids of the one kind are above all of the other */
     bool values_apart; /* likewise values of targets and training ratings */
+    dg_twins twins;
 } dg_leaks;
 
 /**
@@ -49,17 +51,17 @@ typedef struct dg_leaks {
  * @param[in]  times  what was noted of own users; NULL where the data has no times
  * @param[in]  aged   values fall with age, so that they tell old from new by design
  * @param[out] out    the same on every rank
- * Cost    8 n_items bytes; a pass over the ratings.
+ * Cost    8 n_items bytes; a pass over the ratings; dg_twins_find's.
  * Errors  DG_ERR_NOMEM, agreed.
  */
 dg_status dg_leaks_find(const dg_comm *c, const dg_dataset *d, const dg_part_times *times,
                         bool aged, dg_leaks *out, dg_err *err);
 
-enum { DG_LEAK_KINDS = 6 };
+enum { DG_LEAK_KINDS = 9 };
 
 /** Write a sentence for kind k, 0 … DG_LEAK_KINDS - 1, if it leaks; false if not. LOCAL.
  *  @param[out] name  what it is called: "repeated", "in_both", "future", "values", "item_ids",
- *                    "user_ids" */
+ *                    "user_ids", "twin_items", "twin_users", "copied_users" */
 bool dg_leaks_say(const dg_leaks *l, dg_split_method method, int k, const char **name, char *text,
                   size_t n);
 

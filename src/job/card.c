@@ -110,6 +110,10 @@ static char *write_card(const dg_prepare_options *o, const dg_prepare_report *r,
                             json_pack("{s:o, s:o}", "items",
                                       of_attributes(&d->item_attributes, card->item), "users",
                                       of_attributes(&d->user_attributes, card->user)));
+    const dg_twins *t = &r->leaks.twins;
+    json_object_set_new(j, "twins",
+                        json_pack("{s:I, s:I, s:I}", "items", (json_int_t)t->items, "users",
+                                  (json_int_t)t->users, "copied_users", (json_int_t)t->copies));
     json_object_set_new(j, "leaks", dg_leaks_json(r, o->split.method));
     if (r->oldest <= r->newest)
         json_object_set_new(j, "time",

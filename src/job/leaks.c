@@ -14,11 +14,14 @@ json_t *dg_leaks_json(const dg_prepare_report *r, dg_split_method method)
         if (dg_leaks_say(l, method, k, &name, text, sizeof text))
             json_array_append_new(alarms, json_pack("{s:s, s:s}", "kind", name, "text", text));
     }
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "held_out", (json_int_t)l->targets,
-                     "repeated", (json_int_t)l->repeated, "in_both", (json_int_t)l->in_both,
-                     "older_than_own_training", (json_int_t)l->late_targets, "of_cold_users",
-                     (json_int_t)r->targets_cold_user, "of_cold_items",
-                     (json_int_t)r->targets_cold_item, "alarms", alarms);
+    const dg_twins *t = &l->twins;
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "held_out",
+                     (json_int_t)l->targets, "repeated", (json_int_t)l->repeated, "in_both",
+                     (json_int_t)l->in_both, "older_than_own_training", (json_int_t)l->late_targets,
+                     "of_cold_users", (json_int_t)r->targets_cold_user, "of_cold_items",
+                     (json_int_t)r->targets_cold_item, "of_twin_items", (json_int_t)t->of_items,
+                     "of_twin_users", (json_int_t)t->of_users, "of_copied_users",
+                     (json_int_t)t->of_copies, "alarms", alarms);
 }
 
 /* Rank 0: from the card in memory, or in the file. */

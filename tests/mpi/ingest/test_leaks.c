@@ -194,6 +194,20 @@ START_TEST(times_of_the_future_are_noted)
 }
 END_TEST
 
+/* Of twins (test_twins.c) fewer than 20 held-out ratings may be chance. */
+START_TEST(twins_are_told_from_twenty_ratings_on)
+{
+    for (int k = 0; k < 3; k++) {
+        dg_leaks l = {.targets = 100};
+        int64_t *const of[] = {&l.twins.of_items, &l.twins.of_users, &l.twins.of_copies};
+        *of[k] = 19;
+        ck_assert_all(found(&l, DG_SPLIT_RATIO) == 0);
+        *of[k] = 20;
+        ck_assert_all(found(&l, DG_SPLIT_RATIO) == 1U << (6 + k));
+    }
+}
+END_TEST
+
 START_TEST(a_failing_allocation_fails_all)
 {
     dg_dataset d;
@@ -213,4 +227,5 @@ START_TEST(a_failing_allocation_fails_all)
 END_TEST
 
 MPI_MAIN("leaks", each_planted_leak_is_found_and_no_other, what_has_a_reason_is_no_leak,
-         times_of_the_future_are_noted, a_failing_allocation_fails_all)
+         twins_are_told_from_twenty_ratings_on, times_of_the_future_are_noted,
+         a_failing_allocation_fails_all)
