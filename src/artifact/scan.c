@@ -44,8 +44,7 @@ float dg_scan_inverse_norm(const float *row, int32_t n_cols)
 {
     double squares = 0;
     for (int32_t c = 0; c < n_cols; c++) squares += (double)row[c] * row[c];
-    const float inverse = squares > 0 ? (float)(1 / sqrt(squares)) : 0;
-    return isfinite(inverse) ? inverse : 0; /* lengths below what floats can turn round */
+    return squares * DG_SCAN_INVERSE * DG_SCAN_INVERSE > 1 ? (float)(1 / sqrt(squares)) : 0;
 }
 
 typedef struct dg_placed {

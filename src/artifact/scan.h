@@ -51,7 +51,10 @@ dg_scan_row dg_scan_code(const float *row, int32_t n_cols, int8_t *code);
 dg_status dg_scan_pack(int64_t n, int32_t n_cols, const dg_scan_row *row, const int8_t *code,
                        dg_scan *out, dg_err *err);
 
-/** 1 / length of the leading columns of a row, for cosines; 0 where they are 0. LOCAL. */
+#define DG_SCAN_INVERSE 1e9 /* a row shorter than 1 / this has no direction */
+
+/** 1 / length of the leading columns of a row, for cosines; 0 where they have no direction: floats
+ *  lose that of very short ones. LOCAL. */
 float dg_scan_inverse_norm(const float *row, int32_t n_cols);
 
 /** Make the copy of n rows of factors, all finite: dg_scan_code and dg_scan_pack. LOCAL. */

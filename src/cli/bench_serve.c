@@ -69,12 +69,22 @@ static void free_goods(dg_artifact *a)
 
 /* ---- cases ---- */
 
-static dg_status list_of(ground *g, int i, const dg_allowed *allowed, dg_hit *hit, bool pass,
+/* How a list is made. */
+typedef enum list_way { TASTE, TASTE_PASS, CLOSEST, CLOSEST_PASS } list_way;
+
+/* Of the i-th taste, or of goods evenly over all. */
+static dg_status list_of(ground *g, int i, const dg_allowed *allowed, dg_hit *hit, list_way way,
                          int *n, dg_err *err)
 {
+    const int32_t item = (int32_t)(i * g->a->n_items / MOST_TASTES);
     dg_topk best = dg_topk_start(hit, g->k);
-    const dg_status st = pass ? dg_by_factors_pass(g->b, g->taste[i], allowed, &best, err)
-                              : dg_by_factors_top(g->b, 1, g->taste + i, allowed, &best, err);
+    dg_status st = DG_OK;
+    switch (way) {
+    case TASTE: st = dg_by_factors_top(g->b, 1, g->taste + i, allowed, &best, err); break;
+    case TASTE_PASS: st = dg_by_factors_pass(g->b, g->taste[i], allowed, &best, err); break;
+    case CLOSEST: st = dg_by_factors_similar(g->b, item, allowed, &best, err); break;
+    case CLOSEST_PASS: st = dg_by_factors_near_pass(g->b, item, allowed, &best, err); break;
+    }
     if (st == DG_OK) *n = dg_topk_finish(&best);
     return st;
 }
@@ -97,8 +107,8 @@ static void add_row(ground *g, const char *name, int n, const dg_peaks *peaks, j
                                           bytes / median / peaks->bytes));
 }
 
-static dg_status single(ground *g, const char *name, const dg_allowed *allowed, bool pass, int most,
-                        const dg_peaks *peaks, json_t *rows, dg_err *err)
+static dg_status single(ground *g, const char *name, const dg_allowed *allowed, list_way way,
+                        int most, const dg_peaks *peaks, json_t *rows, dg_err *err)
 {
     const int n = g->n < most ? g->n : most;
     dg_status st = DG_OK;
@@ -106,7 +116,7 @@ static dg_status single(ground *g, const char *name, const dg_allowed *allowed, 
         for (int i = 0; i < n && st == DG_OK; i++) {
             int found;
             const double began = dg_now();
-            st = list_of(g, i, allowed, g->hit, pass, &found, err);
+            st = list_of(g, i, allowed, g->hit, way, &found, err);
             g->seconds[i] = dg_now() - began;
         }
     if (st == DG_OK) add_row(g, name, n, peaks, rows);
@@ -133,17 +143,17 @@ static dg_status together(ground *g, const dg_peaks *peaks, json_t *rows, dg_err
 }
 
 /* A rate of wrong lists is worth nothing. */
-static dg_status compare(ground *g, int most, dg_err *err)
+static dg_status compare(ground *g, list_way found, list_way passed, int most, dg_err *err)
 {
     const dg_allowed all = {0};
     for (int i = 0; i < g->n && i < most; i++) {
         int n = 0, m = 0;
-        dg_status st = list_of(g, i, &all, g->hit, false, &n, err);
-        if (st == DG_OK) st = list_of(g, i, &all, g->other, true, &m, err);
+        dg_status st = list_of(g, i, &all, g->hit, found, &n, err);
+        if (st == DG_OK) st = list_of(g, i, &all, g->other, passed, &m, err);
         if (st != DG_OK) return st;
         if (n != m || memcmp(g->hit, g->other, (size_t)n * sizeof *g->hit) != 0)
-            return DG_FAIL(err, DG_ERR_INTERNAL, "%s: the list of taste %d is not that of a pass",
-                           g->a->path, i);
+            return DG_FAIL(err, DG_ERR_INTERNAL, "%s: list %d is not that of a pass", g->a->path,
+                           i);
     }
     return DG_OK;
 }
@@ -160,14 +170,17 @@ static dg_status measure(ground *g, bool quick, const dg_peaks *peaks, json_t *r
 {
     const dg_allowed all = {0}, some = {.bits = g->bits};
     const int most = quick ? 8 : g->a->n_items > 200000 ? 128 : MOST_TASTES;
-    dg_status st = single(g, "one taste", &all, false, most, peaks, rows, err);
+    dg_status st = single(g, "one taste", &all, TASTE, most, peaks, rows, err);
     if (st == DG_OK) st = together(g, peaks, rows, err);
     allow(g, 10);
-    if (st == DG_OK) st = single(g, "a tenth allowed", &some, false, most, peaks, rows, err);
+    if (st == DG_OK) st = single(g, "a tenth allowed", &some, TASTE, most, peaks, rows, err);
     allow(g, 200);
-    if (st == DG_OK) st = single(g, "1 in 200 allowed", &some, false, most, peaks, rows, err);
-    if (st == DG_OK) st = single(g, "all factors read", &all, true, most / 8, peaks, rows, err);
-    return st == DG_OK ? compare(g, most / 8, err) : st;
+    if (st == DG_OK) st = single(g, "1 in 200 allowed", &some, TASTE, most, peaks, rows, err);
+    if (st == DG_OK) st = single(g, "closest to a good", &all, CLOSEST, most, peaks, rows, err);
+    if (st == DG_OK)
+        st = single(g, "all factors read", &all, TASTE_PASS, most / 8, peaks, rows, err);
+    if (st == DG_OK) st = compare(g, TASTE, TASTE_PASS, most / 8, err);
+    return st == DG_OK ? compare(g, CLOSEST, CLOSEST_PASS, most / 8, err) : st;
 }
 
 /* Tastes evenly over the users who have one. */

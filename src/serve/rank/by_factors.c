@@ -12,10 +12,11 @@ enum { RUN_FLOATS = 16 * DG_FACTORS_ROOM };
 
 struct dg_by_factors {
     const dg_artifact *a;
-    dg_search_in in; /* without a scan for rows that are too wide */
+    dg_search_in in;   /* without a scan for rows that are too wide */
+    dg_search_in near; /* of cosines; scale NULL: they are found by a pass */
     dg_scan made;
-    float *made_norm;
-    const float *inverse_norm; /* (n_items,) over the taste columns; 0 for a zero vector */
+    float *made_norm, *made_scale;
+    const float *inverse_norm; /* (n_items,) over the taste columns; 0 for none */
 };
 
 static dg_status measure_items(dg_by_factors *b, dg_err *err)
@@ -47,17 +48,41 @@ static dg_status make_copy(dg_by_factors *b, dg_err *err)
     return dg_scan_make(&a->item_factor, a->n_items, &b->made, err);
 }
 
+/* The scales of cosines; none where goods are too short, or hardly any of their length is taste. */
+static dg_status prepare_near(dg_by_factors *b, dg_err *err)
+{
+    const dg_scan *t = b->in.scan;
+    if (t->n == 0) return DG_OK;
+    float most = 0, *scale = dg_alloc((size_t)dg_scan_groups(t->n) * 16, sizeof *scale);
+    b->made_scale = scale;
+    if (scale == NULL)
+        return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory for scales", b->a->path);
+    for (int64_t at = 0; at < t->n; at++) {
+        const float inverse = b->inverse_norm[t->order[at]];
+        scale[at] = t->scale[at] * inverse;
+        most = fmaxf(most, fmaxf(inverse, scale[at]));
+    }
+    b->near = b->in;
+    b->near.scale = most <= (float)DG_SCAN_INVERSE ? scale : NULL;
+    b->near.inverse = b->inverse_norm;
+    b->near.offset = 0;
+    return DG_OK;
+}
+
 static dg_status prepare(dg_by_factors *b, dg_err *err)
 {
     const dg_artifact *a = b->a;
     const bool there = a->scan.n > 0 && isfinite(a->scan.norm[0]);
-    b->in = (dg_search_in){.scan = there ? &a->scan : &b->made,
+    b->inverse_norm = a->inverse_norm;
+    const dg_status st = there ? DG_OK : make_copy(b, err);
+    const dg_scan *scan = there ? &a->scan : &b->made;
+    b->in = (dg_search_in){.scan = scan,
+                           .scale = scan->scale,
                            .rows = &a->item_factor,
                            .kernels = dg_panel(),
                            .nibbles = dg_nibbles(),
                            .offset = (float)a->offset};
-    b->inverse_norm = a->inverse_norm;
-    return there ? DG_OK : make_copy(b, err);
+    return st == DG_OK ? prepare_near(b, err) : st;
 }
 
 dg_status dg_by_factors_create(const dg_artifact *a, dg_by_factors **out, dg_err *err)
@@ -75,6 +100,7 @@ void dg_by_factors_destroy(dg_by_factors **b)
     if (*b == NULL) return;
     dg_scan_free(&(*b)->made);
     dg_free((*b)->made_norm);
+    dg_free((*b)->made_scale);
     dg_free(*b);
     *b = NULL;
 }
@@ -147,30 +173,30 @@ static void offer_few(const dg_search_in *in, dg_search *s)
 }
 
 /* A list of a good part of all goods, or of what is left of them, is made sooner by a pass. */
-static bool begin(const dg_by_factors *b, const float *taste, const dg_allowed *allowed,
-                  dg_topk *best, dg_search *s)
+static bool begin(const dg_search_in *in, const float *taste, const dg_allowed *allowed,
+                  const dg_search_near *near, dg_topk *best, dg_search *s)
 {
-    const int64_t n = b->a->n_items;
-    if (b->in.scan->n == 0 || best->k > n / 4 || allowed->n_skip > n / 4) return false;
-    if (!dg_search_start(&b->in, taste, allowed, best, s)) return false;
-    if (allows_few(allowed, n)) offer_few(&b->in, s);
+    const int64_t n = in->scan->n;
+    if (n == 0 || best->k > n / 4 || allowed->n_skip > n / 4) return false;
+    if (!dg_search_start(in, taste, allowed, near, best, s)) return false;
+    if (allows_few(allowed, n)) offer_few(in, s);
     return true;
 }
 
-static dg_status top_one(const dg_by_factors *b, const float *taste, const dg_allowed *allowed,
-                         dg_topk *best, dg_err *err)
+/* False where only a pass gives an answer. */
+static bool search(const dg_search_in *in, const float *taste, const dg_allowed *allowed,
+                   const dg_search_near *near, dg_topk *best)
 {
-    const int64_t groups = dg_scan_groups(b->a->n_items);
+    const int64_t groups = dg_scan_groups(in->scan->n);
     dg_search s;
-    if (!begin(b, taste, allowed, best, &s))
-        return dg_by_factors_pass(b, taste, allowed, best, err);
+    if (!begin(in, taste, allowed, near, best, &s)) return false;
     for (int64_t done = 0, next; done < groups && !s.over; done = next) {
         next = done + dg_search_block(done);
         if (next > groups) next = groups;
-        dg_search_groups(&b->in, &s, done, next);
+        dg_search_groups(in, &s, done, next);
     }
-    dg_search_end(&b->in, &s);
-    return DG_OK;
+    dg_search_end(in, &s);
+    return true;
 }
 
 /* Each block of groups serves all tastes while it is in cache. */
@@ -183,7 +209,7 @@ static dg_status top_many(const dg_by_factors *b, int n, const float *const *tas
     if (at == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for %d lists", n);
     dg_status st = DG_OK;
     for (int i = 0; i < n && st == DG_OK; i++) {
-        if (begin(b, taste[i], allowed + i, best + i, s + left))
+        if (begin(&b->in, taste[i], allowed + i, NULL, best + i, s + left))
             at[left] = s + left, left++;
         else
             st = dg_by_factors_pass(b, taste[i], allowed + i, best + i, err);
@@ -209,7 +235,8 @@ static dg_status top_many(const dg_by_factors *b, int n, const float *const *tas
 dg_status dg_by_factors_top(const dg_by_factors *b, int n, const float *const *taste,
                             const dg_allowed *allowed, dg_topk *best, dg_err *err)
 {
-    if (n == 1) return top_one(b, taste[0], allowed, best, err);
+    if (n == 1 && search(&b->in, taste[0], allowed, NULL, best)) return DG_OK;
+    if (n == 1) return dg_by_factors_pass(b, taste[0], allowed, best, err);
     dg_search *s = dg_alloc((size_t)n, sizeof *s);
     const dg_status st = s == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for %d lists", n)
                                    : top_many(b, n, taste, allowed, best, s, err);
@@ -227,26 +254,27 @@ float dg_by_factors_score(const dg_by_factors *b, const float *taste, int64_t it
 
 /* ---- closeness ---- */
 
-static dg_status offer_cosines(const dg_by_factors *b, float *cosine, float own, int64_t first,
-                               int32_t n, int32_t self, const dg_allowed *allowed, dg_topk *best,
+static dg_status offer_cosines(const dg_by_factors *b, float *cosine, const dg_search_near *near,
+                               int64_t first, int32_t n, const dg_allowed *allowed, dg_topk *best,
                                dg_err *err)
 {
     uint16_t mark[DG_SCORE_BLOCK / DG_MARKS];
-    for (int32_t j = 0; j < n; j++) cosine[j] *= own * b->inverse_norm[first + j];
+    for (int32_t j = 0; j < n; j++) cosine[j] *= near->inverse * b->inverse_norm[first + j];
     b->in.kernels->mark(n, cosine, best->threshold, mark);
     for (int32_t j = 0; j < n; j++) /* goods without a vector are nobody's neighbours */
-        if (b->inverse_norm[first + j] == 0 || first + j == self)
+        if (b->inverse_norm[first + j] == 0 || first + j == near->item)
             mark[j / 16] &= (uint16_t) ~(1u << j % 16);
     dg_allowed_mask(allowed, first, n, mark);
     return dg_topk_push_marked(best, cosine, mark, (int32_t)first, n, allowed->skip,
                                allowed->n_skip, err);
 }
 
-dg_status dg_by_factors_similar(const dg_by_factors *b, int32_t item, const dg_allowed *allowed,
-                                dg_topk *best, dg_err *err)
+dg_status dg_by_factors_near_pass(const dg_by_factors *b, int32_t item, const dg_allowed *allowed,
+                                  dg_topk *best, dg_err *err)
 {
     const dg_artifact *a = b->a;
-    const float own = b->inverse_norm[item], nothing = 0;
+    const dg_search_near near = {item, b->inverse_norm[item]};
+    const float nothing = 0;
     float of_item[DG_FACTORS_ROOM], room[RUN_FLOATS], cosine[DG_SCORE_BLOCK];
     const dg_queries q = {1,
                           a->similar_cols,
@@ -254,36 +282,55 @@ dg_status dg_by_factors_similar(const dg_by_factors *b, int32_t item, const dg_a
                           dg_factors_row(b->in.rows, item, of_item),
                           &nothing,
                           NULL};
-    for (int64_t first = 0; own > 0 && first < a->n_items; first += block_at(b, first)) {
+    for (int64_t first = 0; near.inverse > 0 && first < a->n_items; first += block_at(b, first)) {
         const int32_t n = block_at(b, first);
         b->in.kernels->scores(&q, n, rows_at(b, first, n, room), (size_t)a->n_cols, NULL, cosine,
                               NULL);
-        const dg_status st = offer_cosines(b, cosine, own, first, n, item, allowed, best, err);
+        const dg_status st = offer_cosines(b, cosine, &near, first, n, allowed, best, err);
         if (st != DG_OK) return st;
     }
     return DG_OK;
 }
 
-/* Cosine of two users' taste; below every cosine where one has none. */
-static float user_cosine(const dg_artifact *a, const float *x, const float *y)
+dg_status dg_by_factors_similar(const dg_by_factors *b, int32_t item, const dg_allowed *allowed,
+                                dg_topk *best, dg_err *err)
 {
-    double xy = 0, xx = 0, yy = 0;
-    for (int32_t c = 0; c < a->similar_cols; c++) {
-        xy += (double)x[c] * y[c];
-        xx += (double)x[c] * x[c];
-        yy += (double)y[c] * y[c];
-    }
-    return xx > 0 && yy > 0 ? (float)(xy / (sqrt(xx) * sqrt(yy))) : -2;
+    const dg_artifact *a = b->a;
+    const dg_search_near near = {item, b->inverse_norm[item]};
+    float room[DG_FACTORS_ROOM], taste[DG_FACTORS_ROOM]; /* zeros in what is no taste */
+    if (near.inverse == 0) return DG_OK;
+    if (b->near.scale == NULL) return dg_by_factors_near_pass(b, item, allowed, best, err);
+    const float *row = dg_factors_row(b->in.rows, item, room);
+    for (int32_t c = 0; c < a->n_cols; c++) taste[c] = c < a->similar_cols ? row[c] : 0;
+    if (search(&b->near, taste, allowed, &near, best)) return DG_OK;
+    return dg_by_factors_near_pass(b, item, allowed, best, err);
+}
+
+/* In eight sums, that vectors do side by side. */
+static double product(const float *x, const float *y, int32_t n)
+{
+    enum { SUMS = 8 };
+    double sum[SUMS] = {0}, all = 0;
+    int32_t c = 0;
+    for (; c + SUMS <= n; c += SUMS)
+        for (int k = 0; k < SUMS; k++) sum[k] += (double)x[c + k] * (double)y[c + k];
+    for (; c < n; c++) sum[0] += (double)x[c] * (double)y[c];
+    for (int k = 0; k < SUMS; k++) all += sum[k];
+    return all;
 }
 
 dg_status dg_by_factors_similar_users(const dg_artifact *a, int64_t user, dg_topk *best,
                                       dg_err *err)
 {
+    const int32_t n = a->similar_cols;
     float own_room[DG_FACTORS_ROOM], other_room[DG_FACTORS_ROOM];
     const float *own = dg_factors_row(&a->user_factor, user, own_room);
-    for (int64_t u = 0; u < a->n_users; u++) {
-        const float cosine = user_cosine(a, own, dg_factors_row(&a->user_factor, u, other_room));
-        if (u == user || cosine < -1.5f) continue;
+    const double xx = product(own, own, n);
+    for (int64_t u = 0; xx > 0 && u < a->n_users; u++) {
+        const float *other = dg_factors_row(&a->user_factor, u, other_room);
+        const double yy = product(other, other, n);
+        const float cosine = (float)(product(own, other, n) / (sqrt(xx) * sqrt(yy)));
+        if (u == user || yy == 0 || cosine < best->threshold) continue;
         const dg_status st = dg_topk_push(best, &cosine, (int32_t)u, 1, NULL, 0, err);
         if (st != DG_OK) return st;
     }

@@ -32,11 +32,15 @@ dg_status dg_by_factors_pass(const dg_by_factors *b, const float *taste, const d
 float dg_by_factors_score(const dg_by_factors *b, const float *taste, int64_t item);
 
 /** The goods closest to an item by cosine of the taste columns; none where it has no vector.
- *  LOCAL. Errors DG_ERR_NUMERIC. */
+ *  LOCAL, thread-safe. Errors DG_ERR_NUMERIC. */
 dg_status dg_by_factors_similar(const dg_by_factors *b, int32_t item, const dg_allowed *allowed,
                                 dg_topk *best, dg_err *err);
 
-/** The users closest to a user, likewise. LOCAL. Errors DG_ERR_NUMERIC. */
+/** The same by a pass over all factors: what the search must equal. LOCAL. */
+dg_status dg_by_factors_near_pass(const dg_by_factors *b, int32_t item, const dg_allowed *allowed,
+                                  dg_topk *best, dg_err *err);
+
+/** The users closest to a user, by a pass over all users. LOCAL. Errors DG_ERR_NUMERIC. */
 dg_status dg_by_factors_similar_users(const dg_artifact *a, int64_t user, dg_topk *best,
                                       dg_err *err);
 

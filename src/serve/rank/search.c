@@ -37,9 +37,10 @@ static float float_above(double x)
 }
 
 bool dg_search_start(const dg_search_in *in, const float *taste, const dg_allowed *allowed,
-                     dg_topk *best, dg_search *s)
+                     const dg_search_near *near, dg_topk *best, dg_search *s)
 {
-    static const double safe = 1e36, tiny = 1e-36; /* of what floats hold; below their precision */
+    static const double safe = 1e36;                  /* of what floats hold */
+    const double tiny = near != NULL ? 1e-20 : 1e-36; /* what is lost to underflow */
     const dg_scan *t = in->scan;
     const double norm = norm_of(taste, t->n_cols), offset = (double)in->offset;
     int64_t sum;
@@ -50,26 +51,36 @@ bool dg_search_start(const dg_search_in *in, const float *taste, const dg_allowe
     memset(s->q, 0, (size_t)dg_nibble_runs(t->n_cols) * DG_NIBBLE_COLS);
     const double rest = round_taste(taste, t->n_cols, s->q, &step, &sum);
     /* What k sums and the bound's own few may round: in shares of the sum of |x_c y_c|, and of
-     * what stands for y on the way, shifted by 128 a column. */
-    const double share = (2.0 * t->n_cols + 16) * 0x1p-24;
+     * what stands for y on the way, shifted by 128 a column; and what lengths do. */
+    const double share = (2.0 * t->n_cols + 24) * 0x1p-24;
     const double shifted = t->code_norm + t->fine_rest + 128 * sqrt((double)t->n_cols);
     const double rounded = share * (norm + rest) * shifted;
     const double common = rest * t->code_norm + rounded;
     s->taste = taste;
     s->allowed = *allowed;
     s->best = best;
+    s->near = near != NULL ? *near : (dg_search_near){-1, 1};
     s->norm = norm;
     s->slack = 1 + share;
     s->offset = offset + share * fabs(offset) + tiny;
+    const double by = (double)s->near.inverse;
+    const double shift = (double)step * (double)sum;
     s->query = (dg_nibble_query){
         .q = s->q,
         .n_runs = dg_nibble_runs(t->n_cols),
-        .step = step,
-        .add_coarse = float_above(-(128 - 7.5) * (double)step * (double)sum + common),
-        .norm = float_above(norm),
-        .add_fine = float_above(-128.0 * (double)step * (double)sum + common + norm * t->fine_rest),
+        .step = (float)(by * (double)step),
+        .add_coarse = float_above(by * (common - (128 - 7.5) * shift)),
+        .norm = float_above(by * norm),
+        .add_fine = float_above(by * (common - 128.0 * shift + norm * t->fine_rest)),
         .offset = float_above(s->offset)};
     return true;
+}
+
+static void offer(const dg_search_in *in, dg_search *s, int32_t item, float score)
+{
+    if (in->inverse != NULL && in->inverse[item] == 0) return;
+    if (in->inverse != NULL) score *= s->near.inverse * in->inverse[item];
+    if (!(score < s->best->threshold)) dg_topk_offer(s->best, (dg_hit){score, item});
 }
 
 /* Score what waits, as many rows at a time as there is room for. */
@@ -90,16 +101,14 @@ static void score_waiting(const dg_search_in *in, dg_search *s)
         for (int j = n; j < most; j++) /* whole vectors of rows are faster than few rows */
             memcpy(row + (size_t)j * (size_t)n_cols, row, (size_t)n_cols * sizeof *row);
         in->kernels->scores(&q, most, row, (size_t)n_cols, NULL, score, NULL);
-        for (int j = 0; j < n; j++)
-            if (!(score[j] < s->best->threshold))
-                dg_topk_offer(s->best, (dg_hit){score[j], s->waiting[begin + j]});
+        for (int j = 0; j < n; j++) offer(in, s, s->waiting[begin + j], score[j]);
     }
     s->n_waiting = 0;
 }
 
 void dg_search_offer(const dg_search_in *in, dg_search *s, int32_t item)
 {
-    if (!dg_allowed_has(&s->allowed, item)) return;
+    if (item == s->near.item || !dg_allowed_has(&s->allowed, item)) return;
     if (in->rows->precision == DG_PRECISION_F32)
         for (int32_t c = 0; c < in->rows->n_cols; c += 16)
             __builtin_prefetch((const float *)in->rows->at + (int64_t)item * in->rows->n_cols + c);
@@ -112,7 +121,7 @@ static void look_closer(const dg_search_in *in, dg_search *s, int64_t group, uns
 {
     const dg_scan *t = in->scan;
     const int64_t at = group * dg_scan_group_bytes(t->n_cols);
-    mark &= in->nibbles->mark_fine(&s->query, t->high + at, t->low + at, t->scale + group * 16,
+    mark &= in->nibbles->mark_fine(&s->query, t->high + at, t->low + at, in->scale + group * 16,
                                    s->best->threshold);
     for (; mark != 0; mark &= mark - 1)
         dg_search_offer(in, s, t->order[group * 16 + __builtin_ctz(mark)]);
@@ -147,12 +156,13 @@ void dg_search_groups(const dg_search_in *in, dg_search *s, int64_t first, int64
     uint16_t mark[BLOCK];
     for (int64_t begin = first; begin < end && !s->over; begin += BLOCK) {
         const int n = (int)(end - begin < BLOCK ? end - begin : BLOCK);
-        if (s->offset + s->norm * (double)t->norm[begin] * s->slack < (double)s->best->threshold) {
+        if (in->inverse == NULL &&
+            s->offset + s->norm * (double)t->norm[begin] * s->slack < (double)s->best->threshold) {
             s->over = true;
             break;
         }
         in->nibbles->mark(&s->query, n, t->high + begin * dg_scan_group_bytes(t->n_cols),
-                          t->scale + begin * 16, t->coarse_rest + begin, s->best->threshold, mark);
+                          in->scale + begin * 16, t->coarse_rest + begin, s->best->threshold, mark);
         keep_allowed(t, &s->allowed, begin, n, mark);
         fetch_low(t, begin, n, mark);
         for (int g = 0; g < n; g++)

@@ -154,6 +154,38 @@ START_TEST(lists_are_those_of_a_pass_over_all_factors)
 }
 END_TEST
 
+static void compare_near(kind k, uint64_t seed)
+{
+    static const int ks[] = {1, 10, 33, 400};
+    dg_rng rng = dg_rng_at(seed, DG_RNG_TEST, 98);
+    for (int u = 0; u < 6; u++)
+        for (size_t j = 0; j < sizeof ks / sizeof *ks; j++) {
+            const dg_allowed allowed = some((int)dg_rng_below(&rng, 6), &rng);
+            const int32_t of = (int32_t)dg_rng_below(&rng, (uint32_t)a.n_items);
+            dg_topk whole = dg_topk_start(want, ks[j]), best = dg_topk_start(got[0], ks[j]);
+            ck_assert_int_eq(dg_by_factors_near_pass(b, of, &allowed, &whole, &err), DG_OK);
+            ck_assert_int_eq(dg_by_factors_similar(b, of, &allowed, &best, &err), DG_OK);
+            same(k, ks[j], got[0], dg_topk_finish(&best), dg_topk_finish(&whole));
+            for (int p = 0; p < best.n; p++) ck_assert_int_ne(got[0][p].index, of);
+        }
+}
+
+START_TEST(the_closest_goods_are_those_of_a_pass_over_all_factors)
+{
+    static const int sizes[][2] = {{1, 3}, {16, 64}, {17, 9}, {700, 64}, {1500, 33}};
+    for (kind k = 0; k < KINDS; k++)
+        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+            for (int other = 0; other <= 2; other++) { /* columns that are no taste */
+                make(k, sizes[s][0], sizes[s][1], s);
+                dg_by_factors_destroy(&b);
+                a.similar_cols = a.n_cols - other;
+                ck_assert_int_eq(dg_by_factors_create(&a, &b, &err), DG_OK);
+                compare_near(k, s);
+                done();
+            }
+}
+END_TEST
+
 START_TEST(many_tastes_at_once_get_the_lists_they_get_alone)
 {
     static dg_topk best[64];
@@ -230,13 +262,14 @@ START_TEST(most_goods_are_left_alone_where_norms_differ)
     make(SKEWED, 2500, 64, 19);
     dg_scan scan;
     ck_assert_int_eq(dg_scan_make(&a.item_factor, a.n_items, &scan, &err), DG_OK);
-    const dg_search_in in = {&scan, &a.item_factor, dg_panel(), dg_nibbles(), 0.25f};
+    const dg_search_in in = {&scan, scan.scale, &a.item_factor, dg_panel(), dg_nibbles(),
+                             0.25f, NULL};
     const dg_allowed all = {0};
     int looked_at = 0;
     for (int u = 1; u < USERS; u++) {
         dg_search s;
         dg_topk best = dg_topk_start(got[0], 10);
-        ck_assert(dg_search_start(&in, user + u * 64, &all, &best, &s));
+        ck_assert(dg_search_start(&in, user + u * 64, &all, NULL, &best, &s));
         for (int64_t g = 0; g < dg_scan_groups(2500) && !s.over; g++, looked_at++)
             dg_search_groups(&in, &s, g, g + 1);
         dg_search_end(&in, &s);
@@ -250,6 +283,7 @@ START_TEST(most_goods_are_left_alone_where_norms_differ)
 END_TEST
 
 UNIT_MAIN("search", lists_are_those_of_a_pass_over_all_factors,
+          the_closest_goods_are_those_of_a_pass_over_all_factors,
           many_tastes_at_once_get_the_lists_they_get_alone, every_instruction_set_finds_the_same,
           what_is_not_finite_is_an_error_that_names_the_good,
           most_goods_are_left_alone_where_norms_differ)
