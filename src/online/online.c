@@ -50,7 +50,8 @@ static int shard_of(uint64_t key) { return (int)(key >> 58); }
 
 /* ---- to the owner of each key ---- */
 
-static dg_status ship(const dg_comm *c, const void *all, size_t size, int64_t n, size_t key_at,
+/* Frees all. COLLECTIVE. */
+static dg_status ship(const dg_comm *c, void *all, size_t size, int64_t n, size_t key_at,
                       void **out, int64_t *n_out, dg_err *err)
 {
     int64_t *count = dg_alloc(3 * (size_t)c->size, sizeof *count);
@@ -73,10 +74,13 @@ static dg_status ship(const dg_comm *c, const void *all, size_t size, int64_t n,
             const int to = dg_shards_owner(SHARDS, shard_of(key), c->size);
             memcpy(send + (size_t)next[to]++ * size, from + (size_t)k * size, size);
         }
+        dg_free(all);
+        all = NULL;
         st = dg_exchange(c, send, size, count, out, count + c->size, err);
         *n_out = 0;
         for (int r = 0; r < c->size && st == DG_OK; r++) *n_out += count[c->size + r];
     }
+    dg_free(all);
     dg_free(count);
     dg_free(send);
     return st;
@@ -103,15 +107,20 @@ static dg_status ship_logs(work *w, dg_logs *logs, dg_err *err)
                                   .key = dg_join_key_shown(&logs->shown[k], w->o->by_request),
                                   .clicked_at = INT64_MIN,
                                   .converted_at = INT64_MIN};
+        dg_free(logs->shown);
+        logs->shown = NULL;
         for (int64_t k = 0; k < logs->n_done; k++)
             logs->done[k].key = dg_join_key_done(&logs->done[k], w->o->by_request);
         st = ship(w->c, all, sizeof *all, logs->n_shown, offsetof(dg_outcome, key), &shown,
                   &w->n_shown, err);
+        all = NULL;
     }
     dg_free(all);
-    if (st == DG_OK)
+    if (st == DG_OK) {
         st = ship(w->c, logs->done, sizeof *logs->done, logs->n_done, offsetof(dg_done, key), &done,
                   &w->n_done, err);
+        logs->done = NULL;
+    }
     w->shown = shown;
     w->done = done;
     dg_logs_free(logs);
