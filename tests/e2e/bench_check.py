@@ -41,7 +41,7 @@ def kernels(report, _):
 
 def serve(report, _):
     assert report["k"] == 7 and report["peaks"]["stream_bytes"] > 0
-    assert [r["goods"] for r in report["rows"]] == [3000] * 5 + [500] * 5
+    assert [r["goods"] for r in report["rows"]] == [3000] * 6 + [500] * 6
     for r in report["rows"]:
         assert r["factors"] == 20 and 0 < r["seconds"] <= r["seconds_p99"]
         assert close(r["bytes_share"] * report["peaks"]["stream_bytes"] * r["seconds"],
