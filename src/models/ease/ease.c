@@ -6,7 +6,7 @@
 #include "linalg/symmetric.h"
 #include "models/ease/gram.h"
 #include "models/weights/columns.h"
-#include "models/weights/weights.h"
+#include "models/weights/model.h"
 #include "ranking/topk.h"
 
 #include <math.h>
@@ -17,12 +17,6 @@ typedef struct dg_ease_options {
     int64_t keep; /* weights kept of a column; 0: see weights_to_keep */
     bool binary;
 } dg_ease_options;
-
-struct dg_model {
-    const dg_ease_options *options;
-    dg_weights weights;
-    double dropped; /* Frobenius norm of the weights not kept, over that of all */
-};
 
 static const char *const as_reg[] = {"lambda", "l2_norm", "reg_weight", "reg", NULL};
 static const char *const as_keep[] = {"top_m", "topk", NULL};
@@ -51,34 +45,14 @@ static const dg_option options_table[] = {
      .help = "every rating counts 1; false: as much as its value"},
 };
 
-static int64_t sweeps(const void *options)
-{
-    (void)options;
-    return 1; /* the solution */
-}
-
-static void destroy(dg_model **m)
-{
-    if (*m == NULL) return;
-    dg_weights_free(&(*m)->weights);
-    dg_free(*m);
-    *m = NULL;
-}
+static const dg_ease_options *options_of(const dg_model *m) { return m->options; }
 
 static dg_status create(const dg_comm *c, const dg_dataset *data, const void *options,
                         uint64_t seed, dg_model **out, dg_err *err)
 {
     (void)seed;
     const dg_ease_options *o = options;
-    dg_model *m = *out = dg_alloc(1, sizeof *m);
-    dg_status st = m == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a model") : DG_OK;
-    if (st == DG_OK) {
-        *m = (dg_model){.options = o};
-        st = dg_weights_create(c, data, o->binary, &m->weights, err);
-    }
-    st = dg_agree(c, st, err);
-    if (st != DG_OK) destroy(out);
-    return st;
+    return dg_weights_model_create(c, data, o, o->binary, "dropped", out, err);
 }
 
 /* How columns of the inverse become columns of weights. */
@@ -100,7 +74,7 @@ static int64_t weights_to_keep(const dg_ease_options *o, int64_t n)
 static dg_status prepare_harvest(const dg_model *m, int64_t n, dg_harvest *h, dg_err *err)
 {
     const dg_weights *w = &m->weights;
-    *h = (dg_harvest){.n = n, .keep = weights_to_keep(m->options, n), .reg = m->options->reg};
+    *h = (dg_harvest){.n = n, .keep = weights_to_keep(options_of(m), n), .reg = options_of(m)->reg};
     h->room = dg_alloc((size_t)h->keep, sizeof *h->room);
     h->size = dg_alloc((size_t)n, sizeof *h->size);
     if (h->room == NULL || h->size == NULL)
@@ -181,9 +155,9 @@ static dg_status invert(const dg_model *m, dg_symmetric *a, int64_t n, dg_err *e
     char spent[32];
     int64_t pivot = -1;
     dg_status st =
-        dg_ease_gram(m->weights.comm, &m->weights.data->train, m->options->binary, a, err);
+        dg_ease_gram(m->weights.comm, &m->weights.data->train, options_of(m)->binary, a, err);
     if (st != DG_OK) return st;
-    add_to_diagonal(a, m->options->reg);
+    add_to_diagonal(a, options_of(m)->reg);
     dg_log(DG_LOG_INFO, "gram", "X'X of %lld items took %s; inverting it, %.3g flops", (long long)n,
            dg_show_seconds(dg_now() - started, spent, sizeof spent), pow((double)n, 3));
     st = dg_symmetric_invert(a, &pivot, err);
@@ -191,7 +165,7 @@ static dg_status invert(const dg_model *m, dg_symmetric *a, int64_t n, dg_err *e
         st = DG_FAIL(err, st,
                      "ease: X'X + %g is singular at item row %lld: its column depends on those "
                      "before it",
-                     m->options->reg, (long long)pivot);
+                     options_of(m)->reg, (long long)pivot);
         dg_err_hint(err, st, "raise model.regularization (500 is a good start)");
     }
     return st;
@@ -216,11 +190,11 @@ static dg_status find_columns(const dg_model *m, int64_t n, dg_harvest *h, dg_er
 
 static void log_dropped(const dg_model *m, int64_t keep)
 {
-    if (m->dropped == 0) return;
-    dg_log_fields(DG_LOG_INFO, "dropped", json_pack("{s:f}", "frobenius", m->dropped),
+    if (m->figure == 0) return;
+    dg_log_fields(DG_LOG_INFO, "dropped", json_pack("{s:f}", "frobenius", m->figure),
                   "kept the %lld largest weights of each item; the rest is %.3g %% of all "
                   "(Frobenius norm)",
-                  (long long)keep, 100 * m->dropped);
+                  (long long)keep, 100 * m->figure);
 }
 
 static dg_status sweep(dg_model *m, dg_loss *loss, dg_err *err)
@@ -234,33 +208,10 @@ static dg_status sweep(dg_model *m, dg_loss *loss, dg_err *err)
     free_harvest(&h);
     if (st != DG_OK) return st;
     *loss = (dg_loss){.observed = sum.residual, .regularization = sum.regularization};
-    m->dropped = sum.squares > 0 ? sqrt(sum.dropped / sum.squares) : 0;
+    m->figure = sum.squares > 0 ? sqrt(sum.dropped / sum.squares) : 0;
     log_dropped(m, h.keep);
     return DG_OK;
 }
-
-static void save(const dg_model *m, dg_writer *w)
-{
-    dg_writer_real(w, "dropped", m->dropped);
-    dg_weights_save(&m->weights, w);
-}
-
-static dg_status load(dg_model *m, const dg_container *f, dg_err *err)
-{
-    double dropped = 0;
-    dg_status st = dg_container_real(f, "/meta", "dropped", &dropped, err);
-    st = dg_agree(m->weights.comm, st, err);
-    if (st == DG_OK) st = dg_weights_load(&m->weights, f, err);
-    if (st == DG_OK) m->dropped = dropped;
-    return st;
-}
-
-static dg_status scorer(dg_model *m, dg_scorer *out, dg_err *err)
-{
-    return dg_weights_scorer(&m->weights, out, err);
-}
-
-static void export(dg_model *m, dg_writer *w) { dg_weights_export(&m->weights, w); }
 
 const dg_model_class dg_ease_class = {
     .name = "ease",
@@ -268,12 +219,12 @@ const dg_model_class dg_ease_class = {
     .option = options_table,
     .options_size = sizeof(dg_ease_options),
     .n_options = sizeof options_table / sizeof *options_table,
-    .sweeps = sweeps,
+    .sweeps = dg_weights_model_sweeps,
     .create = create,
     .sweep = sweep,
-    .save = save,
-    .load = load,
-    .scorer = scorer,
-    .export = export,
-    .destroy = destroy,
+    .save = dg_weights_model_save,
+    .load = dg_weights_model_load,
+    .scorer = dg_weights_model_scorer,
+    .export = dg_weights_model_export,
+    .destroy = dg_weights_model_destroy,
 };

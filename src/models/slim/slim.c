@@ -7,17 +7,11 @@
 #include "models/slim/column.h"
 #include "models/slim/cooccurrence.h"
 #include "models/slim/pieces.h"
-#include "models/weights/weights.h"
+#include "models/weights/model.h"
 
 #include <math.h>
 #include <omp.h>
 #include <string.h>
-
-struct dg_model {
-    const dg_slim_options *options;
-    dg_weights weights;
-    double violation; /* of the optimality conditions, the greatest of all columns */
-};
 
 static const char *const as_l2[] = {"l2", "l2r", "beta", "lambda", NULL};
 static const char *const as_l1[] = {"l1r", "l1_reg", NULL};
@@ -73,34 +67,14 @@ static const dg_option options_table[] = {
      .help = "every rating counts 1; false: as much as its value"},
 };
 
-static int64_t sweeps(const void *options)
-{
-    (void)options;
-    return 1; /* the solution */
-}
-
-static void destroy(dg_model **m)
-{
-    if (*m == NULL) return;
-    dg_weights_free(&(*m)->weights);
-    dg_free(*m);
-    *m = NULL;
-}
+static const dg_slim_options *options_of(const dg_model *m) { return m->options; }
 
 static dg_status create(const dg_comm *c, const dg_dataset *data, const void *options,
                         uint64_t seed, dg_model **out, dg_err *err)
 {
     (void)seed;
     const dg_slim_options *o = options;
-    dg_model *m = *out = dg_alloc(1, sizeof *m);
-    dg_status st = m == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a model") : DG_OK;
-    if (st == DG_OK) {
-        *m = (dg_model){.options = o};
-        st = dg_weights_create(c, data, o->binary, &m->weights, err);
-    }
-    st = dg_agree(c, st, err);
-    if (st != DG_OK) destroy(out);
-    return st;
+    return dg_weights_model_create(c, data, o, o->binary, "violation", out, err);
 }
 
 /* Solving the own columns. */
@@ -213,15 +187,15 @@ static void tell(dg_model *m, const dg_solving *g, int64_t n_weights)
     const dg_comm *c = m->weights.comm;
     int64_t count[] = {n_weights, g->n_open};
     dg_sum_int64(c, count, 2);
-    m->violation = greatest(c, g->violation);
+    m->figure = greatest(c, g->violation);
     dg_log_fields(
         DG_LOG_INFO, "weights",
-        json_pack("{s:I, s:f}", "weights", (json_int_t)count[0], "violation", m->violation),
+        json_pack("{s:I, s:f}", "weights", (json_int_t)count[0], "violation", m->figure),
         "%lld weights above 0, %.1f an item; optimality holds within %.2g of an item's count",
-        (long long)count[0], (double)count[0] / (double)g->gram->n_rows, m->violation);
+        (long long)count[0], (double)count[0] / (double)g->gram->n_rows, m->figure);
     if (count[1] > 0)
         dg_log(DG_LOG_WARN, "open", "%lld items need more than %lld passes to hold %.2g",
-               (long long)count[1], (long long)m->options->passes, m->options->tolerance);
+               (long long)count[1], (long long)options_of(m)->passes, options_of(m)->tolerance);
 }
 
 static dg_status sweep(dg_model *m, dg_loss *loss, dg_err *err)
@@ -231,9 +205,9 @@ static dg_status sweep(dg_model *m, dg_loss *loss, dg_err *err)
     dg_node_csr gram = {0};
     dg_csr own = {0};
     dg_column_terms sum = {0};
-    dg_status st = dg_slim_cooccurrence(c, d, m->options->binary, &gram, err);
+    dg_status st = dg_slim_cooccurrence(c, d, options_of(m)->binary, &gram, err);
     if (st != DG_OK) return st;
-    dg_solving g = {.options = m->options, .gram = &gram};
+    dg_solving g = {.options = options_of(m), .gram = &gram};
     st = prepare(m, &g, err);
     if (st == DG_OK) st = solve_own(&g, &own, err);
     st = dg_agree(c, st, err);
@@ -251,41 +225,18 @@ static dg_status sweep(dg_model *m, dg_loss *loss, dg_err *err)
     return st;
 }
 
-static void save(const dg_model *m, dg_writer *w)
-{
-    dg_writer_real(w, "violation", m->violation);
-    dg_weights_save(&m->weights, w);
-}
-
-static dg_status load(dg_model *m, const dg_container *f, dg_err *err)
-{
-    double violation = 0;
-    dg_status st = dg_container_real(f, "/meta", "violation", &violation, err);
-    st = dg_agree(m->weights.comm, st, err);
-    if (st == DG_OK) st = dg_weights_load(&m->weights, f, err);
-    if (st == DG_OK) m->violation = violation;
-    return st;
-}
-
-static dg_status scorer(dg_model *m, dg_scorer *out, dg_err *err)
-{
-    return dg_weights_scorer(&m->weights, out, err);
-}
-
-static void export(dg_model *m, dg_writer *w) { dg_weights_export(&m->weights, w); }
-
 const dg_model_class dg_slim_class = {
     .name = "slim",
     .summary = "sparse item weights for behaviour: every item regressed on those like it",
     .option = options_table,
     .options_size = sizeof(dg_slim_options),
     .n_options = sizeof options_table / sizeof *options_table,
-    .sweeps = sweeps,
+    .sweeps = dg_weights_model_sweeps,
     .create = create,
     .sweep = sweep,
-    .save = save,
-    .load = load,
-    .scorer = scorer,
-    .export = export,
-    .destroy = destroy,
+    .save = dg_weights_model_save,
+    .load = dg_weights_model_load,
+    .scorer = dg_weights_model_scorer,
+    .export = dg_weights_model_export,
+    .destroy = dg_weights_model_destroy,
 };
