@@ -27,20 +27,6 @@ enum {
     SENT_SHARE = 16  /* of the entries' bytes */
 };
 
-/* First entry of the row whose column is not below `column`. */
-static int64_t lower_bound(dg_row row, int64_t column)
-{
-    int64_t low = 0, high = row.n;
-    while (low < high) {
-        const int64_t middle = low + (high - low) / 2;
-        if (row.index[middle] < column)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /* Entries are sorted by column, so those for one rank and round are one stretch of each row. */
 static void count_entries(const dg_csr *m, int own, dg_columns_plan *p)
 {
@@ -100,7 +86,7 @@ static void free_plan(dg_columns_plan *p)
 /* Where a row's entries for a rank's round begin. */
 static int64_t first_entry(const int32_t *sent, int64_t r, dg_row row, dg_range range)
 {
-    return sent != NULL ? sent[r] : lower_bound(row, range.begin);
+    return sent != NULL ? sent[r] : dg_row_before(row, range.begin);
 }
 
 /* The entries of one round for other ranks, grouped by owner, rows ascending. */

@@ -1,6 +1,7 @@
 #include "ranking/popularity.h"
 
 #include "base/memory.h"
+#include "sparse/csr.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -102,25 +103,13 @@ dg_list_popularity dg_list_popularity_mean(dg_list_popularity sum)
                                 sum.novelty / n};
 }
 
-static bool is_in(const int32_t *sorted, int64_t n, int32_t x)
-{
-    int64_t low = 0, high = n;
-    while (low < high) {
-        const int64_t middle = low + (high - low) / 2;
-        if (sorted[middle] < x)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < n && sorted[low] == x;
-}
-
 void dg_popularity_ends(const dg_popularity *p, const int32_t *skip, int64_t n_skip, const int *k,
                         int n_k, int64_t *out)
 {
+    const dg_row known = {.index = skip, .n = n_skip};
     int64_t at = 0, found = 0;
     for (int j = 0; j < n_k; j++) {
-        for (; at < p->n_items && found < k[j]; at++) found += !is_in(skip, n_skip, p->order[at]);
+        for (; at < p->n_items && found < k[j]; at++) found += !dg_row_has(known, p->order[at]);
         out[j] = at;
     }
 }

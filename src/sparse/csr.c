@@ -21,7 +21,7 @@ void dg_csr_free(dg_csr *m)
     *m = (dg_csr){0};
 }
 
-int dg_row_has(dg_row row, int32_t column)
+int64_t dg_row_before(dg_row row, int64_t column)
 {
     int64_t low = 0, high = row.n;
     while (low < high) {
@@ -31,5 +31,11 @@ int dg_row_has(dg_row row, int32_t column)
         else
             high = middle;
     }
-    return low < row.n && row.index[low] == column;
+    return low;
+}
+
+int dg_row_has(dg_row row, int32_t column)
+{
+    const int64_t at = dg_row_before(row, column);
+    return at < row.n && row.index[at] == column;
 }

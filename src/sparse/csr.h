@@ -42,6 +42,9 @@ static inline dg_row dg_csr_row(const dg_csr *m, int64_t row)
                     m->ptr[m->end - m->begin] - p[1]};
 }
 
+/** Entries of the row whose column is below `column`. Binary search. LOCAL, O(log n). */
+int64_t dg_row_before(dg_row row, int64_t column);
+
 /** Is `column` in the row? Binary search. LOCAL, O(log n). */
 int dg_row_has(dg_row row, int32_t column);
 

@@ -66,20 +66,6 @@ static dg_status list_rows(dg_als_long *l, int64_t *n, dg_err *err)
     return DG_OK;
 }
 
-/* Entries of a row before column `column`. */
-static int64_t entries_before(dg_row row, int64_t column)
-{
-    int64_t low = 0, high = row.n;
-    while (low < high) {
-        const int64_t middle = low + (high - low) / 2;
-        if (row.index[middle] < column)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /* Where the shards' parts of every row begin, rows of `m` by their numbers in it. */
 static void cut_rows(dg_als_long *l, const dg_csr *m, bool by_number)
 {
@@ -89,7 +75,7 @@ static void cut_rows(dg_als_long *l, const dg_csr *m, bool by_number)
         int64_t *at = l->cut + k * (shards + 1);
         for (int s = 0; s <= shards; s++)
             at[s] =
-                row.index - m->index + entries_before(row, l->half.other->begin[l->run.begin + s]);
+                row.index - m->index + dg_row_before(row, l->half.other->begin[l->run.begin + s]);
     }
     l->index = m->index;
     l->value = m->value;

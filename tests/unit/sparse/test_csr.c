@@ -45,8 +45,13 @@ START_TEST(membership_equals_a_linear_search)
         bool in[70] = {false};
         for (int32_t c = 0; c < 64; c++)
             if (dg_rng_below(&r, 3) == 0) in[c] = true, index[n++] = c;
-        for (int32_t c = -2; c < 70; c++)
-            ck_assert_int_eq(dg_row_has((dg_row){.index = index, .n = n}, c), c >= 0 && in[c]);
+        for (int32_t c = -2; c < 70; c++) {
+            const dg_row row = {.index = index, .n = n};
+            int64_t before = 0;
+            for (int64_t k = 0; k < n; k++) before += index[k] < c;
+            ck_assert_int_eq(dg_row_has(row, c), c >= 0 && in[c]);
+            ck_assert_int_eq(dg_row_before(row, c), before);
+        }
     }
     ck_assert(!dg_row_has((dg_row){0}, 0));
 }
