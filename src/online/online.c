@@ -303,7 +303,8 @@ static void fill_arm(const work *w, const arm_tally *t, const double delay[DG_DE
     out->ctr = rate(w, t->clicks, t->items);
     out->cvr = rate(w, t->conversions, t->clicks);
     out->ctcvr = rate(w, t->conversions, t->items);
-    out->cvr_corrected = ripe > 0 ? fmin((double)t->conversions / ripe, 1) : NAN;
+    const bool known = t->conversions == 0 || dg_delays_known(&w->t.delays);
+    out->cvr_corrected = ripe > 0 && known ? fmin((double)t->conversions / ripe, 1) : NAN;
     out->ctcvr_corrected = out->cvr_corrected * out->ctr.value;
 }
 

@@ -55,6 +55,13 @@ void dg_delays_fit(const dg_delays *d, double f[DG_DELAYS])
             d->at_risk[s] > 0 ? f[s] * (1 - (double)d->delay[s] / (double)d->at_risk[s]) : f[s];
 }
 
+bool dg_delays_known(const dg_delays *d)
+{
+    for (int s = 0; s < DG_DELAYS; s++)
+        if (d->at_risk[s] > 0) return true;
+    return false;
+}
+
 double dg_delays_ripe(const int64_t clicks[DG_DELAYS + 1], const double f[DG_DELAYS])
 {
     double sum = (double)clicks[DG_DELAYS];

@@ -1,6 +1,7 @@
 /* rates.h - statistics of rates: intervals, bounds that hold whenever one looks, delays. */
 #ifndef DG_ONLINE_RATES_H
 #define DG_ONLINE_RATES_H
+#include <stdbool.h>
 #include <stdint.h>
 
 /** How many standard deviations the middle `confidence` of a normal variable reaches: 1.96 of .95.
@@ -50,6 +51,10 @@ void dg_delays_add(dg_delays *d, int late, int age);
  *         survival data" (reverse time).
  */
 void dg_delays_fit(const dg_delays *d, double f[DG_DELAYS]);
+
+/** Is anything to be learned of delays? Not from clicks that are all less than a step old. LOCAL.
+ */
+bool dg_delays_known(const dg_delays *d);
 
 /** Clicks that would have converted by now if they ever will, as a share each: sum of F(age).
  *  LOCAL. */

@@ -106,6 +106,8 @@ model: {model}
         for k in range(5):
             node.ask("/v1/events", {"events": [{"user": f"n{k}", "item": f"i{i}", "event": "buy",
                                                 "time": 1000 + i} for i in range(k + 1)]})
+        before = int(time.time())
+        node.ask("/v1/events", {"events": [{"user": "n9", "item": "i1", "event": "buy"}]})
         node.end(signal.SIGTERM)
         path = write("nightly.yaml", """name: nightly
 seed: 3
@@ -114,9 +116,10 @@ data:
             columns: {user: user, item: item, event: event, time: time}}
 prepare: {event_weights: {view: 1, buy: 3}, split: {method: none}}
 """)
-        self.succeeds("prepare", path, "--work", "nightly", "-q")
-        with h5py.File("nightly/dataset.h5") as data:
-            self.assertEqual(int(data["meta"].attrs["n_train"]), 15)
+        for since, rows in (("1970-01-01", 16), (before, 1)):  # the last one has milliseconds
+            self.succeeds("prepare", path, "--work", "nightly", "-q", "--set", f"prepare.since={since}")
+            with h5py.File("nightly/dataset.h5") as data:
+                self.assertEqual(int(data["meta"].attrs["n_train"]), rows)
 
     def send_until_killed(self, node, numbers, known):
         """Events with ids, told apart by what the node said of them."""

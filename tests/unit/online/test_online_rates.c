@@ -90,6 +90,12 @@ START_TEST(nothing_seen_is_no_delay)
     double f[DG_DELAYS];
     dg_delays_fit(&d, f);
     for (int s = 0; s < DG_DELAYS; s++) ck_assert(f[s] == 1);
+    ck_assert(!dg_delays_known(&d));
+    dg_delays young = d;
+    dg_delays_add(&young, 0, 0); /* of the step the click is in only a part was seen */
+    ck_assert(!dg_delays_known(&young));
+    dg_delays_add(&young, 0, 1);
+    ck_assert(dg_delays_known(&young));
 }
 END_TEST
 
