@@ -6,6 +6,7 @@
 #include "table/header.h"
 #include "table/json.h"
 #include "table/split.h"
+#include "table/wanted.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -202,21 +203,30 @@ static dg_status look_behind(const dg_header *h, const dg_source *source, const 
     return st;
 }
 
-dg_status dg_columns_look(const dg_source *source, const dg_dialect *d,
-                          const char *const role[DG_N_ROLES], dg_columns *out, dg_err *err)
+static dg_status look_at(const dg_source *source, const dg_dialect *d,
+                         const char *const role[DG_N_ROLES], dg_columns *out, dg_err *err)
 {
     dg_header h;
     dg_json_paths paths = {0};
-    const bool objects = d->format == DG_FORMAT_JSONL;
-    *out = (dg_columns){0};
-    if (d->format != DG_FORMAT_CSV && !objects) return DG_OK;
     dg_status st = dg_header_read(source, d, &h, err);
     if (st != DG_OK) return st;
-    if (objects)
+    if (d->format == DG_FORMAT_JSONL)
         st = take_paths(role, &paths, out, err);
     else
         take_names(&h, out);
     if (st == DG_OK) st = look_behind(&h, source, d, &paths, out, err);
     dg_header_free(&h);
+    return st;
+}
+
+dg_status dg_columns_look(const dg_source *source, const dg_dialect *d,
+                          const char *const role[DG_N_ROLES], dg_columns *out, dg_err *err)
+{
+    dg_wanted w;
+    *out = (dg_columns){0};
+    if (d->format == DG_FORMAT_LISTS || d->format == DG_FORMAT_MTX) return DG_OK;
+    dg_status st = dg_wanted_find(&w, source, d, role, DG_N_ROLES, err);
+    if (st == DG_OK) st = look_at(&w.source, d, role, out, err);
+    dg_wanted_free(&w);
     return st;
 }

@@ -40,8 +40,8 @@ const char *dg_looks_text(dg_looks looks);
 /** What one value looks like. LOCAL. */
 dg_looks dg_looks_of(dg_slice value);
 
-/** Look at the first DG_COLUMNS_ROWS rows of a file; of jsonl at the paths that roles are read
- * from, the only ones known. LOCAL; holds their different values.
+/** Look at the first DG_COLUMNS_ROWS rows of a file; of jsonl and hdf5 at the paths that roles
+ * are read from, the only ones known. LOCAL; holds their different values.
  *  @param[in] role  (DG_N_ROLES,) column of each, or NULL
  *  Errors as dg_rows_open and dg_rows_next; DG_ERR_NOMEM. */
 dg_status dg_columns_look(const dg_source *source, const dg_dialect *d,

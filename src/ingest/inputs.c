@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "store/foreign.h"
 #include "table/stream.h"
 
 #include <string.h>
@@ -48,7 +49,10 @@ static dg_status read_notes(const char *at, size_t n, dg_inputs *in, dg_err *err
         if (path == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory listing input files");
         memcpy(path, at, (size_t)note.path_length);
         at += note.path_length;
-        files->at[files->n++] = (dg_source){path, note.size, (dg_codec)note.codec};
+        files->at[files->n++] = (dg_source){.path = path,
+                                            .size = note.size,
+                                            .codec = (dg_codec)note.codec,
+                                            .reader = dg_foreign_reader()};
         for (int k = note.kind; k < DG_INPUT_KINDS; k++) in->first[k + 1] = files->n;
     }
     return DG_OK;
@@ -144,7 +148,7 @@ dg_range dg_stretches_share(const dg_stretches *s, int rank, int size)
 static dg_status digest_block(const dg_source *file, dg_stretch at, char *block, int64_t out[2],
                               dg_err *err)
 {
-    const dg_source raw = {file->path, file->size, DG_CODEC_PLAIN};
+    const dg_source raw = {.path = file->path, .size = file->size};
     dg_stream *stream = NULL;
     size_t n = 0;
     dg_status st = dg_stream_open(&raw, at.begin, &stream, err);

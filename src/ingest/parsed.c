@@ -55,11 +55,13 @@ static void add_reading(dg_text *t, const dg_prepare_options *o, dg_input_kind k
 static void add_bytes(dg_text *t, const dg_prepare_options *o, const dg_source *file,
                       const dg_stretch *at, int64_t *hint, bool *known)
 {
-    const int64_t before = at->begin > 0 ? at->begin - 1 : 0;
+    const bool rows = file->codec == DG_CODEC_HDF5; /* they may lie anywhere in the file */
+    const int64_t before = at->begin > 0 && !rows ? at->begin - 1 : 0;
+    const int64_t behind = (rows ? file->size : at->end) + REACH;
     dg_text_add(t, "codec %d bytes %lld %lld\n", file->codec, (long long)at->begin,
                 (long long)at->end);
     *known = dg_file_digests_show(o->digests, file, 0, REACH, hint, t) && /* the header */
-             dg_file_digests_show(o->digests, file, before, at->end + REACH, hint, t);
+             dg_file_digests_show(o->digests, file, before, behind, hint, t);
 }
 
 static dg_status make_keys(const dg_prepare_options *o, const dg_inputs *in, const dg_stretches *s,

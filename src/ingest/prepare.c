@@ -138,8 +138,8 @@ static dg_status cut_inputs(dg_preparation *w, dg_err *err)
     bool *whole = dg_alloc((size_t)files->n, sizeof *whole);
     if (whole == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a list of files");
     for (int64_t f = 0; f < files->n; f++)
-        whole[f] =
-            files->at[f].codec != DG_CODEC_PLAIN || dg_inputs_kind(&w->inputs, f) >= DG_INPUT_ITEMS;
+        whole[f] = (files->at[f].codec != DG_CODEC_PLAIN && files->at[f].codec != DG_CODEC_HDF5) ||
+                   dg_inputs_kind(&w->inputs, f) >= DG_INPUT_ITEMS;
     if (w->c->rank == 0) tell_large(w, whole);
     const dg_status st = dg_stretches_cut(files, whole, w->o->stretch > 0 ? w->o->stretch : STRETCH,
                                           &w->stretches, err);

@@ -5,6 +5,7 @@
 #include "ingest/card.h"
 #include "ingest/columns.h"
 #include "job/leaks.h"
+#include "store/foreign.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -69,9 +70,11 @@ static json_t *of_columns(const dg_prepare_options *o)
     dg_columns *columns = dg_alloc(1, sizeof *columns);
     json_t *list = json_array();
     int64_t rows = 0;
-    if (columns != NULL && dg_sources_find(&o->ratings.paths, &files, &ignored) == DG_OK &&
-        dg_columns_look(files.at, &o->ratings.dialect, o->ratings.columns, columns, &ignored) ==
-            DG_OK) {
+    const bool found =
+        columns != NULL && dg_sources_find(&o->ratings.paths, &files, &ignored) == DG_OK;
+    if (found) files.at->reader = dg_foreign_reader();
+    if (found && dg_columns_look(files.at, &o->ratings.dialect, o->ratings.columns, columns,
+                                 &ignored) == DG_OK) {
         rows = columns->rows;
         for (int k = 0; k < columns->n; k++)
             json_array_append_new(list, of_column(&columns->at[k], rows));

@@ -18,8 +18,9 @@ typedef enum dg_job_format {
     DG_JOB_CSV,
     DG_JOB_JSONL,
     DG_JOB_MTX,
-    DG_JOB_LISTS,  /* "user item item …", in time order */
-    DG_JOB_PARQUET /* read as csv with a header */
+    DG_JOB_LISTS,   /* "user item item …", in time order */
+    DG_JOB_PARQUET, /* read as csv with a header */
+    DG_JOB_HDF5
 } dg_job_format;
 typedef enum dg_job_encoding { DG_JOB_UTF8, DG_JOB_LATIN1 } dg_job_encoding;
 typedef enum dg_job_on_error { DG_JOB_REJECT, DG_JOB_FAIL } dg_job_on_error;

@@ -17,23 +17,27 @@ static const char *or_null(const char *text)
     return text == NULL || text[0] == '\0' ? NULL : text;
 }
 
-static bool is_table(int format) { return format == DG_JOB_CSV || format == DG_JOB_PARQUET; }
+static bool is_table(int format)
+{
+    return format == DG_JOB_CSV || format == DG_JOB_PARQUET || format == DG_JOB_HDF5;
+}
 
 static dg_status to_source(const dg_job *job, const char *key, const dg_job_source *from,
                            dg_prepare_source *out, dg_err *err)
 {
-    static const dg_format format[] = {[DG_JOB_CSV] = DG_FORMAT_CSV,
-                                       [DG_JOB_MTX] = DG_FORMAT_MTX,
-                                       [DG_JOB_LISTS] = DG_FORMAT_LISTS,
-                                       [DG_JOB_JSONL] = DG_FORMAT_JSONL,
-                                       [DG_JOB_PARQUET] = DG_FORMAT_CSV};
-    const bool parquet = from->format == DG_JOB_PARQUET; /* comes as csv of the default dialect */
+    static const dg_format format[] = {
+        [DG_JOB_CSV] = DG_FORMAT_CSV,     [DG_JOB_MTX] = DG_FORMAT_MTX,
+        [DG_JOB_LISTS] = DG_FORMAT_LISTS, [DG_JOB_JSONL] = DG_FORMAT_JSONL,
+        [DG_JOB_PARQUET] = DG_FORMAT_CSV, [DG_JOB_HDF5] = DG_FORMAT_HDF5};
+    /* Comes as csv of the default dialect. */
+    const bool made = from->format == DG_JOB_PARQUET || from->format == DG_JOB_HDF5;
     const bool blanks = from->format == DG_JOB_MTX && strcmp(from->separator, ",") == 0;
     out->paths = from->path; /* borrowed */
     out->dialect = dg_dialect_default();
     out->dialect.format = format[from->format];
-    out->dialect.header = parquet || (from->header && from->format == DG_JOB_CSV);
-    out->dialect.encoding = from->encoding == DG_JOB_LATIN1 ? DG_ENCODING_LATIN1 : DG_ENCODING_UTF8;
+    out->dialect.header = made || (from->header && from->format == DG_JOB_CSV);
+    out->dialect.encoding =
+        from->encoding == DG_JOB_LATIN1 && !made ? DG_ENCODING_LATIN1 : DG_ENCODING_UTF8;
     out->columns[DG_ROLE_USER] = or_null(from->columns.user);
     out->columns[DG_ROLE_ITEM] = or_null(from->columns.item);
     out->columns[DG_ROLE_VALUE] = or_null(from->columns.value);
@@ -46,9 +50,9 @@ static dg_status to_source(const dg_job *job, const char *key, const dg_job_sour
     out->fail = from->on_error == DG_JOB_FAIL;
     out->max_rejects = from->max_rejects;
     const dg_status st = dg_dialect_separate(&out->dialect,
-                                             blanks    ? " "
-                                             : parquet ? ","
-                                                       : from->separator,
+                                             blanks ? " "
+                                             : made ? ","
+                                                    : from->separator,
                                              err);
     if (st == DG_OK) return st;
     char text[sizeof err->text];
@@ -118,7 +122,7 @@ static dg_status to_options(const dg_job *job, dg_prepare_options *out, dg_err *
     if (st == DG_OK && job->data.items.path.n > 0) {
         if (!is_table(job->data.items.format))
             return DG_FAIL(err, DG_ERR_CONFIG,
-                           "%s: data.items.format: a catalogue is csv or parquet", job->file);
+                           "%s: data.items.format: a catalogue is csv, parquet or hdf5", job->file);
         st = to_source(job, "data.items", &job->data.items, &out->items.source, err);
         out->items.title = or_null(job->data.items.columns.title);
         if (st == DG_OK)
@@ -128,7 +132,7 @@ static dg_status to_options(const dg_job *job, dg_prepare_options *out, dg_err *
     if (st == DG_OK && describes_users(job)) {
         if (!is_table(job->data.users.format))
             return DG_FAIL(err, DG_ERR_CONFIG,
-                           "%s: data.users.format: a catalogue is csv or parquet", job->file);
+                           "%s: data.users.format: a catalogue is csv, parquet or hdf5", job->file);
         st = to_source(job, "data.users", &job->data.users, &out->users.source, err);
         if (st == DG_OK)
             st = dg_attribute_plans_read("data.users", &job->data.users.attributes,

@@ -6,7 +6,7 @@
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))
 #define NAMES(...)  ((const char *const[]){__VA_ARGS__, NULL})
 
-static const char *const formats[] = {"csv", "jsonl", "mtx", "lists", "parquet", NULL};
+static const char *const formats[] = {"csv", "jsonl", "mtx", "lists", "parquet", "hdf5", NULL};
 static const char *const encodings[] = {"utf-8", "latin1", NULL};
 static const char *const on_errors[] = {"reject", "fail", NULL};
 static const char *const on_leaks[] = {"warn", "fail", NULL};
@@ -45,7 +45,7 @@ static const dg_option dialect_rows[] = {
      .help = "of the files; jsonl is an object a line, columns are paths of keys (event.user.id); "
              "lists is "
              "\"user item item …\" a line, in time order; mtx is MatrixMarket; parquet needs "
-             "DuckDB's library",
+             "DuckDB's library; columns of hdf5 are paths of arrays (events/user)",
      .choices = formats},
     {.key = "separator",
      .type = DG_OPT_TEXT,

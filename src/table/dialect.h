@@ -10,7 +10,9 @@ typedef enum dg_format {
     DG_FORMAT_CSV,   /* one record a line (more in quotes), the same number of fields in each */
     DG_FORMAT_LISTS, /* "user item item ..." in time order; runs of separators count as one */
     DG_FORMAT_MTX,   /* MatrixMarket coordinates, see mtx.h; likewise */
-    DG_FORMAT_JSONL  /* an object a line; columns are paths of keys, see json.h */
+    DG_FORMAT_JSONL, /* an object a line; columns are paths of keys, see json.h */
+    DG_FORMAT_HDF5   /* arrays of an HDF5 file; columns are their paths, and what is read of them is
+                        csv of the default dialect, see wanted.h */
 } dg_format;
 
 typedef enum dg_encoding { DG_ENCODING_UTF8, DG_ENCODING_LATIN1 } dg_encoding;

@@ -1,7 +1,7 @@
 #include "table/parquet.h"
 
 #include "base/memory.h"
-#include "base/text.h"
+#include "table/csv.h"
 
 #include <dlfcn.h>
 #include <stdint.h>
@@ -111,33 +111,6 @@ static dg_status refuse(const dg_parquet *p, const char *why, dg_err *err)
     return DG_FAIL(err, DG_ERR_DATA, "%s: %.*s", p->path, line < 400 ? (int)line : 400, text);
 }
 
-static bool needs_quotes(const char *s, size_t n)
-{
-    for (size_t k = 0; k < n; k++)
-        if (s[k] == '"' || s[k] == ',' || s[k] == '\n' || s[k] == '\r') return true;
-    return false;
-}
-
-static void add_field(dg_text *t, const char *s, size_t n)
-{
-    if (!needs_quotes(s, n)) {
-        dg_text_bytes(t, s, n);
-        return;
-    }
-    dg_text_bytes(t, "\"", 1);
-    for (const char *quote; (quote = memchr(s, '"', n)) != NULL;) { /* twice */
-        const size_t part = (size_t)(quote - s) + 1;
-        dg_text_bytes(t, s, part);
-        dg_text_bytes(t, "\"", 1);
-        s += part;
-        n -= part;
-    }
-    dg_text_bytes(t, s, n);
-    dg_text_bytes(t, "\"", 1);
-}
-
-static void end_field(dg_text *t, bool last) { dg_text_bytes(t, last ? "\n" : ",", 1); }
-
 static dg_status start(dg_parquet *p, dg_err *err)
 {
     static const char sql[] = "SELECT CAST(COLUMNS(*) AS VARCHAR) FROM read_parquet($1)";
@@ -161,8 +134,8 @@ static dg_status start(dg_parquet *p, dg_err *err)
     p->columns = duckdb.column_count(&p->result);
     for (uint64_t k = 0; k < p->columns; k++) {
         const char *name = duckdb.column_name(&p->result, k);
-        add_field(&p->text, name, strlen(name));
-        end_field(&p->text, k + 1 == p->columns);
+        dg_csv_field(&p->text, name, strlen(name));
+        dg_csv_end(&p->text, k + 1 == p->columns);
     }
     return DG_OK;
 }
@@ -198,8 +171,8 @@ static void write_rows(dg_parquet *p, void *chunk, const duckdb_string **data, u
             const char *at = s->bytes;
             if (s->n > sizeof s->bytes) memcpy(&at, s->bytes + 4, sizeof at);
             if (valid[k] == NULL || (valid[k][r / 64] >> r % 64 & 1) != 0)
-                add_field(&p->text, at, s->n);
-            end_field(&p->text, k + 1 == p->columns);
+                dg_csv_field(&p->text, at, s->n);
+            dg_csv_end(&p->text, k + 1 == p->columns);
         }
 }
 

@@ -6,13 +6,16 @@
 #include "table/json.h"
 #include "table/mtx.h"
 #include "table/split.h"
+#include "table/wanted.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 struct dg_records {
+    dg_wanted wanted;
     dg_split *split;
+    int64_t first, end; /* hdf5: bytes that its rows stand for */
     dg_format format;
     dg_layout layout;
     dg_reject reject;
@@ -75,27 +78,52 @@ static dg_status list_paths(const dg_source *source, const char *const columns[D
     return st;
 }
 
-dg_status dg_layout_read(const dg_source *source, const dg_dialect *d,
-                         const char *const columns[DG_N_ROLES], const dg_filters *filters,
-                         dg_layout *out, dg_err *err)
+/* The columns of hdf5 are those that are asked for; they are told by their paths. */
+static dg_status want(dg_wanted *w, const dg_source *source, const dg_dialect *d,
+                      const char *const columns[DG_N_ROLES], const dg_filters *filters, dg_err *err)
+{
+    const char *all[DG_N_ROLES + DG_FILTERS_MAX];
+    int32_t n = 0;
+    for (int role = 0; role < DG_N_ROLES; role++) all[n++] = columns[role];
+    for (int32_t k = 0; filters != NULL && k < filters->n; k++) all[n++] = filters->at[k].column;
+    return dg_wanted_find(w, source, d, all, n, err);
+}
+
+static dg_status read_layout(const dg_wanted *w, const dg_dialect *d,
+                             const char *const columns[DG_N_ROLES], const dg_filters *filters,
+                             dg_layout *out, dg_err *err)
 {
     dg_header h;
-    const bool columned = d->format == DG_FORMAT_CSV || d->format == DG_FORMAT_JSONL;
-    if (!columned && filters != NULL && filters->n > 0)
-        return DG_FAIL(err, DG_ERR_CONFIG, "%s: only csv and jsonl have columns to filter by",
-                       source->path);
-    if (d->format == DG_FORMAT_MTX) return dg_mtx_layout(source, d, out, err);
-    dg_status st = dg_header_read(source, d, &h, err);
+    dg_status st = dg_header_read(&w->source, d, &h, err);
     if (st != DG_OK) return st;
     dg_layout found = {.data_begin = h.data_begin,
                        .header_lines = h.lines,
                        .n_fields = h.n_fields,
                        .column = {-1, -1, -1, -1, -1, -1},
                        .empty = h.empty};
-    if (d->format == DG_FORMAT_CSV) st = find_columns(&h, source, d, columns, filters, &found, err);
-    if (d->format == DG_FORMAT_JSONL) st = list_paths(source, columns, filters, &found, err);
+    if (d->format == DG_FORMAT_CSV || d->format == DG_FORMAT_HDF5)
+        st = find_columns(&h, &w->source, d, columns, filters, &found, err);
+    if (d->format == DG_FORMAT_JSONL) st = list_paths(&w->source, columns, filters, &found, err);
+    for (int32_t k = 0; k < w->cut.n; k++) found.path[k] = w->column[k];
     dg_header_free(&h);
     if (st == DG_OK) *out = found;
+    return st;
+}
+
+dg_status dg_layout_read(const dg_source *source, const dg_dialect *d,
+                         const char *const columns[DG_N_ROLES], const dg_filters *filters,
+                         dg_layout *out, dg_err *err)
+{
+    dg_wanted w;
+    const bool columned = d->format != DG_FORMAT_LISTS && d->format != DG_FORMAT_MTX;
+    if (!columned && filters != NULL && filters->n > 0)
+        return DG_FAIL(err, DG_ERR_CONFIG, "%s: lists and mtx have no columns to filter by",
+                       source->path);
+    dg_status st = want(&w, source, d, columns, filters, err);
+    if (st == DG_OK)
+        st = d->format == DG_FORMAT_MTX ? dg_mtx_layout(source, d, out, err)
+                                        : read_layout(&w, d, columns, filters, out, err);
+    dg_wanted_free(&w);
     return st;
 }
 
@@ -255,7 +283,10 @@ static dg_status next_row(dg_records *r, dg_record *out, dg_err *err)
         if (st != DG_OK || out->outcome != DG_OUTCOME_RECORD) return st;
         whole = has_all_columns(r);
     } while (whole && is_dropped(r));
-    if (!whole || !take_row(r, out)) out->outcome = DG_OUTCOME_REJECT;
+    if (!whole || !take_row(r, out)) {
+        if (r->wanted.cut.n > 0) name_path(&r->layout, &r->reject);
+        out->outcome = DG_OUTCOME_REJECT;
+    }
     return st;
 }
 
@@ -283,8 +314,14 @@ dg_status dg_records_open(const dg_source *source, const dg_dialect *d, const dg
     r->format = d->format;
     r->layout = *layout;
     r->filters = filters;
-    const dg_span span = {at.begin, at.end, layout->data_begin, layout->header_lines, at.start};
-    dg_status st = dg_split_open(source, d, span, &r->split, err);
+    dg_span span = {at.begin, at.end, layout->data_begin, layout->header_lines, at.start};
+    dg_status st = dg_wanted_find(&r->wanted, source, d, layout->path, layout->n_fields, err);
+    if (st == DG_OK && d->format == DG_FORMAT_HDF5) { /* its text is of these rows alone */
+        r->first = r->wanted.cut.begin = at.begin;
+        r->end = r->wanted.cut.end = at.end > at.begin ? at.end : at.begin;
+        span = (dg_span){0, INT64_MAX, layout->data_begin, 0, 0};
+    }
+    if (st == DG_OK) st = dg_split_open(&r->wanted.source, d, span, &r->split, err);
     for (int32_t k = 0; d->format == DG_FORMAT_JSONL && k < layout->n_fields && st == DG_OK; k++)
         st = dg_json_paths_add(&r->paths, layout->path[k], err);
     *out = r;
@@ -294,9 +331,15 @@ dg_status dg_records_open(const dg_source *source, const dg_dialect *d, const dg
 
 int64_t dg_records_lines(const dg_records *r) { return dg_split_lines(r->split); }
 
-int64_t dg_records_first(const dg_records *r) { return dg_split_first(r->split); }
+int64_t dg_records_first(const dg_records *r)
+{
+    return r->wanted.cut.n > 0 ? r->first : dg_split_first(r->split);
+}
 
-int64_t dg_records_end(const dg_records *r) { return dg_split_position(r->split); }
+int64_t dg_records_end(const dg_records *r)
+{
+    return r->wanted.cut.n > 0 ? r->end : dg_split_position(r->split);
+}
 
 const int64_t *dg_records_dropped(const dg_records *r) { return r->dropped; }
 
@@ -304,6 +347,7 @@ void dg_records_close(dg_records **r)
 {
     if (*r == NULL) return;
     dg_split_close(&(*r)->split);
+    dg_wanted_free(&(*r)->wanted);
     dg_free(*r);
     *r = NULL;
 }

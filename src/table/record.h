@@ -29,7 +29,8 @@ typedef struct dg_layout {
     int32_t column[DG_N_ROLES]; /* from 0, -1 where the file has none; unused for lists */
     bool empty;                 /* no record follows: nothing but a header, or blank lines */
     int32_t filtered[DG_FILTERS_MAX];              /* column of each filter, from 0 */
-    const char *path[DG_N_ROLES + DG_FILTERS_MAX]; /* (n_fields,) jsonl: of each column; borrowed */
+    const char *path[DG_N_ROLES + DG_FILTERS_MAX]; /* (n_fields,) jsonl, hdf5: of each column;
+                                                      borrowed */
 } dg_layout;
 
 /**
@@ -65,7 +66,8 @@ typedef struct dg_record {
     float value;             /* finite; 1 where the file, or a record of jsonl, has none */
     int64_t time;            /* seconds since 1970 UTC; lists: place from 1; 0 where none */
     int64_t position;        /* unique and increasing in a file: byte offset of the record in the
-                                decompressed content; lists: of the line, plus the item's place */
+                                decompressed content; lists: of the line, plus the item's place;
+                                hdf5: in the text of the range */
     int64_t line;            /* of the record's first byte, counted as in dg_reject */
     const dg_reject *reject; /* DG_OUTCOME_REJECT only; valid until the next call */
 } dg_record;
@@ -85,7 +87,8 @@ typedef struct dg_bytes {
  * @param[in]  source  borrowed until dg_records_close
  * @param[in]  filters as the layout was read with, borrowed; NULL for none
  * @param[in]  at      0 <= begin <= size of the source; the range is empty unless end > begin.
- *                     All of a compressed source belongs to the range that holds byte 0
+ *                     All of a compressed source belongs to the range that holds byte 0,
+ *                     but rows of hdf5 are dealt to ranges as dg_cutout says; they are its lines
  *
  * Errors  those of stream.h.
  */

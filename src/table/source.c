@@ -28,6 +28,16 @@ static dg_codec codec_of(const unsigned char *head, size_t n)
     return DG_CODEC_PLAIN;
 }
 
+/* HDF5 File Format Specification 3.0, II.A: the signature stands at 0, 512, 1024, 2048 … */
+static bool is_hdf5(int fd, int64_t size)
+{
+    unsigned char at[8];
+    for (int64_t k = 0; k < size && k <= 1 << 20; k = k == 0 ? 512 : 2 * k)
+        if (pread(fd, at, sizeof at, k) == sizeof at && memcmp(at, "\x89HDF\r\n\x1a\n", 8) == 0)
+            return true;
+    return false;
+}
+
 static dg_status identify(int fd, dg_source *s, dg_err *err)
 {
     unsigned char head[4], tail[4];
@@ -45,6 +55,7 @@ static dg_status identify(int fd, dg_source *s, dg_err *err)
     s->codec = codec_of(head, (size_t)n);
     if (s->size > 12 && pread(fd, tail, sizeof tail, s->size - 4) == 4 && dg_parquet_is(head, tail))
         s->codec = DG_CODEC_PARQUET;
+    if (s->codec == DG_CODEC_PLAIN && is_hdf5(fd, s->size)) s->codec = DG_CODEC_HDF5;
     if (ends_with(s->path, ".parquet") && s->codec != DG_CODEC_PARQUET)
         return DG_FAIL(err, DG_ERR_DATA, "%s: named .parquet, but no Parquet file", s->path);
     if (ends_with(s->path, ".gz") && s->codec != DG_CODEC_GZIP)

@@ -10,13 +10,37 @@ typedef enum dg_codec {
     DG_CODEC_PLAIN,
     DG_CODEC_GZIP,
     DG_CODEC_ZSTD,
-    DG_CODEC_PARQUET /* its content is the csv that parquet.h makes of it */
+    DG_CODEC_PARQUET, /* its content is the csv that parquet.h makes of it */
+    DG_CODEC_HDF5     /* its content is the csv that its reader makes of a cutout */
 } dg_codec;
+
+/* Columns and rows of a file that holds tables. */
+typedef struct dg_cutout {
+    const char *const *column; /* (n,) paths in the file, each once */
+    int32_t n;
+    int64_t begin, end; /* bytes of the file that stand for rows: of N rows in S bytes those from
+                           N begin / S to N end / S, rounded down */
+} dg_cutout;
+
+/* Who reads such files, which takes libraries that this folder does without. All LOCAL. */
+typedef struct dg_table_reader {
+    /** The cutout as text: a header of its columns, then its rows; separator ",", quote '"'.
+     *  Errors DG_ERR_CONFIG no such column; DG_ERR_DATA damaged, of a kind that is not read;
+     *  DG_ERR_UNAVAILABLE; DG_ERR_NOMEM. */
+    dg_status (*open)(const char *path, int64_t size, const dg_cutout *cut, void **out,
+                      dg_err *err);
+    /** What comes next, as dg_stream_read gives it; the errors of `open`, too. */
+    dg_status (*read)(void *table, char *bytes, size_t capacity, size_t *n, dg_err *err);
+    void (*close)(void **table); /* NULL-safe, twice-safe */
+} dg_table_reader;
 
 typedef struct dg_source {
     char *path;     /* as it is opened and as errors name it */
     int64_t size;   /* bytes on disk, > 0 */
     dg_codec codec; /* by the first bytes, which the name may not contradict */
+    /* DG_CODEC_HDF5, borrowed: */
+    const dg_table_reader *reader; /* NULL: nobody reads it here */
+    const dg_cutout *cut;          /* as wanted.h finds it */
 } dg_source;
 
 /* Zero-initialise; free with dg_sources_free. */

@@ -245,7 +245,7 @@ dg_status dg_split_next(dg_split *s, dg_outcome *outcome, dg_fields *fields, dg_
 static dg_status set_dialect(dg_split *s, const dg_dialect *d, dg_err *err)
 {
     s->whole = d->format == DG_FORMAT_JSONL;
-    s->lists = d->format != DG_FORMAT_CSV && !s->whole;
+    s->lists = d->format == DG_FORMAT_LISTS || d->format == DG_FORMAT_MTX;
     s->latin1 = d->encoding == DG_ENCODING_LATIN1;
     s->cut.quote = d->quote == '\0' || s->lists || s->whole ? -1 : (unsigned char)d->quote;
     memcpy(s->cut.separator, d->separator, sizeof s->cut.separator);

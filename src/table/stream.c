@@ -27,6 +27,7 @@ struct dg_stream {
     z_stream zlib;
     ZSTD_DStream *zstd;
     dg_parquet *parquet;
+    void *table; /* of the source's reader */
 };
 
 /* Reads until `capacity` or the size the file had when it was found. */
@@ -128,6 +129,8 @@ dg_status dg_stream_read(dg_stream *s, char *bytes, size_t capacity, size_t *n, 
     if (s->source->codec == DG_CODEC_PLAIN) return read_file(s, bytes, capacity, n, err);
     if (s->source->codec == DG_CODEC_PARQUET)
         return dg_parquet_read(s->parquet, bytes, capacity, n, err);
+    if (s->source->codec == DG_CODEC_HDF5)
+        return s->source->reader->read(s->table, bytes, capacity, n, err);
     return unpack(s, bytes, capacity, n, err);
 }
 
@@ -145,7 +148,7 @@ static void zlib_free(void *opaque, void *block)
 
 static bool prepare_codec(dg_stream *s)
 {
-    if (s->source->codec == DG_CODEC_PLAIN || s->source->codec == DG_CODEC_PARQUET) return true;
+    if (s->source->codec != DG_CODEC_GZIP && s->source->codec != DG_CODEC_ZSTD) return true;
     s->packed = dg_alloc(PACKED_SIZE, 1);
     if (s->source->codec == DG_CODEC_ZSTD) {
         s->zstd = ZSTD_createDStream();
@@ -155,6 +158,14 @@ static bool prepare_codec(dg_stream *s)
     s->zlib.zfree = zlib_free;
     s->zlib_ready = inflateInit2(&s->zlib, 15 + 16) == Z_OK; /* largest window, gzip wrapper */
     return s->packed != NULL && s->zlib_ready;
+}
+
+static dg_status open_table(dg_stream *s, dg_err *err)
+{
+    const dg_source *from = s->source;
+    if (from->reader == NULL || from->cut == NULL)
+        return DG_FAIL(err, DG_ERR_UNAVAILABLE, "%s: HDF5 files are not read here", from->path);
+    return from->reader->open(from->path, from->size, from->cut, &s->table, err);
 }
 
 dg_status dg_stream_open(const dg_source *source, int64_t begin, dg_stream **out, dg_err *err)
@@ -175,6 +186,8 @@ dg_status dg_stream_open(const dg_source *source, int64_t begin, dg_stream **out
         st = DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", source->path);
     else if (source->codec == DG_CODEC_PARQUET)
         st = dg_parquet_open(source->path, &s->parquet, err);
+    else if (source->codec == DG_CODEC_HDF5)
+        st = open_table(s, err);
     else
         posix_fadvise(s->fd, begin, 0, POSIX_FADV_SEQUENTIAL); /* advice: may fail */
     *out = s;
@@ -189,6 +202,7 @@ void dg_stream_close(dg_stream **s)
     if ((*s)->zlib_ready) inflateEnd(&(*s)->zlib);
     ZSTD_freeDStream((*s)->zstd);
     dg_parquet_close(&(*s)->parquet);
+    if ((*s)->table != NULL) (*s)->source->reader->close(&(*s)->table);
     dg_free((*s)->packed);
     dg_free(*s);
     *s = NULL;

@@ -81,7 +81,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     const int fd = memfd_create("fuzz", MFD_CLOEXEC);
     if (fd < 0 || write(fd, data + 2, n - 2) != (ssize_t)(n - 2)) abort();
     snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
-    const dg_source s = {name, (int64_t)n - 2, (dg_codec)(data[0] >> 5 & 3) % 3};
+    const dg_source s = {
+        .path = name, .size = (int64_t)n - 2, .codec = (dg_codec)(data[0] >> 5 & 3) % 3};
     const bool objects = d.format == DG_FORMAT_JSONL;
     if (dg_layout_read(&s, &d, objects ? path : number, &filters, &layout, &err) == DG_OK)
         read_cut(&s, &d, &layout, &filters, (s.size * data[1] + 255) / 256);

@@ -51,7 +51,7 @@ static dg_status look_with(dg_dialect d, const void *bytes, size_t n)
     char path[] = "/tmp/daogou-columns-XXXXXX";
     const int fd = mkstemp(path);
     ck_assert(fd >= 0 && write(fd, bytes, n) == (ssize_t)n && close(fd) == 0);
-    const dg_source source = {path, (int64_t)n, DG_CODEC_PLAIN};
+    const dg_source source = {.path = path, .size = (int64_t)n};
     const dg_status st = dg_columns_look(&source, &d, role, &found, &err);
     unlink(path);
     return st;

@@ -125,12 +125,19 @@ START_TEST(codec_follows_the_first_bytes)
     put("d.csv", gz.at, gz.n);
     put("e.csv", zst.at, zst.n);
     put("f.zst", "\x5a\x2a\x4d\x18\x00\x00\x00\x00", 8); /* a skippable frame */
+    char hdf5[4096 + 8] = "", signature[] = "\x89HDF\r\n\x1a\n";
+    memcpy(hdf5 + 4096, signature, 8);
+    put("g.h5", signature, 8);
+    put("h.h5", hdf5, sizeof hdf5);
+    put("i", hdf5, sizeof hdf5 - 1); /* not all of it */
+    put("j", hdf5 + 1096, 3008);     /* at byte 3000 it says nothing */
     dg_sources s;
     dg_err err;
     ck_assert_int_eq(find("*", &s, &err), DG_OK);
-    const dg_codec expect[] = {DG_CODEC_PLAIN, DG_CODEC_GZIP, DG_CODEC_ZSTD,
-                               DG_CODEC_GZIP,  DG_CODEC_ZSTD, DG_CODEC_ZSTD};
-    ck_assert_int_eq(s.n, 6);
+    const dg_codec expect[] = {DG_CODEC_PLAIN, DG_CODEC_GZIP, DG_CODEC_ZSTD, DG_CODEC_GZIP,
+                               DG_CODEC_ZSTD,  DG_CODEC_ZSTD, DG_CODEC_HDF5, DG_CODEC_HDF5,
+                               DG_CODEC_PLAIN, DG_CODEC_PLAIN};
+    ck_assert_int_eq(s.n, 10);
     for (int64_t k = 0; k < s.n; k++) ck_assert_int_eq(s.at[k].codec, expect[k]);
     ck_assert_int_eq(s.at[0].size, 4);
     ck_assert_int_eq(s.at[1].size, (int64_t)gz.n);
