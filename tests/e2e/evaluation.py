@@ -39,8 +39,14 @@ def make(leak):
         test = [(u, 100 + i, v, t) for u, i, v, t in test]
     if leak == "user_ids":
         test = [x for x in test if x[0] >= 30]
+    if leak == "twin_items":
+        train += [(u, f"{i}\u00a0", v, 1000000) for u, i, v, _ in test]
+    if leak == "twin_users":
+        train += [(f" {u}", i, v, 1000000) for u, i, v, _ in test]
+    if leak == "copied_users":
+        train += [(f"again-{u}", i, v, 1000000) for u, i, v, _ in train + test]
     for name, rows in (("train.csv", train), ("test.csv", test)):
-        write(name, HEAD + "".join("%d,%d,%d,%d\n" % row for row in rows))
+        write(name, HEAD + "".join("%s,%s,%d,%d\n" % row for row in rows))
 
 
 def read(work):
@@ -53,7 +59,10 @@ class Leaks(Case):
             "future": r"training goes on to 1970-02-04 17:20:00, held-out ratings begin on 1970-01-24",
             "values": "values tell held-out ratings from training ones",
             "item_ids": "every held-out item has a higher id than all the user has in train",
-            "user_ids": "user ids tell who is held out: 30 users"}
+            "user_ids": "user ids tell who is held out: 30 users",
+            "twin_items": "180 of 180 held-out ratings are of items the user has in train under an id",
+            "twin_users": "180 of 180 held-out ratings are in train, of users whose ids differ in case",
+            "copied_users": "180 of 180 held-out ratings are in train, of other users"}
 
     def test_a_planted_leak_is_told_everywhere_or_stops_the_run(self):
         write("leaky.yaml", JOB)
