@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/daogou_serve_line.h"
+#include "dense/blas.h"
 #include "serve/follow.h"
 #include "serve/guard/audit.h"
 #include "serve/guard/sandbox.h"
@@ -357,7 +358,8 @@ static dg_status start(service *s, dg_err *err)
 {
     const dg_serve_line *l = s->line;
     dg_followed_seen seen = {0};
-    dg_status st = take_what_needs_rights(s, err);
+    dg_status st = dg_blas_reserve(l->server.threads, err);
+    if (st == DG_OK) st = take_what_needs_rights(s, err);
     if (st == DG_OK) st = open_files(s, err);
     if (st == DG_OK) st = give_up_rights(s, err);
     if (st == DG_OK) st = dg_metrics_create(&s->metrics, err);

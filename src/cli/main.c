@@ -102,7 +102,8 @@ static int run_with_peers(dg_cli *cli, int *argc, char ***argv)
     share_processors(&world);
     log_start();
     cli->comm = &world;
-    dg_status st = cli->command->run(cli, &err);
+    dg_status st = dg_agree(&world, dg_blas_reserve(omp_get_max_threads(), &err), &err);
+    if (st == DG_OK) st = cli->command->run(cli, &err);
     if (st == DG_OK) st = dg_agree(&world, flush_output(&err), &err);
     if (st != DG_OK && world.rank == 0) report(cli->command->name, &err, world.size);
     dg_comm_free(&world);

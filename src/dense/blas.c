@@ -5,6 +5,8 @@
 #include <cblas.h>
 #include <math.h>
 #include <stddef.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 
 /* LAPACK inside OpenBLAS; Debian ships no C header for it. */
 void spotrf_(const char *uplo, const int *n, float *a, const int *lda, int *info);
@@ -90,6 +92,26 @@ void dg_rotate(int n, int k, const float *rows, int stride, const float *q, floa
 }
 
 void dg_blas_threads(int n) { openblas_set_num_threads(n); }
+
+dg_status dg_blas_reserve(int threads, dg_err *err)
+{
+    static const size_t each = 144 << 20; /* as OpenBLAS 0.3 is built here, with room to spare */
+    const size_t all = each * (size_t)threads;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return DG_OK;
+    void *room = mmap(NULL, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED) {
+        DG_FAIL(err, DG_ERR_NOMEM,
+                "out of memory: BLAS asks for %zu MB of addresses for %d thread%s", all >> 20,
+                threads, threads == 1 ? "" : "s");
+        return dg_err_hint(err, DG_ERR_NOMEM, "raise the limit (ulimit -v)%s",
+                           threads == 1 ? "" : ", or set OMP_NUM_THREADS lower");
+    }
+    munmap(room, all);
+    double one = 1, sum = 0;
+    dg_syrk_add_double(1, 1, &one, &sum); /* what it takes it keeps */
+    return DG_OK;
+}
 
 int dg_cholesky_double(int n, int stride, double *a)
 {

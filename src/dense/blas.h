@@ -79,6 +79,13 @@ void dg_gemm_nn_double(int m, int n, int k, double alpha, const double *a, int a
 void dg_gemm_nt_add_double(int m, int n, int k, const double *a, const double *b, double *c,
                            int stride);
 
+/**
+ * Have the library take what it needs in memory now, for calls from so many threads. Later it would
+ * wait for ever for what a limit of address space (ulimit -v) does not leave; without one nothing is
+ * done. LOCAL. Errors DG_ERR_NOMEM.
+ */
+dg_status dg_blas_reserve(int threads, dg_err *err);
+
 /** Core BLAS computes on ("SkylakeX"). LOCAL. */
 const char *dg_blas_core(void);
 

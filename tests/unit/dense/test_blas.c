@@ -7,7 +7,10 @@
 #include "unit_main.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 /* Rows and columns that leave whole and partial kernels behind on every core BLAS knows. */
 static const int sizes[] = {1, 2, 7, 16, 33, 64, 100, 129};
@@ -294,8 +297,34 @@ END_TEST
 START_TEST(the_core_has_a_name) { ck_assert(strlen(dg_blas_core()) > 2); }
 END_TEST
 
+/* Of addresses, beyond what the process has. */
+static void leave(size_t megabytes)
+{
+    size_t pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_eq(fscanf(f, "%zu", &pages), 1);
+    fclose(f);
+    const rlim_t all = pages * (rlim_t)sysconf(_SC_PAGESIZE) + (megabytes << 20);
+    const struct rlimit limit = {all, RLIM_INFINITY};
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+}
+
+START_TEST(what_a_limit_does_not_leave_is_an_error_and_no_endless_wait)
+{
+#ifndef __SANITIZE_ADDRESS__ /* whose own addresses are beyond any such limit */
+    leave(600);
+    ck_assert_int_eq(dg_blas_reserve(9, &err), DG_ERR_NOMEM);
+    ck_assert_int_eq(dg_blas_reserve(1, &err), DG_OK);
+    leave(100);
+    ck_assert_int_eq(dg_blas_reserve(1, &err), DG_ERR_NOMEM);
+#endif
+}
+END_TEST
+
 UNIT_MAIN("blas", syrk_adds_the_lower_triangle, gemm_tn_adds_the_whole_square,
           cholesky_solves_what_is_definite, cholesky_refuses_what_is_not_definite,
           cholesky_refuses_what_is_not_finite, eigenvectors_are_rows_that_the_matrix_stretches,
           eigenvectors_without_memory_are_out_of_memory, rotating_multiplies_by_the_rows_of_q,
-          products_of_some_columns_are_sums_over_rows, the_core_has_a_name)
+          products_of_some_columns_are_sums_over_rows, the_core_has_a_name,
+          what_a_limit_does_not_leave_is_an_error_and_no_endless_wait)
