@@ -165,7 +165,7 @@ START_TEST(requests_get_their_status)
                  {"/v1/recommend/a/b", 404},
                  {"/", 404},
                  {"/..%2f..%2fetc%2fpasswd", 404}};
-    start_server(2, 15);
+    start_server(2, 600);
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++)
         ck_assert_msg(ask(cases[k].target) == cases[k].status, "%s: %s", cases[k].target, answer);
     ck_assert_str_eq(dg_server_address(server) + strspn(dg_server_address(server), "0123456789."),
@@ -178,7 +178,7 @@ START_TEST(methods_are_told_apart)
 {
     const char *body;
     static const char *const others[] = {"POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "X"};
-    start_server(1, 15);
+    start_server(1, 600);
     ck_assert_int_eq(ask_with("HEAD", "/v1/recommend/u2", "", &body), 200);
     ck_assert_int_eq(ask_with("HEAD", "/v1/similar/none", "", &body), 404);
     for (size_t k = 0; k < sizeof others / sizeof *others; k++) {
@@ -198,7 +198,7 @@ START_TEST(a_connection_is_kept_for_many_requests)
 {
     enum { N = 50 };
     const char *body;
-    start_server(2, 15);
+    start_server(2, 600);
     const int fd = dial();
     for (int k = 0; k < N; k++) /* all sent before any answer is read */
         say_text(fd, k % 2 ? "GET /v1/recommend/u3?k=7 HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -213,7 +213,7 @@ START_TEST(a_posted_body_is_answered_in_whatever_pieces_it_comes)
 {
     const char *body, text[] = "{\"user\":\"u3\",\"k\":7}";
     char head[128];
-    start_server(1, 15);
+    start_server(1, 600);
     snprintf(head, sizeof head,
              "POST /v1/recommend HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", strlen(text));
     const int fd = dial();
@@ -247,7 +247,7 @@ END_TEST
 START_TEST(bodies_are_bounded)
 {
     const char *body;
-    start_server(1, 15);
+    start_server(1, 600);
     int fd = dial();
     say_text(fd, "GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n12345"
                  "GET /v1/model HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -284,7 +284,7 @@ START_TEST(garbage_is_refused_and_others_are_served)
         " GET /healthz HTTP/1.1\r\n\r\n"};
     const struct timeval moment = {.tv_usec = 200000}; /* some of it never becomes a request */
     const char *body;
-    start_server(2, 15);
+    start_server(2, 600);
     for (size_t k = 0; k < sizeof garbage / sizeof *garbage; k++) {
         const int fd = dial();
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &moment, sizeof moment);
@@ -305,7 +305,7 @@ START_TEST(oversized_requests_are_refused)
     enum { BIG = 256 * 1024 };
     static char big[BIG + 64];
     const char *body;
-    start_server(2, 15);
+    start_server(2, 600);
     for (int in_headers = 0; in_headers < 2; in_headers++) {
         const int fd = dial();
         int n =
@@ -328,7 +328,7 @@ START_TEST(half_closed_and_vanished_clients_harm_nobody)
     static const char request[] = "GET /v1/recommend/u2?k=5 HTTP/1.1\r\nHost: x\r\n\r\n";
     const struct linger abrupt = {1, 0};
     const char *body;
-    start_server(2, 15);
+    start_server(2, 600);
     int fd = dial();
     say_text(fd, request);
     shutdown(fd, SHUT_WR); /* done asking, still listening */
@@ -399,7 +399,7 @@ START_TEST(any_bytes_are_survived)
     const struct timeval moment = {.tv_usec = 20000};
     dg_rng rng = dg_rng_at(3, DG_RNG_TEST, 0);
     const char *body;
-    start_server(2, 15);
+    start_server(2, 600);
     for (int round = 0; round < 1500; round++) {
         char text[sizeof base];
         memcpy(text, base, sizeof base);
@@ -450,7 +450,7 @@ START_TEST(many_clients_each_get_their_own_answer)
     enum { N = 6 };
     pthread_t thread[N];
     int failures[N] = {0};
-    start_server(3, 15);
+    start_server(3, 600);
     for (int k = 0; k < N; k++) pthread_create(&thread[k], NULL, ask_often, &failures[k]);
     for (int k = 0; k < N; k++) {
         pthread_join(thread[k], NULL);
@@ -559,6 +559,7 @@ START_TEST(a_thousand_swaps_fail_no_request_and_mix_no_answer)
     o.listen = "127.0.0.1:0";
     o.threads = 2;
     o.gate.longest_wait = 0;
+    o.phase_seconds = 600;
     ck_assert_msg(dg_server_start(node, &o, &server, &err) == DG_OK, "%s", err.text);
     for (int k = 0; k < CLIENTS; k++) pthread_create(&thread[k], NULL, ask_until_over, &counts[k]);
     for (int k = 1; k <= SWAPS; k++) {
@@ -616,7 +617,7 @@ START_TEST(events_wait_for_the_disk_and_nobody_waits_for_them)
     sender of[SENDERS] = {0};
     dg_eventstore *store;
     int64_t n, cut, taken = 0;
-    start_server(1, 15);
+    start_server(1, 600);
     dg_server_stop(&server, 10);
     ck_assert_int_eq(dg_eventstore_open(scratch(getpid(), "events"), &store, &n, &cut, &err),
                      DG_OK);
@@ -659,7 +660,7 @@ START_TEST(a_stop_finishes_what_has_begun)
 {
     pthread_t stopper;
     const char *body;
-    start_server(2, 15);
+    start_server(2, 600);
     const int begun = dial(), watcher = dial();
     say_text(begun, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
     ck_assert_int_eq(hear(begun, false, &body), 200);
@@ -686,7 +687,7 @@ END_TEST
 
 START_TEST(a_stop_does_not_wait_for_the_idle_or_the_endless)
 {
-    start_server(2, 15);
+    start_server(2, 600);
     const int idle = dial(), endless = dial();
     say_text(endless, "GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab");
     still_well();
@@ -751,7 +752,7 @@ END_TEST
 START_TEST(an_address_in_use_is_named)
 {
     dg_server *second;
-    start_server(1, 15);
+    start_server(1, 600);
     dg_server_options o = dg_server_defaults();
     o.listen = dg_server_address(server);
     ck_assert_int_eq(dg_server_start(node, &o, &second, &err), DG_ERR_UNAVAILABLE);
