@@ -81,8 +81,8 @@ void dg_gemm_nt_add_double(int m, int n, int k, const double *a, const double *b
 
 /**
  * Have the library take what it needs in memory now, for calls from so many threads. Later it would
- * wait for ever for what a limit of address space (ulimit -v) does not leave; without one nothing is
- * done. LOCAL. Errors DG_ERR_NOMEM.
+ * wait for ever for what a limit of address space (ulimit -v) does not leave; without one nothing
+ * is done. LOCAL. Errors DG_ERR_NOMEM.
  */
 dg_status dg_blas_reserve(int threads, dg_err *err);
 
