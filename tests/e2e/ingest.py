@@ -52,6 +52,27 @@ class Kinds(Case):
         return harness.json.loads(shown.out)["content_digest"]
 
 
+class Busy(Case):
+    def test_a_users_day_with_too_many_rows_goes_and_is_counted(self):
+        person = "".join(f"{u},i{(u + k) % 11},{1_700_000_000 + 40_000 * k}\n"
+                         for u in range(9) for k in range(20))
+        till = "".join(f"u-till,i{k % 11},{1_700_000_000 + k}\n" for k in range(60))
+        write("busy.csv", "user,item,time\n" + person + till + "u-till,i3,1\n")
+        columns = "path: busy.csv, columns: {user: user, item: item, time: time}"
+        for np, most, left in ((0, 50, 181), (3, 50, 181), (2, 60, 241)):
+            job(columns, f"max_user_day: {most}, duplicates: sum, split: {{method: none}}")
+            self.succeeds("prepare", "job.yaml", "--work", f"busy{np}", np=np)
+            with open(f"busy{np}/run.json") as f:
+                text = f.read()
+            self.assertIn(f'"busy_days_dropped": {241 - left}', text)
+            told = run("describe", "job.yaml", "--work", f"busy{np}").out
+            self.assertEqual("of busy days, dropped" in told, left < 241, told)
+        self.assertEqual(self.digest("busy0/dataset.h5"), self.digest("busy3/dataset.h5"))
+        job("path: busy.csv, columns: {user: user, item: item}", "max_user_day: 50")
+        self.fails(78, "prepare.max_user_day needs data.ratings.columns.time", "prepare",
+                   "job.yaml", np=2)
+
+
 class Pseudonyms(Case):
     def test_no_id_of_a_user_is_in_anything_that_is_left(self):
         self.assertEqual(run("keygen", "--pseudonyms", "p.key").code, 0)
