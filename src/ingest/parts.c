@@ -12,10 +12,16 @@
 #include <math.h>
 #include <string.h>
 
+typedef struct dg_place { /* of a code: what an event takes from it lies together */
+    uint64_t hash;
+    int32_t row;   /* global */
+    int32_t owner; /* of a user's row */
+} dg_place;
+
 typedef struct dg_plan { /* who gets which local event when */
     dg_rounds rounds;
     int32_t *round;            /* (user.n,) of each user code, -1 where it has no row */
-    int32_t *owner;            /* (user.n,) */
+    dg_place *user, *item;     /* (user.n,), (item.n,) where the code has a row */
     dg_events heap[DG_ROUNDS]; /* events of each round */
 } dg_plan;
 
@@ -47,20 +53,28 @@ typedef struct dg_batch { /* what one round delivers to this rank, and the work 
 /* About as many events as stay in a core's second-level cache while a rank works on them. */
 enum { BATCH = 1 << 15 };
 
+static dg_place *place_side(const dg_side *side)
+{
+    dg_place *place = dg_alloc((size_t)side->n, sizeof *place);
+    for (int64_t k = 0; k < side->n && place != NULL; k++)
+        place[k] = (dg_place){.hash = side->hash[k], .row = (int32_t)side->row[k]};
+    return place;
+}
+
 static dg_status make_plan(const dg_parts_input *in, dg_plan *p, dg_err *err)
 {
-    const size_t n = (size_t)in->user.n;
-    p->round = dg_alloc(n, sizeof *p->round);
-    p->owner = dg_alloc(n, sizeof *p->owner);
-    if (p->round == NULL || p->owner == NULL)
+    p->round = dg_alloc((size_t)in->user.n, sizeof *p->round);
+    p->user = place_side(&in->user);
+    p->item = place_side(&in->item);
+    if (p->round == NULL || p->user == NULL || p->item == NULL)
         return DG_FAIL(err, DG_ERR_NOMEM, "out of memory planning where ratings go");
-    for (size_t u = 0; u < n; u++) {
+    for (int64_t u = 0; u < in->user.n; u++) {
         const int64_t row = in->user.row[u];
         p->round[u] = -1;
         if (row == DG_NO_ROW) continue;
-        p->owner[u] =
+        p->user[u].owner =
             dg_shards_owner(in->shards->n, dg_shards_find(in->shards, row), p->rounds.size);
-        p->round[u] = dg_rounds_find(&p->rounds, p->owner[u], row);
+        p->round[u] = dg_rounds_find(&p->rounds, p->user[u].owner, row);
     }
     return DG_OK;
 }
@@ -78,7 +92,8 @@ static dg_status deal(const dg_parts_input *in, dg_plan *p, int64_t *dropped, dg
 static void free_plan(dg_plan *p)
 {
     dg_free(p->round);
-    dg_free(p->owner);
+    dg_free(p->user);
+    dg_free(p->item);
     for (int k = 0; k < DG_ROUNDS; k++) dg_events_free(&p->heap[k]);
 }
 
@@ -89,14 +104,15 @@ static float aged(const dg_parts_input *in, dg_rating r)
 }
 
 /* Field by field: a whole event would be put together elsewhere and read before it is written. */
-static void fill_event(const dg_parts_input *in, dg_rating r, dg_event *out)
+static void fill_event(const dg_parts_input *in, const dg_plan *p, dg_rating r, dg_event *out)
 {
-    out->user = (int32_t)in->user.row[r.user];
-    out->item = (int32_t)in->item.row[r.item];
+    const dg_place *user = &p->user[r.user], *item = &p->item[r.item];
+    out->user = user->row;
+    out->item = item->row;
     out->value = aged(in, r);
     out->order = 0;
     out->time = r.time;
-    out->key = dg_pair_key(in->user.hash[r.user], in->item.hash[r.item]);
+    out->key = dg_pair_key(user->hash, item->hash);
 }
 
 /* The events of one round, grouped by owner, in input order. */
@@ -108,11 +124,11 @@ static dg_status pack(const dg_comm *c, const dg_parts_input *in, const dg_plan 
                                 : dg_room_reserve(out, (size_t)heap->n, sizeof(dg_event), err);
     if (st == DG_OK) {
         dg_event *event = out->at;
-        for (int64_t k = 0; k < heap->n; k++) count[p->owner[dg_events_at(heap, k).user]]++;
+        for (int64_t k = 0; k < heap->n; k++) count[p->user[dg_events_at(heap, k).user].owner]++;
         for (int r = 0; r < c->size; r++) next[r + 1] = next[r] + count[r];
         for (int64_t k = 0; k < heap->n; k++) {
             const dg_rating r = dg_events_at(heap, k);
-            fill_event(in, r, &event[next[p->owner[r.user]]++]);
+            fill_event(in, p, r, &event[next[p->user[r.user].owner]++]);
         }
     }
     dg_free(next);
