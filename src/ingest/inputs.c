@@ -7,10 +7,10 @@
 
 #include <string.h>
 
-enum { DIGEST_BLOCK = 8 << 20 };
+enum { DIGEST_BLOCK = 8 << 20, DIGEST_PIECE = 256 << 10 };
 
-typedef struct dg_file_note { /* what travels from rank 0, followed by the path */
-    int64_t size, path_length;
+typedef struct dg_file_note { /* what travels from rank 0, followed by the path and the members */
+    int64_t size, path_length, n_members, content;
     int32_t codec, kind;
 } dg_file_note;
 
@@ -25,9 +25,12 @@ static dg_status note_files(const dg_strings *const paths[DG_INPUT_KINDS], dg_te
         if (st != DG_OK) return st;
         for (int64_t k = 0; k < found.n; k++) {
             const dg_source *s = &found.at[k];
-            const dg_file_note note = {s->size, (int64_t)strlen(s->path), (int32_t)s->codec, kind};
+            const dg_members *m = &s->members;
+            const dg_file_note note = {s->size,    (int64_t)strlen(s->path), m->n,
+                                       m->content, (int32_t)s->codec,        kind};
             dg_text_bytes(notes, (const char *)&note, sizeof note);
             dg_text_bytes(notes, s->path, (size_t)note.path_length);
+            dg_text_bytes(notes, (const char *)m->at, (size_t)m->n * sizeof *m->at);
         }
         dg_sources_free(&found);
     }
@@ -44,15 +47,22 @@ static dg_status read_notes(const char *at, size_t n, dg_inputs *in, dg_err *err
         at += sizeof note;
         dg_source *grown = dg_grow(files->at, (size_t)files->n, (size_t)files->n + 1,
                                    &files->capacity, sizeof *grown);
-        char *path = grown == NULL ? NULL : dg_alloc((size_t)note.path_length + 1, 1);
-        if (grown != NULL) files->at = grown;
-        if (path == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory listing input files");
-        memcpy(path, at, (size_t)note.path_length);
-        at += note.path_length;
-        files->at[files->n++] = (dg_source){.path = path,
-                                            .size = note.size,
-                                            .codec = (dg_codec)note.codec,
-                                            .reader = dg_foreign_reader()};
+        if (grown == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory listing input files");
+        files->at = grown;
+        dg_source *file = &files->at[files->n++]; /* from here on dg_inputs_free finds it */
+        *file = (dg_source){
+            .size = note.size, .codec = (dg_codec)note.codec, .reader = dg_foreign_reader()};
+        file->path = dg_alloc((size_t)note.path_length + 1, 1);
+        if (note.n_members > 0)
+            file->members.at = dg_alloc((size_t)note.n_members, sizeof(dg_member));
+        if (file->path == NULL || (note.n_members > 0 && file->members.at == NULL))
+            return DG_FAIL(err, DG_ERR_NOMEM, "out of memory listing input files");
+        const size_t members = (size_t)note.n_members * sizeof(dg_member);
+        memcpy(file->path, at, (size_t)note.path_length);
+        if (members > 0) memcpy(file->members.at, at + note.path_length, members);
+        file->members.n = note.n_members;
+        file->members.content = note.content;
+        at += (size_t)note.path_length + members;
         for (int k = note.kind; k < DG_INPUT_KINDS; k++) in->first[k + 1] = files->n;
     }
     return DG_OK;
@@ -101,15 +111,25 @@ dg_input_kind dg_inputs_kind(const dg_inputs *in, int64_t file)
     return (dg_input_kind)kind;
 }
 
+/* Where a stretch of a packed file ends: just behind the beginning of a member, since the next one
+ * looks at the byte before it too. */
+static int64_t end_of(const dg_source *file, int64_t least)
+{
+    const int64_t k = dg_members_before(&file->members, least - 2) + 1;
+    return k < file->members.n ? file->members.at[k].content + 1 : file->members.content;
+}
+
 dg_status dg_stretches_cut(const dg_sources *files, const bool *whole, int64_t bytes,
                            dg_stretches *out, dg_err *err)
 {
     size_t capacity = 0;
     *out = (dg_stretches){0};
     for (int64_t f = 0; f < files->n; f++) {
-        const int64_t size = files->at[f].size;
+        const dg_source *file = &files->at[f];
+        const bool packed = whole != NULL && !whole[f] && file->members.n > 0;
+        const int64_t size = packed ? file->members.content : file->size;
         const int64_t step = whole != NULL && whole[f] ? size : bytes;
-        for (int64_t begin = 0; begin < size; begin += step) {
+        for (int64_t begin = 0, end; begin < size; begin = end) {
             dg_stretch *grown =
                 dg_grow(out->at, (size_t)out->n, (size_t)out->n + 1, &capacity, sizeof *grown);
             if (grown == NULL) {
@@ -117,8 +137,9 @@ dg_status dg_stretches_cut(const dg_sources *files, const bool *whole, int64_t b
                 return DG_FAIL(err, DG_ERR_NOMEM, "out of memory cutting %lld files",
                                (long long)files->n);
             }
+            end = size - begin <= step ? size : begin + step;
+            if (packed && end < size) end = end_of(file, end);
             out->at = grown;
-            const int64_t end = size - begin < step ? size : begin + step;
             out->at[out->n++] = (dg_stretch){f, begin, end, end - begin};
         }
     }
@@ -145,20 +166,26 @@ dg_range dg_stretches_share(const dg_stretches *s, int rank, int size)
 }
 
 /* XXH3-128 of one block; the file is read as it lies on disk, compressed or not. */
-static dg_status digest_block(const dg_source *file, dg_stretch at, char *block, int64_t out[2],
+static dg_status digest_block(const dg_source *file, dg_stretch at, char *piece, int64_t out[2],
                               dg_err *err)
 {
     const dg_source raw = {.path = file->path, .size = file->size};
     dg_stream *stream = NULL;
-    size_t n = 0;
+    dg_digest_stream digest;
+    dg_digest_begin(&digest);
     dg_status st = dg_stream_open(&raw, at.begin, &stream, err);
-    if (st == DG_OK) st = dg_stream_read(stream, block, (size_t)(at.end - at.begin), &n, err);
+    for (int64_t left = at.end - at.begin; left > 0 && st == DG_OK;) {
+        size_t n;
+        st = dg_stream_read(stream, piece, left < DIGEST_PIECE ? (size_t)left : DIGEST_PIECE, &n,
+                            err);
+        if (st == DG_OK) dg_digest_add(&digest, piece, n);
+        left -= (int64_t)n;
+    }
     dg_stream_close(&stream);
-    if (st != DG_OK) return st;
-    const dg_digest d = dg_digest_of(block, n);
+    const dg_digest d = dg_digest_end(&digest);
     out[0] = (int64_t)d.low;
     out[1] = (int64_t)d.high;
-    return DG_OK;
+    return st;
 }
 
 static dg_status digest_share(const dg_comm *c, dg_file_digests *d, dg_err *err)
@@ -169,16 +196,16 @@ static dg_status digest_share(const dg_comm *c, dg_file_digests *d, dg_err *err)
     const dg_stretches *blocks = &d->blocks;
     d->digest = dg_alloc(2 * (size_t)blocks->n, sizeof *d->digest);
     d->first = dg_alloc((size_t)files->n + 1, sizeof *d->first);
-    char *block = dg_alloc(DIGEST_BLOCK, 1);
-    if (d->digest == NULL || d->first == NULL || block == NULL)
+    char *piece = dg_alloc(DIGEST_PIECE, 1);
+    if (d->digest == NULL || d->first == NULL || piece == NULL)
         st = DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a digest of %lld blocks",
                      (long long)blocks->n);
     for (int64_t k = 0; k < blocks->n && st == DG_OK; k++) d->first[blocks->at[k].file + 1] = k + 1;
     const dg_range own = dg_stretches_share(blocks, c->rank, c->size);
     for (int64_t k = own.begin; k < own.end && st == DG_OK; k++)
-        st = digest_block(&files->at[blocks->at[k].file], blocks->at[k], block, d->digest + 2 * k,
+        st = digest_block(&files->at[blocks->at[k].file], blocks->at[k], piece, d->digest + 2 * k,
                           err);
-    dg_free(block);
+    dg_free(piece);
     return st;
 }
 

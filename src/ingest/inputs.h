@@ -23,7 +23,7 @@ typedef struct dg_inputs {
     int64_t first[DG_INPUT_KINDS + 1]; /* files of kind k are [first[k], first[k+1]) */
 } dg_inputs;
 
-typedef struct dg_stretch { /* bytes of one file that one rank reads at a time */
+typedef struct dg_stretch { /* bytes of one file's content that one rank reads at a time */
     int64_t file;
     int64_t begin, end;
     int64_t work; /* what reading it costs, in bytes of text parsed */
@@ -49,8 +49,10 @@ void dg_inputs_free(dg_inputs *in);
 dg_input_kind dg_inputs_kind(const dg_inputs *in, int64_t file);
 
 /**
- * Cut files into stretches of at most `bytes`. LOCAL, the same on every rank.
- * @param[in]  whole  (n,) files to leave in one stretch, or NULL to cut all as plain bytes
+ * Cut files into stretches of at most `bytes`, packed ones (dg_source_content) of as few more as go
+ * up to the next member. LOCAL, the same on every rank.
+ * @param[in]  whole  (n,) files to leave in one stretch, of their bytes on disk; NULL to cut all of
+ *                    them as such bytes
  * Errors  DG_ERR_NOMEM.
  */
 dg_status dg_stretches_cut(const dg_sources *files, const bool *whole, int64_t bytes,

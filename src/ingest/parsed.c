@@ -52,6 +52,15 @@ static void add_reading(dg_text *t, const dg_prepare_options *o, dg_input_kind k
     if (event.at != NULL) dg_text_bytes(t, event.at, event.n);
 }
 
+/* Where on disk the bytes of the content up to `end`, or from there on, are. */
+static int64_t on_disk(const dg_source *file, int64_t content, bool end)
+{
+    const dg_members *m = &file->members;
+    if (m->n == 0) return content;
+    const int64_t k = dg_members_before(m, content) + end;
+    return k < m->n ? m->at[k].packed : content < m->content ? file->size : file->size + 1;
+}
+
 static void add_bytes(dg_text *t, const dg_prepare_options *o, const dg_source *file,
                       const dg_stretch *at, int64_t *hint, bool *known)
 {
@@ -60,8 +69,10 @@ static void add_bytes(dg_text *t, const dg_prepare_options *o, const dg_source *
     const int64_t behind = (rows ? file->size : at->end) + REACH;
     dg_text_add(t, "codec %d bytes %lld %lld\n", file->codec, (long long)at->begin,
                 (long long)at->end);
-    *known = dg_file_digests_show(o->digests, file, 0, REACH, hint, t) && /* the header */
-             dg_file_digests_show(o->digests, file, before, behind, hint, t);
+    const int64_t begin = on_disk(file, before, false), end = on_disk(file, behind, true);
+    *known = /* the header */
+        dg_file_digests_show(o->digests, file, 0, on_disk(file, REACH, true), hint, t) &&
+        dg_file_digests_show(o->digests, file, begin, end, hint, t);
 }
 
 static dg_status make_keys(const dg_prepare_options *o, const dg_inputs *in, const dg_stretches *s,
@@ -191,7 +202,8 @@ dg_status dg_parsed_keep(const dg_parsed *p, const dg_source *file, int64_t stre
                          dg_err *err)
 {
     char name[NAME], path[DG_PATH];
-    const bool whole = file->codec != DG_CODEC_PLAIN || at->end == file->size;
+    const int64_t content = dg_source_content(file);
+    const bool whole = content < 0 || at->end == content;
     const int64_t seen = passage->first > passage->end ? passage->first : passage->end;
     if (p->key[stretch][0] == '\0' || (!whole && seen > at->end + DG_RECORD_MAX)) return DG_OK;
     name_of(p, stretch, start, name);

@@ -118,7 +118,7 @@ static dg_status find_inputs(const dg_comm *c, const dg_prepare_options *o, dg_i
     return dg_inputs_find(c, paths, out, err);
 }
 
-/* A compressed file that keeps one rank busy while others have nothing left to read. */
+/* A packed file that keeps one rank busy while others have nothing left to read. */
 static void tell_large(const dg_preparation *w, const bool *whole)
 {
     const dg_sources *files = &w->inputs.files;
@@ -128,7 +128,8 @@ static void tell_large(const dg_preparation *w, const bool *whole)
         if (whole[f] && files->at[f].size > STRETCH && w->c->size > 1 &&
             files->at[f].size > all / w->c->size)
             dg_log(DG_LOG_WARN, "one-rank",
-                   "%s is read by one of %d ranks: packed as several files, or plain, by all",
+                   "%s is read by one of %d ranks: packed by bgzip, as several files, or plain, by "
+                   "all",
                    files->at[f].path, w->c->size);
 }
 
@@ -138,7 +139,7 @@ static dg_status cut_inputs(dg_preparation *w, dg_err *err)
     bool *whole = dg_alloc((size_t)files->n, sizeof *whole);
     if (whole == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for a list of files");
     for (int64_t f = 0; f < files->n; f++)
-        whole[f] = (files->at[f].codec != DG_CODEC_PLAIN && files->at[f].codec != DG_CODEC_HDF5) ||
+        whole[f] = (files->at[f].codec != DG_CODEC_HDF5 && dg_source_content(&files->at[f]) < 0) ||
                    dg_inputs_kind(&w->inputs, f) >= DG_INPUT_ITEMS;
     if (w->c->rank == 0) tell_large(w, whole);
     const dg_status st = dg_stretches_cut(files, whole, w->o->stretch > 0 ? w->o->stretch : STRETCH,

@@ -105,10 +105,9 @@ static dg_status read_files(const dg_comm *c, reader *r, const dg_sources *files
     dg_status st = DG_OK;
     for (int64_t f = 0; f < files->n && st == DG_OK; f++) {
         const dg_source *s = &files->at[f];
-        const bool plain = s->codec == DG_CODEC_PLAIN;
-        if (plain)
-            st = read_part(r, s, s->size * c->rank / c->size, s->size * (c->rank + 1) / c->size,
-                           err);
+        const int64_t n = dg_source_content(s);
+        if (n >= 0)
+            st = read_part(r, s, n * c->rank / c->size, n * (c->rank + 1) / c->size, err);
         else if (f % c->size == c->rank)
             st = read_part(r, s, 0, INT64_MAX, err);
     }

@@ -81,7 +81,7 @@ typedef struct dg_bytes {
 } dg_bytes;
 
 /**
- * Open the records that begin in [at.begin, at.end). LOCAL; holds at most 2 MiB (6 for
+ * Open the records that begin in [at.begin, at.end). LOCAL; holds at most 2 MiB (4 for
  * latin1) and 32 bytes per column, whatever the file holds.
  *
  * @param[in]  source  borrowed until dg_records_close

@@ -56,6 +56,11 @@ static dg_status identify(int fd, dg_source *s, dg_err *err)
     if (s->size > 12 && pread(fd, tail, sizeof tail, s->size - 4) == 4 && dg_parquet_is(head, tail))
         s->codec = DG_CODEC_PARQUET;
     if (s->codec == DG_CODEC_PLAIN && is_hdf5(fd, s->size)) s->codec = DG_CODEC_HDF5;
+    if (s->codec == DG_CODEC_GZIP || s->codec == DG_CODEC_ZSTD) {
+        const dg_status st =
+            dg_members_find(fd, s->size, s->codec == DG_CODEC_GZIP, &s->members, err);
+        if (st != DG_OK) return st;
+    }
     if (ends_with(s->path, ".parquet") && s->codec != DG_CODEC_PARQUET)
         return DG_FAIL(err, DG_ERR_DATA, "%s: named .parquet, but no Parquet file", s->path);
     if (ends_with(s->path, ".gz") && s->codec != DG_CODEC_GZIP)
@@ -148,7 +153,10 @@ dg_status dg_sources_find(const dg_strings *paths, dg_sources *out, dg_err *err)
 
 void dg_sources_free(dg_sources *s)
 {
-    for (int64_t k = 0; k < s->n; k++) dg_free(s->at[k].path);
+    for (int64_t k = 0; k < s->n; k++) {
+        dg_free(s->at[k].path);
+        dg_members_free(&s->at[k].members);
+    }
     dg_free(s->at);
     *s = (dg_sources){0};
 }

@@ -3,6 +3,7 @@
 #define DG_TABLE_SOURCE_H
 #include "base/status.h"
 #include "base/strings.h"
+#include "table/members.h"
 
 #include <stdint.h>
 
@@ -35,13 +36,22 @@ typedef struct dg_table_reader {
 } dg_table_reader;
 
 typedef struct dg_source {
-    char *path;     /* as it is opened and as errors name it */
-    int64_t size;   /* bytes on disk, > 0 */
-    dg_codec codec; /* by the first bytes, which the name may not contradict */
+    char *path;         /* as it is opened and as errors name it */
+    int64_t size;       /* bytes on disk, > 0 */
+    dg_codec codec;     /* by the first bytes, which the name may not contradict */
+    dg_members members; /* where a packed file can be entered */
     /* DG_CODEC_HDF5, borrowed: */
     const dg_table_reader *reader; /* NULL: nobody reads it here */
     const dg_cutout *cut;          /* as wanted.h finds it */
 } dg_source;
+
+/** Bytes of the content of a source that can be read from anywhere; -1 of one that cannot. LOCAL.
+ */
+static inline int64_t dg_source_content(const dg_source *s)
+{
+    if (s->codec == DG_CODEC_PLAIN) return s->size;
+    return s->members.n > 0 ? s->members.content : -1;
+}
 
 /* Zero-initialise; free with dg_sources_free. */
 typedef struct dg_sources {

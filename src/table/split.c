@@ -9,6 +9,13 @@
 #include <emmintrin.h>
 #endif
 
+enum { LOOK = 64, AHEAD = 256 };
+
+typedef struct dg_line {
+    uint32_t end; /* in the window: where the one behind it begins */
+    uint32_t n;   /* fields */
+} dg_line;
+
 struct dg_split {
     dg_window window;
     dg_cut cut;
@@ -19,10 +26,15 @@ struct dg_split {
     int64_t first;   /* where the first record begins */
     dg_slice *field; /* (capacity,) of the last record */
     size_t capacity;
-    char *decoded; /* (2 * window.size,) latin1 only: the last record in UTF-8 */
+    char *decoded; /* (2 * DG_RECORD_MAX,) latin1 only: the last record in UTF-8 */
+    struct {       /* lines that were cut before they are asked for */
+        size_t n, next;
+        const dg_slice *field; /* of the next */
+        dg_line line[AHEAD];
+    } ahead;
 };
 
-/* Room for one more field behind n. */
+/* Room for one more field behind n, and to spare for cut_ahead. */
 static dg_status reserve(dg_split *s, size_t n, dg_err *err)
 {
     if (n < s->capacity) return DG_OK;
@@ -90,8 +102,6 @@ static dg_status split_none(dg_split *s, char *at, char *end, size_t *n, dg_err 
     return st;
 }
 
-enum { LOOK = 64 };
-
 typedef struct marks { /* bit k: byte k is one */
     uint64_t separator, feed, quote;
 } marks;
@@ -118,41 +128,42 @@ static inline marks find_marks(const char *at, char separator, char quote)
     return m;
 }
 
-/* The last field of a line that began at `begin`, at the line feed. False for a blank line. */
-static bool end_line(dg_split *s, const char *begin, char *field, char *feed, size_t *n)
-{
-    if (*n == s->capacity) return false;
-    const bool cr = feed > field && feed[-1] == '\r';
-    s->field[(*n)++] = (dg_slice){field, (size_t)(feed - field) - cr};
-    if (*n == 1 && s->field[0].n == 0) return false;
-    s->window.at += (size_t)(feed + 1 - begin);
-    return true;
-}
-
-/* Cut the line at the window's place in one look at its bytes. False, and nothing done, for what
- * dg_extent_find and split_csv are for: quotes, blank lines, many or long columns, the window's
- * last bytes. */
-static bool cut_plain_line(dg_split *s, size_t *n_fields)
+/* Cut lines from the window's place on, in one look at their bytes, as many as there is room for.
+ * It stops before what dg_extent_find and split_csv are for: quotes, blank lines, many or long
+ * columns, the window's last bytes. Inlined, its variables would not find room in registers. */
+__attribute__((noinline)) static void cut_ahead(dg_split *s)
 {
     const dg_window *w = &s->window;
-    const bool quotes = s->cut.quote >= 0;
-    char *const begin = w->bytes + w->at, *field = begin;
-    const size_t unread = w->n - w->at;
-    *n_fields = 0;
-    for (size_t k = 0; k + LOOK <= unread && k <= DG_RECORD_MAX - LOOK; k += LOOK) {
-        const marks m = find_marks(begin + k, s->cut.separator[0], (char)s->cut.quote);
-        const uint64_t line = m.feed == 0 ? UINT64_MAX : (m.feed & -m.feed) - 1; /* before it */
-        if (quotes && (m.quote & line) != 0) return false;
-        for (uint64_t left = m.separator & line; left != 0; left &= left - 1) {
-            char *const at = begin + k + __builtin_ctzll(left);
-            if (*n_fields == s->capacity) return false;
-            s->field[(*n_fields)++] = (dg_slice){field, (size_t)(at - field)};
-            field = at + 1;
+    const char separator = s->cut.separator[0], quote = (char)s->cut.quote;
+    const uint64_t quotes = s->cut.quote < 0 ? 0 : UINT64_MAX;
+    const char *const stop = w->bytes + w->n, *begin = w->bytes + w->at, *field = begin;
+    dg_slice *to = s->field, *first = to, *const most = to + s->capacity - LOOK;
+    dg_line *line = s->ahead.line, *const last = line + AHEAD - LOOK;
+    uint64_t quoted = 0;
+    for (const char *at = begin; stop - at >= LOOK && to <= most && line <= last && quoted == 0;
+         at += LOOK) {
+        const marks m = find_marks(at, separator, quote);
+        quoted = m.quote & quotes;
+        uint64_t left = (m.separator | m.feed) & ((quoted & -quoted) - 1); /* before the first */
+        for (; left != 0; left &= left - 1) {
+            const char *const end = at + (unsigned)__builtin_ctzll(left);
+            to->at = field;
+            to++->n = (size_t)(end - field);
+            field = end + 1;
+            if ((m.feed & left & -left) == 0) continue;
+            if (to[-1].n > 0 && end[-1] == '\r') to[-1].n--;
+            if ((to - first == 1 && first->n == 0) || end - begin > DG_RECORD_MAX) {
+                quoted = left = 1; /* and no more of them */
+                continue;
+            }
+            *line++ = (dg_line){(uint32_t)(field - w->bytes), (uint32_t)(to - first)};
+            begin = field;
+            first = to;
         }
-        if (m.feed != 0)
-            return end_line(s, begin, field, begin + k + __builtin_ctzll(m.feed), n_fields);
     }
-    return false;
+    s->ahead.n = (size_t)(line - s->ahead.line);
+    s->ahead.next = 0;
+    s->ahead.field = s->field;
 }
 
 /* ISO 8859-1 is the first 256 code points. The record stays where it is when it is all ASCII. */
@@ -170,27 +181,42 @@ static void decode_latin1(dg_split *s, dg_extent *e)
     e->n = n;
 }
 
-static bool reject_nul(const dg_split *s, size_t n_fields, dg_reject *reject)
+static bool reject_nul(const dg_fields *fields, dg_reject *reject)
 {
-    for (size_t k = 0; k < n_fields; k++) {
-        if (memchr(s->field[k].at, '\0', s->field[k].n) == NULL) continue;
-        dg_reject__set(reject, DG_REJECT_NUL, k + 1, s->field[k], " has a NUL byte");
+    for (size_t k = 0; k < fields->n; k++) {
+        if (memchr(fields->at[k].at, '\0', fields->at[k].n) == NULL) continue;
+        dg_reject__set(reject, DG_REJECT_NUL, k + 1, fields->at[k], " has a NUL byte");
         return true;
     }
     return false;
 }
 
-static void take_fields(const dg_split *s, size_t n, dg_outcome *outcome, dg_fields *fields,
-                        dg_reject *reject)
+static void take_fields(const dg_split *s, const dg_slice *at, size_t n, dg_outcome *outcome,
+                        dg_fields *fields, dg_reject *reject)
 {
-    if (s->window.has_nul && reject_nul(s, n, reject)) {
-        *outcome = DG_OUTCOME_REJECT;
-        return;
-    }
-    *outcome = DG_OUTCOME_RECORD;
-    fields->at = s->field;
+    fields->at = at;
     fields->n = n;
     fields->ascii = !s->window.has_high;
+    *outcome = DG_OUTCOME_RECORD;
+    if (!s->window.has_nul || !reject_nul(fields, reject)) return;
+    fields->n = 0;
+    *outcome = DG_OUTCOME_REJECT;
+}
+
+/* The next of the lines that were cut ahead; false where there is none, and none can be cut. */
+static bool take_ahead(dg_split *s, dg_outcome *outcome, dg_fields *fields, dg_reject *reject)
+{
+    if (s->ahead.next == s->ahead.n) {
+        if (!s->plain || (s->latin1 && s->window.has_high)) return false;
+        cut_ahead(s);
+        if (s->ahead.n == 0) return false;
+    }
+    const dg_line line = s->ahead.line[s->ahead.next++];
+    take_fields(s, s->ahead.field, line.n, outcome, fields, reject);
+    s->ahead.field += line.n;
+    s->window.at = line.end;
+    s->lines++;
+    return true;
 }
 
 /* Leaves the outcome at its end for a line of separators only, which lists take for a blank one. */
@@ -202,7 +228,7 @@ static dg_status split_record(dg_split *s, dg_extent e, dg_outcome *outcome, dg_
     const dg_status st = (s->whole   ? split_none
                           : s->lists ? split_list
                                      : split_csv)(s, e.at, e.at + e.n, &n, err);
-    if (st == DG_OK && n > 0) take_fields(s, n, outcome, fields, reject);
+    if (st == DG_OK && n > 0) take_fields(s, s->field, n, outcome, fields, reject);
     return st;
 }
 
@@ -219,12 +245,7 @@ dg_status dg_split_next(dg_split *s, dg_outcome *outcome, dg_fields *fields, dg_
         fields->position = dg_split_position(s);
         reject->line = fields->line = s->lines + 1;
         if (fields->position >= w->end || (unread == 0 && w->drained)) return DG_OK;
-        size_t n;
-        if (s->plain && !(s->latin1 && w->has_high) && cut_plain_line(s, &n)) {
-            s->lines++;
-            take_fields(s, n, outcome, fields, reject);
-            return DG_OK;
-        }
+        if (take_ahead(s, outcome, fields, reject)) return DG_OK;
         switch (dg_extent_find(&s->cut, w->bytes + w->at, unread, w->drained, &e, reject)) {
         case DG_FOUND_MORE: st = dg_window_refill(w, err); break;
         case DG_FOUND_BROKEN:
@@ -255,8 +276,9 @@ static dg_status set_dialect(dg_split *s, const dg_dialect *d, dg_err *err)
         if (s->latin1 && (unsigned char)s->cut.separator[k] >= 0x80)
             return DG_FAIL(err, DG_ERR_CONFIG, "%s: a latin1 file needs an ASCII separator",
                            s->window.source->path);
-    if (s->latin1) s->decoded = dg_alloc(s->window.size, 2);
-    if (s->latin1 && s->decoded == NULL)
+    s->field = dg_grow(NULL, 0, 4 * AHEAD, &s->capacity, sizeof *s->field);
+    if (s->latin1) s->decoded = dg_alloc(DG_RECORD_MAX, 2);
+    if (s->field == NULL || (s->latin1 && s->decoded == NULL))
         return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", s->window.source->path);
     return DG_OK;
 }
@@ -268,7 +290,11 @@ dg_status dg_split_open(const dg_source *source, const dg_dialect *d, dg_span sp
     dg_split *s = dg_alloc(1, sizeof *s);
     if (s == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", source->path);
     const bool first = span.begin == 0 && span.end > 0;
-    if (source->codec != DG_CODEC_PLAIN) span.end = first ? INT64_MAX : 0;
+    const int64_t content = dg_source_content(source);
+    if (content < 0)
+        span.end = first ? INT64_MAX : 0;
+    else if (source->codec != DG_CODEC_PLAIN && span.end >= content)
+        span.end = INT64_MAX; /* to see what is behind it */
     if (span.begin >= span.end) span.begin = span.end = 0;
     s->lines = first ? span.header_lines : 0;
     const bool inside = span.begin > span.data_begin && span.start == 0;

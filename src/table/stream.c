@@ -17,12 +17,14 @@ struct dg_stream {
     const dg_source *source;
     int fd;
     int64_t offset;   /* next byte of the file */
-    int64_t unpacked; /* bytes delivered, for error texts */
+    int64_t unpacked; /* place in the content */
 
     /* Compressed sources only. */
     unsigned char *packed; /* (PACKED_SIZE,) of which [packed_at, packed_n) is to be unpacked */
     size_t packed_at, packed_n;
-    bool inside; /* a member or frame has begun and not ended */
+    bool inside;  /* a member or frame has begun and not ended */
+    int64_t skip; /* bytes of content before the first one that is wanted */
+    int64_t next; /* of the source's members: the one to come to */
     bool zlib_ready;
     z_stream zlib;
     ZSTD_DStream *zstd;
@@ -101,6 +103,26 @@ static dg_status unpack_zstd(dg_stream *s, char *bytes, size_t capacity, size_t 
     return DG_OK;
 }
 
+/* Members that are entered elsewhere must lie where their headers say, or parts of the content
+ * would be read twice, or by nobody. */
+static dg_status check_place(dg_stream *s, dg_err *err)
+{
+    const dg_members *m = &s->source->members;
+    const int64_t packed = s->offset - (int64_t)(s->packed_n - s->packed_at);
+    const dg_member end = {s->source->size, m->content};
+    const dg_member to = s->next < m->n ? m->at[s->next] : end;
+    if (m->n == 0 || s->unpacked < to.content) {
+        if (m->n == 0 || s->inside || packed < to.packed) return DG_OK;
+    } else if (s->unpacked == to.content) {
+        if (s->inside || packed < to.packed) return DG_OK;
+        s->next += s->next < m->n;
+        if (packed == to.packed) return DG_OK;
+    }
+    return DG_FAIL(err, DG_ERR_DATA,
+                   "%s: before byte %lld it unpacks to another size than its headers say",
+                   s->source->path, (long long)packed);
+}
+
 static dg_status unpack(dg_stream *s, char *bytes, size_t capacity, size_t *n, dg_err *err)
 {
     const bool gzip = s->source->codec == DG_CODEC_GZIP;
@@ -117,7 +139,11 @@ static dg_status unpack(dg_stream *s, char *bytes, size_t capacity, size_t *n, d
         if (st != DG_OK) return st;
         *n += made;
         s->unpacked += (int64_t)made;
-        if (made > 0 || s->packed_at > before) continue;
+        if (made > 0 || s->packed_at > before) {
+            st = check_place(s, err);
+            if (st != DG_OK) return st;
+            continue;
+        }
         if (!s->inside) return DG_OK;
         return damaged(s, gzip ? "gzip" : "zstd", "the file ends too early", err);
     }
@@ -131,6 +157,12 @@ dg_status dg_stream_read(dg_stream *s, char *bytes, size_t capacity, size_t *n, 
         return dg_parquet_read(s->parquet, bytes, capacity, n, err);
     if (s->source->codec == DG_CODEC_HDF5)
         return s->source->reader->read(s->table, bytes, capacity, n, err);
+    while (s->skip > 0) { /* it ends no earlier than check_place allows */
+        const size_t part = s->skip < (int64_t)capacity ? (size_t)s->skip : capacity;
+        const dg_status st = unpack(s, bytes, part, n, err);
+        if (st != DG_OK) return st;
+        s->skip -= (int64_t)part;
+    }
     return unpack(s, bytes, capacity, n, err);
 }
 
@@ -168,16 +200,28 @@ static dg_status open_table(dg_stream *s, dg_err *err)
     return from->reader->open(from->path, from->size, from->cut, &s->table, err);
 }
 
+static void enter(dg_stream *s, int64_t begin)
+{
+    const dg_members *m = &s->source->members;
+    const int64_t k = dg_members_before(m, begin);
+    s->offset = m->at[k].packed;
+    s->unpacked = m->at[k].content;
+    s->skip = begin - s->unpacked;
+    s->next = k + 1;
+}
+
 dg_status dg_stream_open(const dg_source *source, int64_t begin, dg_stream **out, dg_err *err)
 {
     *out = NULL;
-    if (begin < 0 || (begin > 0 && source->codec != DG_CODEC_PLAIN) || begin > source->size)
+    const int64_t content = dg_source_content(source);
+    if (begin < 0 || begin > (content < 0 ? 0 : content))
         return DG_FAIL(err, DG_ERR_INTERNAL, "%s: cannot start reading at byte %lld", source->path,
                        (long long)begin);
     dg_stream *s = dg_alloc(1, sizeof *s);
     if (s == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", source->path);
     s->source = source;
     s->offset = begin;
+    if (source->members.n > 0) enter(s, begin);
     s->fd = open(source->path, O_RDONLY | O_CLOEXEC);
     dg_status st = DG_OK;
     if (s->fd < 0)
@@ -189,7 +233,7 @@ dg_status dg_stream_open(const dg_source *source, int64_t begin, dg_stream **out
     else if (source->codec == DG_CODEC_HDF5)
         st = open_table(s, err);
     else
-        posix_fadvise(s->fd, begin, 0, POSIX_FADV_SEQUENTIAL); /* advice: may fail */
+        posix_fadvise(s->fd, s->offset, 0, POSIX_FADV_SEQUENTIAL); /* advice: may fail */
     *out = s;
     if (st != DG_OK) dg_stream_close(out);
     return st;

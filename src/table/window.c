@@ -4,7 +4,10 @@
 
 #include <string.h>
 
-enum { OVERRUN = 64 << 10 }; /* bytes read at a time beyond the end, where one record ends */
+enum {
+    FIRST_SIZE = 256 << 10,
+    OVERRUN = 64 << 10 /* bytes read at a time beyond the end, where one record ends */
+};
 
 /* Any byte beyond ASCII? At the speed of memory, so that records need not look. */
 static bool has_high_byte(const char *s, size_t n)
@@ -18,10 +21,31 @@ static bool has_high_byte(const char *s, size_t n)
     return (all & 0x8080808080808080) != 0;
 }
 
+static dg_status out_of_memory(const dg_window *w, dg_err *err)
+{
+    return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", w->source->path);
+}
+
+/* Move the unread bytes to the front, of twice the memory where they fill half of it. */
+static dg_status make_room(dg_window *w, size_t left, dg_err *err)
+{
+    char *bytes = w->bytes;
+    if (left > w->size / 2 && w->size < DG_WINDOW_SIZE) {
+        bytes = dg_alloc(2 * w->size, 1);
+        if (bytes == NULL) return out_of_memory(w, err);
+        w->size *= 2;
+    }
+    memmove(bytes, w->bytes + w->at, left);
+    if (bytes != w->bytes) dg_free(w->bytes);
+    w->bytes = bytes;
+    return DG_OK;
+}
+
 dg_status dg_window_refill(dg_window *w, dg_err *err)
 {
     const size_t left = w->n - w->at;
-    memmove(w->bytes, w->bytes + w->at, left);
+    dg_status st = make_room(w, left, err);
+    if (st != DG_OK) return st;
     w->position += (int64_t)w->at;
     w->at = 0;
     w->n = left;
@@ -32,7 +56,7 @@ dg_status dg_window_refill(dg_window *w, dg_err *err)
         want = want < OVERRUN ? want : OVERRUN;
     else if (to_end < (int64_t)want)
         want = (size_t)to_end;
-    const dg_status st = dg_stream_read(w->stream, w->bytes + left, want, &got, err);
+    st = dg_stream_read(w->stream, w->bytes + left, want, &got, err);
     if (st != DG_OK) return st;
     w->n += got;
     w->drained = got < want;
@@ -69,14 +93,14 @@ static dg_status go_to(dg_window *w, int64_t begin, dg_err *err)
 dg_status dg_window_open(dg_window *w, const dg_source *source, int64_t begin, int64_t end,
                          dg_err *err)
 {
-    *w = (dg_window){.source = source, .end = end, .size = DG_WINDOW_SIZE};
-    if (source->codec == DG_CODEC_PLAIN) {
-        const int64_t left = source->size - begin; /* one byte more, to see its end */
-        if (left < DG_WINDOW_SIZE) w->size = left > 0 ? (size_t)left + 1 : 1;
+    *w = (dg_window){.source = source, .end = end, .size = FIRST_SIZE};
+    if (dg_source_content(source) >= 0) {
+        const int64_t left = dg_source_content(source) - begin; /* one byte more, to see its end */
+        if (left < FIRST_SIZE) w->size = left > 0 ? (size_t)left + 1 : 1;
         w->position = begin;
     }
     w->bytes = dg_alloc(w->size, 1);
-    if (w->bytes == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "%s: out of memory", source->path);
+    if (w->bytes == NULL) return out_of_memory(w, err);
     dg_status st = dg_stream_open(source, w->position, &w->stream, err);
     if (st == DG_OK) st = go_to(w, begin, err);
     if (st != DG_OK) dg_window_close(w);

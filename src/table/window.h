@@ -7,13 +7,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { DG_WINDOW_SIZE = 2 * DG_RECORD_MAX };
+enum { DG_WINDOW_SIZE = 2 * DG_RECORD_MAX }; /* at most */
 
 typedef struct dg_window {
     const dg_source *source;
     dg_stream *stream;
     int64_t end;      /* content beyond it is read in small pieces */
-    size_t size;      /* bytes of memory: DG_WINDOW_SIZE, less when the content is smaller */
+    size_t size;      /* bytes of memory: few enough for a core's cache until a record needs more */
     char *bytes;      /* (size,) of which [at, n) is unread; may be written to */
     size_t at, n;     /* the reader moves `at` */
     int64_t position; /* of bytes[0] in the content */

@@ -49,10 +49,10 @@ static void read_cut(const dg_source *s, const dg_dialect *d, const dg_layout *l
                      const dg_filters *f, int64_t cut)
 {
     tally whole = {0}, parts = {0};
-    if (!read_range(s, d, l, f, (dg_bytes){0, s->size, 0}, &whole)) return;
-    if (s->codec != DG_CODEC_PLAIN) return;
+    const int64_t n = dg_source_content(s);
+    if (!read_range(s, d, l, f, (dg_bytes){0, n < 0 ? s->size : n, 0}, &whole) || n < 0) return;
     if (!read_range(s, d, l, f, (dg_bytes){0, cut, 0}, &parts)) abort();
-    if (!read_range(s, d, l, f, (dg_bytes){cut, s->size, parts.end}, &parts)) abort();
+    if (!read_range(s, d, l, f, (dg_bytes){cut, n, parts.end}, &parts)) abort();
     if (parts.records != whole.records || parts.rejects != whole.rejects ||
         parts.lines != whole.lines || parts.sum != whole.sum)
         abort();
@@ -81,11 +81,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     const int fd = memfd_create("fuzz", MFD_CLOEXEC);
     if (fd < 0 || write(fd, data + 2, n - 2) != (ssize_t)(n - 2)) abort();
     snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
-    const dg_source s = {
-        .path = name, .size = (int64_t)n - 2, .codec = (dg_codec)(data[0] >> 5 & 3) % 3};
+    dg_source s = {.path = name, .size = (int64_t)n - 2, .codec = (dg_codec)(data[0] >> 5 & 3) % 3};
+    if (s.codec != DG_CODEC_PLAIN &&
+        dg_members_find(fd, s.size, s.codec == DG_CODEC_GZIP, &s.members, &err) != DG_OK)
+        abort();
+    const int64_t content = dg_source_content(&s);
     const bool objects = d.format == DG_FORMAT_JSONL;
     if (dg_layout_read(&s, &d, objects ? path : number, &filters, &layout, &err) == DG_OK)
-        read_cut(&s, &d, &layout, &filters, (s.size * data[1] + 255) / 256);
+        read_cut(&s, &d, &layout, &filters, (content * data[1] + 255) / 256);
+    dg_members_free(&s.members);
     close(fd);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "mpi_main.h"
+#include "packed.h"
 #include "shop.h"
 
 #include <stdio.h>
@@ -212,7 +213,44 @@ START_TEST(line_ends_in_quotes_may_lie_across_any_cut)
         ck_assert_all(mark_of_dataset() == mark);
         dg_dataset_free(&d);
     }
+    for (int k = 0; k < 3 * N_PACKINGS; k++) { /* and across the parts of packed files */
+        static const size_t part[] = {11, 200, 3001};
+        const packing how = (packing)(k % N_PACKINGS);
+        dg_text packed = {0};
+        pack_parts(&packed, how, t.at, t.n, part[k / N_PACKINGS]);
+        o.stretch = stretch[1 + k % 4];
+        ck_assert_all(prepare_text_keep(&o, how == PACKED_BGZF ? "quotes.csv.gz" : "quotes.csv.zst",
+                                        packed.at, packed.n) == DG_OK);
+        ck_assert_all(report.records == 600 && mark_of_dataset() == mark);
+        dg_dataset_free(&d);
+        dg_text_free(&packed);
+    }
     dg_text_free(&t);
+    shop_options_free(&o);
+}
+END_TEST
+
+/* The one rank that comes to the wrong place fails them all. */
+START_TEST(a_packed_file_whose_parts_lie_elsewhere_is_refused_by_all)
+{
+    enum { PARTS = 20, PART = 500 };
+    dg_prepare_options o = shop_options(&town);
+    dg_text plain = lines_with_bad(-1), packed = {0};
+    o.stretch = 2 * PART;
+    o.ratings.max_rejects = .01; /* the last line is cut */
+    pack_parts(&packed, PACKED_SEEKABLE, plain.at, PARTS * PART, PART);
+    for (int k = 1; k + 1 < PARTS; k++) {
+        char *sizes = packed.at + packed.n - 9 - 8 * (PARTS - k);
+        sizes[4]++;
+        sizes[12]--;
+        ck_assert_all(prepare_text(&o, "moved.csv.zst", packed.at, packed.n) == DG_ERR_DATA);
+        ck_assert_all(strstr(err.text, "moved.csv.zst: before byte ") != NULL);
+        sizes[4]--;
+        sizes[12]++;
+    }
+    ck_assert_all(prepare_text(&o, "moved.csv.zst", packed.at, packed.n) == DG_OK);
+    dg_text_free(&plain);
+    dg_text_free(&packed);
     shop_options_free(&o);
 }
 END_TEST
@@ -524,5 +562,7 @@ MPI_MAIN("prepare files", make_the_shop, bad_records_are_counted_and_quoted_with
          compressed_files_read_as_plain_ones_and_truncated_ones_are_refused,
          bad_targets_and_goods_are_judged_by_their_own_limits, lists_are_read_in_time_order,
          the_digest_sees_content_and_names_and_nothing_else, mangled_files_never_divide_the_ranks,
-         line_ends_in_quotes_may_lie_across_any_cut, objects_make_the_dataset_of_the_same_csv,
-         shards_in_any_order_make_the_dataset_of_one_file, remove_the_shop)
+         line_ends_in_quotes_may_lie_across_any_cut,
+         a_packed_file_whose_parts_lie_elsewhere_is_refused_by_all,
+         objects_make_the_dataset_of_the_same_csv, shards_in_any_order_make_the_dataset_of_one_file,
+         remove_the_shop)

@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "mpi_main.h"
+#include "packed.h"
 #include "shop.h"
 
 #include <dirent.h>
@@ -279,24 +280,29 @@ END_TEST
 /* Line breaks in quotes over the ends of stretches, and a record longer than many of them. */
 START_TEST(records_across_stretches_are_found_where_they_begin)
 {
+    static const char *const name[] = {"broken.csv", "broken.csv.gz"};
     dg_prepare_options o = options();
-    dg_text t = {0};
+    dg_text t = {0}, packed = {0};
     dg_text_add(&t, "user,item,kind,rating,ts,note\n");
     for (int k = 0; k < 700; k++)
         dg_text_add(&t, "u%d,i%d,view,1,%d,\"a\nb,c,view,2,3,x\n%*s\"\n", k % 50, k % 31, k,
                     k % 100 == 9 ? 700 : 3, "");
+    pack_parts(&packed, PACKED_BGZF, t.at, t.n, 300);
     shop_write(&world, &town, "broken.csv", t.at, t.n);
+    shop_write(&world, &town, "broken.csv.gz", packed.at, packed.n);
     dg_text_free(&t);
-    static const char *const name[] = {"broken.csv"};
-    name_files(&o, name, 1);
-    o.stretch = 577;
-    const outcome whole = prepare(&o, false);
-    ck_assert_all(whole.status == DG_OK && whole.report.records == 700);
-    for (int turn = 0; turn < 3; turn++) {
-        const outcome kept = prepare(&o, true);
-        ck_assert_all(same(kept, whole) && (turn == 0 || kept.report.reused > 0));
+    dg_text_free(&packed);
+    for (int k = 0; k < 2; k++) {
+        name_files(&o, &name[k], 1);
+        o.stretch = 577;
+        const outcome whole = prepare(&o, false);
+        ck_assert_all(whole.status == DG_OK && whole.report.records == 700);
+        for (int turn = 0; turn < 3; turn++) {
+            const outcome kept = prepare(&o, true);
+            ck_assert_all(same(kept, whole) && (turn == 0 || kept.report.reused > 0));
+        }
+        forget();
     }
-    forget();
     shop_options_free(&o);
 }
 END_TEST
