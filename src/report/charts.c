@@ -110,15 +110,19 @@ void dg_chart_loss(const json_t *figures, dg_text *out)
     end(out, "What training minimises, and its parts, after each sweep.");
 }
 
-void dg_chart_seconds(const json_t *figures, dg_text *out)
+void dg_chart_rate(const json_t *figures, dg_text *out)
 {
     static double x[MOST], y[MOST];
-    const dg_plot_series s = {"seconds", x, y, of_sweeps(figures, "seconds", x, y), false};
-    if (s.n < 2) return;
-    begin(out, "seconds", HEIGHT);
-    dg_plot_curves(out, (dg_plot_box){0, 0, WIDTH, HEIGHT}, "Time of a sweep", "sweep", "seconds",
-                   DG_PLOT_LINEAR_X | DG_PLOT_LINEAR_Y, &s, 1);
-    end(out, "A sweep that took much longer than the others met other work on the machine.");
+    const json_t *counts = json_object_get(json_object_get(figures, "card"), "counts");
+    const double ratings = dg_html_value(counts, "train") / 1e6;
+    const dg_plot_series s = {"rate", x, y, of_sweeps(figures, "seconds", x, y), false};
+    for (int k = 0; k < s.n; k++) y[k] = y[k] > 0 ? ratings / y[k] : 0;
+    if (s.n < 2 || !(ratings > 0)) return;
+    begin(out, "rate", HEIGHT);
+    dg_plot_curves(out, (dg_plot_box){0, 0, WIDTH, HEIGHT}, "Rate of a sweep", "sweep",
+                   "million ratings a second", DG_PLOT_LINEAR_X | DG_PLOT_LINEAR_Y, &s, 1);
+    end(out, "Ratings to train on over the seconds of a sweep. One much slower than the others met "
+             "other work on the machine.");
 }
 
 void dg_chart_ranks(const json_t *figures, dg_text *out)

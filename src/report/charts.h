@@ -12,8 +12,8 @@ void dg_chart_loss(const json_t *figures, dg_text *out);
 /** Measures after sweeps, of sweeps[k].judged. */
 void dg_chart_judged(const json_t *figures, dg_text *out);
 
-/** Seconds of each sweep. */
-void dg_chart_seconds(const json_t *figures, dg_text *out);
+/** Ratings to train on a second, of each sweep. */
+void dg_chart_rate(const json_t *figures, dg_text *out);
 
 /** How long each rank worked in the last sweep, the whole sweep as the bar to reach. */
 void dg_chart_ranks(const json_t *figures, dg_text *out);

@@ -87,6 +87,8 @@ static void add_tiles(const json_t *figures, dg_text *out)
 {
     const json_t *run = json_object_get(figures, "run"), *card = json_object_get(figures, "card");
     const json_t *counts = json_object_get(card, "counts"), *train = json_object_get(run, "train");
+    const double sweeps = dg_html_value(train, "sweeps"), ranks = dg_html_value(run, "ranks");
+    const double threads = dg_html_value(run, "threads");
     char value[40], more[80];
     dg_text_add(out, "<div class=\"tiles\">\n");
     measure_tile(json_object_get(figures, "metrics"), out);
@@ -94,11 +96,11 @@ static void add_tiles(const json_t *figures, dg_text *out)
     count_tile(out, "items", json_object_get(card, "items"), "rows", "");
     count_tile(out, "ratings to train on", counts, "train", "");
     count_tile(out, "held out", counts, "test", "");
-    snprintf(more, sizeof more, "%.0f sweeps", dg_html_value(train, "sweeps"));
+    snprintf(more, sizeof more, "%.0f sweep%s", sweeps, sweeps == 1 ? "" : "s");
     tile(out, "training", dg_show_seconds(dg_html_value(train, "seconds"), value, sizeof value),
          more);
-    snprintf(more, sizeof more, "%.0f ranks of %.0f threads", dg_html_value(run, "ranks"),
-             dg_html_value(run, "threads"));
+    snprintf(more, sizeof more, "%.0f rank%s of %.0f thread%s", ranks, ranks == 1 ? "" : "s",
+             threads, threads == 1 ? "" : "s");
     tile(out, "memory",
          dg_show_bytes(dg_html_value(train, "peak_bytes_of_all_ranks"), value, sizeof value), more);
     dg_text_add(out, "</div>\n");
@@ -185,7 +187,7 @@ static void add_charts(const json_t *figures, dg_text *out)
     snprintf(recall, sizeof recall, "recall%.40s", at == NULL ? "" : at);
     dg_chart_loss(figures, &training);
     dg_chart_judged(figures, &training);
-    dg_chart_seconds(figures, &training);
+    dg_chart_rate(figures, &training);
     dg_chart_ranks(figures, &training);
     dg_chart_history(figures, measure, &slices);
     dg_chart_slices(figures, recall, &slices);

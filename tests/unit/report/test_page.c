@@ -64,7 +64,7 @@ START_TEST(all_there_is_is_shown)
     static const char *const parts[] = {"<title>shop</title>",  "95 %: 0.4900 to 0.5200",
                                         "champion v1",          "the most popular",
                                         "because of tea",       "<span class=\"chip\">cup</span>",
-                                        "id=\"loss\"",          "id=\"seconds\"",
+                                        "id=\"loss\"",          "id=\"rate\"",
                                         "id=\"ranks\"",         "id=\"history\"",
                                         "id=\"by_popularity\"", "id=\"tail\"",
                                         "id=\"concentration\"", "1 to 4 ratings",
