@@ -4,38 +4,11 @@
 #include "base/rng.h"
 #include "base/spent.h"
 #include "comm/tree.h"
-#include "dense/panel.h"
-#include "models/als/basis.h"
-#include "models/als/blocks.h"
-#include "models/als/exchange.h"
 #include "models/als/gram.h"
-#include "models/als/rows.h"
-#include "store/sparse.h"
+#include "models/als/inside.h"
 
 #include <math.h>
 #include <string.h>
-
-struct dg_model {
-    const dg_comm *comm;
-    const dg_dataset *data;
-    const dg_als_options *options;
-    int d;           /* columns of a row: factors, and the bias */
-    dg_matrix users; /* (n_users, d) */
-    dg_matrix items; /* (n_items, d) */
-    dg_nodes nodes;
-    dg_als_exchange for_users, for_items; /* what reaches those who solve users, or items */
-    dg_als_table from_users, from_items;  /* as the other side's rows are solved from them */
-    double mean;                          /* global mean of the training ratings */
-    double *gram;          /* (d, d) of the side last asked for; not kept up to date */
-    double *other;         /* (d, d) second Gram, for the loss */
-    float *base;           /* (d, d) unobserved_weight * Gram of the features, for row solves */
-    dg_als_basis basis;    /* of the factor columns; k == 0 where the solver needs none */
-    float *diagonal;       /* (d,) what rows share in that basis */
-    float *average;        /* (d,) see rows.h */
-    dg_als_blocks *blocks; /* of solver ialspp, else NULL */
-};
-
-static bool has_base(const dg_model *m) { return m->options->law.loss != DG_ALS_RATINGS; }
 
 static bool has_basis(const dg_model *m) { return m->basis.k > 0; }
 
@@ -83,7 +56,7 @@ static dg_status allocate(dg_model *m, dg_err *err)
         if (m->diagonal == NULL || m->average == NULL)
             return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for %d factors", m->d);
     }
-    if (!has_base(m)) return DG_OK;
+    if (!dg_als__has_base(m)) return DG_OK;
     m->gram = dg_alloc(square, sizeof *m->gram);
     m->other = dg_alloc(square, sizeof *m->other);
     m->base = dg_alloc(square, sizeof *m->base);
@@ -113,7 +86,7 @@ static void destroy(dg_model **m)
 }
 
 /* What solving the users, or the items, reads; without what their rows share. */
-static dg_als_side side_of(const dg_model *m, bool users)
+dg_als_side dg_als__side_of(const dg_model *m, bool users)
 {
     const dg_als_options *o = m->options;
     return (dg_als_side){.options = o,
@@ -129,8 +102,8 @@ static dg_status create_blocks(dg_model *m, dg_err *err)
 {
     const dg_dataset *d = m->data;
     const dg_als_blocks_half half[2] = {
-        {side_of(m, true), &d->users, &d->train, &m->users},
-        {side_of(m, false), &d->items, &d->train_by_item, &m->items}};
+        {dg_als__side_of(m, true), &d->users, &d->train, &m->users},
+        {dg_als__side_of(m, false), &d->items, &d->train_by_item, &m->items}};
     return dg_als_blocks_create(m->comm, half, &m->blocks, err);
 }
 
@@ -200,11 +173,11 @@ static dg_status create(const dg_comm *c, const dg_dataset *data, const void *op
 static int64_t sweeps(const void *options) { return ((const dg_als_options *)options)->iterations; }
 
 /* What exact solves share: alpha0 times the Gram of the other side's factors. COLLECTIVE. */
-static dg_status refresh_base(dg_model *m, bool users, dg_als_side *out, dg_err *err)
+dg_status dg_als__refresh_base(dg_model *m, bool users, dg_als_side *out, dg_err *err)
 {
     const dg_dataset *d = m->data;
     const dg_matrix *factors = users ? &m->items : &m->users;
-    if (!has_base(m)) return DG_OK;
+    if (!dg_als__has_base(m)) return DG_OK;
     const dg_status st =
         dg_als_gram(m->comm, users ? &d->items : &d->users, factors, m->d, NULL, m->gram, err);
     const int64_t n_own = factors->own.end - factors->own.begin;
@@ -221,11 +194,11 @@ static dg_status prepare_exact(dg_model *m, bool users, dg_als_side *out, dg_err
 {
     dg_als_table *table = users ? &m->from_items : &m->from_users;
     dg_als_table_publish(m->comm, table);
-    *out = side_of(m, users);
+    *out = dg_als__side_of(m, users);
     out->half = dg_als_table_half(table);
     out->unscale = table->unscale;
     dg_spent_lap(DG_PHASE_EXCHANGE, table->factors->own.end - table->factors->own.begin, 0, 0);
-    return refresh_base(m, users, out, err);
+    return dg_als__refresh_base(m, users, out, err);
 }
 
 /* For CG: turns both sides into the features' eigenbasis and publishes the features. COLLECTIVE. */
@@ -235,7 +208,7 @@ static dg_status prepare_in_basis(dg_model *m, bool users, dg_als_side *out, dg_
     dg_als_table *table = users ? &m->from_items : &m->from_users;
     const dg_status st =
         dg_als_basis_enter(m->comm, &m->basis, users ? &d->items : &d->users, table,
-                           users ? &d->train_by_item : &d->train, !has_base(m),
+                           users ? &d->train_by_item : &d->train, !dg_als__has_base(m),
                            users ? &d->users : &d->items, users ? &m->users : &m->items, err);
     if (st != DG_OK) return st;
     for (int k = 0; k < m->d; k++) {
@@ -244,7 +217,7 @@ static dg_status prepare_in_basis(dg_model *m, bool users, dg_als_side *out, dg_
         m->diagonal[k] = (float)(m->options->law.unobserved_weight * fmax(value, 0));
         m->average[k] = factor ? m->basis.average[k] : 1;
     }
-    *out = side_of(m, users);
+    *out = dg_als__side_of(m, users);
     out->half = dg_als_table_half(table);
     out->unscale = table->unscale;
     out->diagonal = m->diagonal;
@@ -263,11 +236,6 @@ static dg_status half_sweep(dg_model *m, bool users, dg_als_row_loss *loss, dg_e
     return dg_als_solve_side(m->comm, &side, users ? &d->users : &d->items,
                              &(users ? &m->for_users : &m->for_items)->ratings,
                              users ? &m->users : &m->items, loss, users ? "users" : "items", err);
-}
-
-static int has_biases(const dg_model *m)
-{
-    return m->options->law.loss == DG_ALS_RATINGS && m->options->biases;
 }
 
 /* Is it a model whose rows mean the same as ours would? */
@@ -373,7 +341,7 @@ static dg_status sweep(dg_model *m, dg_loss *loss, dg_err *err)
     } else {
         st = half_sweep(m, true, &of[0], err);
         if (st == DG_OK) st = half_sweep(m, false, &of[1], err);
-        if (st == DG_OK && has_base(m)) st = sum_squares(m, &squares, err);
+        if (st == DG_OK && dg_als__has_base(m)) st = sum_squares(m, &squares, err);
     }
     if (st != DG_OK) return st;
     *loss =
@@ -436,244 +404,6 @@ static dg_status load(dg_model *m, const dg_container *f, dg_err *err)
     return st;
 }
 
-typedef struct dg_als_scorer {
-    const dg_model *model;
-    dg_als_side side; /* for fold-in */
-    dg_matrix whole;  /* (n_items, d) on every node, where training does not keep them so */
-    const dg_matrix *items;
-    dg_als_workspace *workspace;
-    const dg_panel_kernels *kernels;
-    float *users;  /* (DG_SCORER_TILE, d) loaded rows, made ready for a plain dot product */
-    float *start;  /* (DG_SCORER_TILE,) the mean */
-    float *finish; /* (DG_SCORER_TILE,) the users' biases */
-    int n;         /* users loaded */
-} dg_als_scorer;
-
-/* A trained user's row, or the fold-in of a held-out one. */
-static bool user_row(dg_als_scorer *s, int64_t user, float *out)
-{
-    const dg_row history = dg_csr_row(&s->model->data->fold_in, user);
-    if (history.n > 0) return dg_als_solve_row(&s->side, history, s->workspace, out, NULL);
-    memcpy(out, dg_matrix_row(&s->model->users, user), (size_t)s->model->d * sizeof *out);
-    return true;
-}
-
-static dg_status load_users(void *self, const int64_t *user, int n, dg_err *err)
-{
-    dg_als_scorer *s = self;
-    const int d = s->model->d;
-    s->n = n;
-    for (int i = 0; i < n; i++) {
-        float *row = s->users + (size_t)i * (size_t)d;
-        if (!user_row(s, user[i], row))
-            return DG_FAIL(err, DG_ERR_NUMERIC, "user row %lld: its history cannot be folded in",
-                           (long long)user[i]);
-        s->start[i] = (float)s->model->mean;
-        if (!s->side.biases) continue;
-        s->finish[i] = row[d - 1];
-        row[d - 1] = 1; /* meets the item's bias */
-    }
-    return DG_OK;
-}
-
-static void score_marked(void *self, int64_t begin, int64_t end, const float *threshold, float *out,
-                         uint16_t *mark)
-{
-    const dg_als_scorer *s = self;
-    const size_t d = (size_t)s->model->d;
-    const dg_queries q = {s->n, s->model->d, d, s->users, s->start, s->finish};
-    s->kernels->scores(&q, (int)(end - begin), dg_matrix_row(s->items, begin), d, threshold, out,
-                       mark);
-}
-
-static void score(void *self, int64_t begin, int64_t end, float *out)
-{
-    score_marked(self, begin, end, NULL, out, NULL);
-}
-
-static float score_one(void *self, int i, int64_t item)
-{
-    const dg_als_scorer *s = self;
-    const int d = s->model->d;
-    return s->kernels->score_one(d, s->users + (size_t)i * (size_t)d, dg_matrix_row(s->items, item),
-                                 s->start[i]) +
-           s->finish[i];
-}
-
-static void destroy_scorer(dg_scorer *out)
-{
-    dg_als_scorer *s = out->self;
-    if (s == NULL) return;
-    dg_als_workspace_destroy(&s->workspace);
-    dg_matrix_destroy(&s->whole);
-    dg_free(s->users);
-    dg_free(s->start);
-    dg_free(s->finish);
-    dg_free(s);
-    out->self = NULL;
-}
-
-/* Scoring looks at all items, fold-in at any. COLLECTIVE. */
-static dg_status publish_items(dg_als_scorer *s, dg_model *m, dg_err *err)
-{
-    const dg_matrix *own = s->items = &m->items;
-    s->side = side_of(m, true);
-    s->side.long_rows = NULL;
-    if (m->for_users.rows != NULL) {
-        const dg_status st = dg_matrix_create(m->comm, &m->data->items, m->d, &s->whole, err);
-        if (st != DG_OK) return st;
-        if (own->own.end > own->own.begin)
-            memcpy(dg_matrix_row(&s->whole, own->own.begin), own->at,
-                   (size_t)(own->own.end - own->own.begin) * (size_t)m->d * sizeof(float));
-        s->items = &s->whole;
-    }
-    s->side.features = s->items;
-    dg_matrix_share(s->items);
-    return DG_OK;
-}
-
-static dg_status scorer(dg_model *m, dg_scorer *out, dg_err *err)
-{
-    *out = (dg_scorer){.n_items = m->items.n_rows,
-                       .rates = m->options->law.loss == DG_ALS_RATINGS,
-                       .clip_min = m->data->value_min,
-                       .clip_max = m->data->value_max,
-                       .load = load_users,
-                       .score = score,
-                       .score_marked = score_marked,
-                       .score_one = score_one,
-                       .destroy = destroy_scorer};
-    dg_als_scorer *s = out->self = dg_alloc(1, sizeof *s);
-    dg_status st = s == NULL ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for scoring") : DG_OK;
-    if (st == DG_OK) {
-        s->model = m;
-        s->kernels = dg_panel();
-        s->users = dg_alloc((size_t)DG_SCORER_TILE * (size_t)m->d, sizeof(float));
-        s->start = dg_alloc(DG_SCORER_TILE, sizeof(float));
-        s->finish = dg_alloc(DG_SCORER_TILE, sizeof(float));
-        st = s->users == NULL || s->start == NULL || s->finish == NULL
-                 ? DG_FAIL(err, DG_ERR_NOMEM, "out of memory for scoring")
-                 : dg_als_workspace_create(m->d, &s->workspace, err);
-    }
-    st = dg_agree(m->comm, st, err);
-    if (st == DG_OK) st = publish_items(s, m, err);
-    if (st == DG_OK) st = refresh_base(m, true, &s->side, err);
-    if (st != DG_OK) destroy_scorer(out);
-    return st;
-}
-
-/* Own users' rows as scoring sees them: those of held-out users are folded in. COLLECTIVE. */
-static dg_status fold_users(dg_model *m, float **out, dg_err *err)
-{
-    dg_scorer fold;
-    dg_status st = scorer(m, &fold, err);
-    if (st != DG_OK) return st;
-    const int64_t first = m->users.own.begin, n = m->users.own.end - first;
-    *out = dg_alloc((size_t)n * (size_t)m->d, sizeof **out);
-    if (*out == NULL) st = DG_FAIL(err, DG_ERR_NOMEM, "out of memory exporting factors");
-    for (int64_t r = 0; r < n && st == DG_OK; r++)
-        if (!user_row(fold.self, first + r, *out + r * m->d))
-            st = DG_FAIL(err, DG_ERR_NUMERIC, "user row %lld: its history cannot be folded in",
-                         (long long)(first + r));
-    fold.destroy(&fold);
-    return dg_agree(m->comm, st, err);
-}
-
-/* With biases a row becomes [factors, 1, own bias] for users and [factors, own bias, 1] for items,
- * so that serving needs nothing but a dot product and the mean. In this order it adds what scoring
- * here adds, one after another, and comes to the same bits. */
-static dg_status widen(const dg_model *m, const float *own, int64_t rows, int bias_at, int one_at,
-                       float **out, dg_err *err)
-{
-    const int d = m->d, biases = has_biases(m);
-    *out = dg_alloc((size_t)rows * (size_t)(d + biases), sizeof **out);
-    if (*out == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory exporting factors");
-    for (int64_t r = 0; r < rows; r++) {
-        const float *from = own + r * d;
-        float *to = *out + r * (d + biases);
-        memcpy(to, from, (size_t)(d - biases) * sizeof *to);
-        if (!biases) continue;
-        to[bias_at] = from[d - 1];
-        to[one_at] = 1;
-    }
-    return DG_OK;
-}
-
-static dg_status factors(dg_model *m, dg_model_factors *out, dg_err *err)
-{
-    float *folded = NULL;
-    *out = (dg_model_factors){.users = &m->data->users,
-                              .items = &m->data->items,
-                              .n_cols = m->d + has_biases(m),
-                              .similar_cols = (int)m->options->n_factors,
-                              .offset = m->mean};
-    dg_status st = m->data->n_fold_in > 0 ? fold_users(m, &folded, err) : DG_OK;
-    if (st == DG_OK) {
-        const float *users = dg_matrix_row(&m->users, m->users.own.begin);
-        const float *items = dg_matrix_row(&m->items, m->items.own.begin);
-        const int64_t n_users = m->users.own.end - m->users.own.begin;
-        st = widen(m, folded == NULL ? users : folded, n_users, m->d, m->d - 1, &out->user, err);
-        if (st == DG_OK)
-            st = widen(m, items, m->items.own.end - m->items.own.begin, m->d - 1, m->d, &out->item,
-                       err);
-        st = dg_agree(m->comm, st, err);
-    }
-    dg_free(folded);
-    if (st != DG_OK) dg_model_factors_free(out);
-    return st;
-}
-
-/* Own users' ratings that their rows are solved from. LOCAL. */
-static dg_status profiles(const dg_model *m, dg_csr *out, dg_err *err)
-{
-    const dg_dataset *d = m->data;
-    const int64_t first = d->train.begin,
-                  most = dg_csr_count(&d->train) + dg_csr_count(&d->fold_in);
-    const dg_status st = dg_csr_create(first, d->train.end, most, out, err);
-    int64_t n = 0;
-    for (int64_t u = first; u < d->train.end && st == DG_OK; u++) {
-        const dg_row shown = dg_csr_row(&d->fold_in, u);
-        const dg_row row = shown.n > 0 ? shown : dg_csr_row(&d->train, u);
-        memcpy(out->index + n, row.index, (size_t)row.n * sizeof *row.index);
-        memcpy(out->value + n, row.value, (size_t)row.n * sizeof *row.value);
-        n += row.n;
-        out->ptr[u - first + 1] = n;
-    }
-    return st;
-}
-
-/* What serving needs to solve users' rows itself. COLLECTIVE. */
-static void export(dg_model *m, dg_writer *w)
-{
-    const dg_als_law *law = &m->options->law;
-    const int64_t d = m->d;
-    double *gram = NULL;
-    dg_csr profile = {0};
-    dg_err err = {.text = ""};
-    dg_writer_text(w, "fold_loss", dg_als_losses[law->loss]);
-    dg_writer_text(w, "fold_confidence", dg_als_confidences[law->confidence]);
-    dg_writer_text(w, "fold_compat", dg_als_compats[law->compat]);
-    dg_writer_real(w, "fold_unobserved_weight", law->unobserved_weight);
-    dg_writer_real(w, "fold_alpha", law->alpha);
-    dg_writer_real(w, "fold_epsilon", law->epsilon);
-    dg_writer_real(w, "fold_reg", m->options->reg_user);
-    dg_writer_real(w, "fold_reg_exponent", law->reg_exponent);
-    dg_status st = profiles(m, &profile, &err);
-    if (st == DG_OK && has_base(m) && (gram = dg_alloc((size_t)(d * d), sizeof *gram)) == NULL)
-        st = DG_FAIL(&err, DG_ERR_NOMEM, "out of memory exporting the Gram matrix");
-    st = dg_agree(m->comm, st, &err);
-    if (st == DG_OK && has_base(m))
-        st = dg_als_gram(m->comm, &m->data->items, &m->items, m->d, NULL, gram, &err);
-    if (st == DG_OK) {
-        if (has_base(m)) dg_writer_small(w, "fold/gram", DG_F64, d, d, gram);
-        dg_sparse_write(m->comm, w, "profile", &m->data->users, &profile);
-    } else {
-        dg_writer_fail(w, st, &err);
-    }
-    dg_csr_free(&profile);
-    dg_free(gram);
-}
-
 static json_t *figures(const dg_model *m)
 {
     return json_pack("{s:{s:o, s:o}}", "exchange", "solve_users",
@@ -694,9 +424,9 @@ const dg_model_class dg_ials_class = {
     .sweep = sweep,
     .save = save,
     .load = load,
-    .scorer = scorer,
-    .factors = factors,
-    .export = export,
+    .scorer = dg_als__scorer,
+    .factors = dg_als__factors,
+    .export = dg_als__export,
     .figures = figures,
     .destroy = destroy,
 };
@@ -715,9 +445,9 @@ const dg_model_class dg_als_class = {
     .sweep = sweep,
     .save = save,
     .load = load,
-    .scorer = scorer,
-    .factors = factors,
-    .export = export,
+    .scorer = dg_als__scorer,
+    .factors = dg_als__factors,
+    .export = dg_als__export,
     .figures = figures,
     .destroy = destroy,
 };
