@@ -266,16 +266,15 @@ static uint64_t mix(int32_t item, float value)
 
 static void take(dg_sketch *s, uint64_t h)
 {
-    if (s->n == SKETCH && h >= s->least[SKETCH - 1]) return;
-    int at = s->n < SKETCH ? s->n : SKETCH - 1;
-    for (int k = 0; k < s->n; k++)
-        if (s->least[k] == h) return; /* of two parts */
-    while (at > 0 && s->least[at - 1] > h) {
-        s->least[at] = s->least[at - 1];
-        at--;
-    }
+    const bool full = s->n == SKETCH;
+    if (full && h >= s->least[SKETCH - 1]) return;
+    int at = s->n;
+    while (at > 0 && s->least[at - 1] > h) at--;
+    if (at > 0 && s->least[at - 1] == h) return; /* of two parts */
+    const int last = full ? SKETCH - 1 : s->n;
+    memmove(&s->least[at + 1], &s->least[at], (size_t)(last - at) * sizeof h);
     s->least[at] = h;
-    s->n += s->n < SKETCH;
+    s->n += !full;
 }
 
 static void rows_of(const dg_dataset *d, int64_t user, dg_row row[PARTS])
