@@ -80,8 +80,8 @@ static void write_explanation(const dg_node *node, const dg_request *request, do
     dg_json_string(t, request->item, request->n_item);
     dg_text_bytes(t, node->mark.at, node->mark.n);
     dg_text_add(t, ",\"score\":%.9g", a->n_cols > 0 ? listed : why->score);
-    if (a->n_cols > 0)
-        dg_text_add(t, ",\"unsettled\":%.9g,\"uncertainty\":%.9g", listed - why->score, unsure);
+    if (a->n_cols > 0) dg_text_add(t, ",\"unsettled\":%.9g", listed - why->score);
+    if (a->n_cols > 0 && !isnan(unsure)) dg_text_add(t, ",\"uncertainty\":%.9g", unsure);
     write_reasons(a, request, why, t);
 }
 

@@ -115,42 +115,50 @@ static dg_reply refuse_ranking(const dg_node *node, dg_status status, const dg_e
 static void fall_back(const dg_node *node, const dg_request *request, bool named, int64_t user,
                       const dg_selection *s, dg_list *list)
 {
-    const bool unlearned = list->reason != NULL;
-    if (unlearned)
-        dg_ranker_popular(node->ranker, &s->allowed, request->k,
-                          named && user < 0 ? "unknown_user" : "no_profile", list);
+    const char *why = named && user < 0 ? "unknown_user" : "no_profile";
+    if (list->reason == NULL)
+        why = "none_ranked"; /* learned, yet every good it speaks for was seen */
+    dg_ranker_popular(node->ranker, &s->allowed, request->k, why, list);
     if (list->n > 0) return;
     list->excludes_seen = false;
     dg_ranker_popular(node->ranker, &s->wanted, request->k, "all_seen", list);
     if (list->n == 0) list->reason = "none_allowed";
 }
 
-/* The steps of a list: taste, allowed goods, the best of them, what stands in for them. */
-static dg_status make_list(const dg_node *node, const dg_request *request, const dg_whom *whom,
-                           const dg_selection *s, dg_list *list, dg_err *err)
-{
-    list->excludes_seen = request->exclude_seen;
-    const dg_status st =
-        dg_ranker_top(node->ranker, &whom->taste, &s->allowed, request->k, list, err);
-    if (st == DG_OK && list->n == 0)
-        fall_back(node, request, request->n_id > 0, whom->user, s, list);
-    return st;
-}
-
-/* Do terms of the request, rules, or the model's silence ask for more than the model's list? */
-static bool needs_steps(const dg_node *node, const dg_terms *terms, const dg_whom *whom)
-{
-    return terms->needs_steps || (node->artifact->n_segments > 0 && whom->user >= 0 &&
-                                  !dg_whom_is_learned(node->artifact, whom));
-}
-
+/* By the ladder: where terms or rules ask for it, or segments stand between silence and popular
+ * goods. */
 static dg_status make_stepped(const dg_node *node, const dg_request *request, const dg_terms *terms,
                               const dg_whom *whom, const dg_selection *s, dg_list *list,
-                              dg_chosen *chosen, dg_err *err)
+                              dg_beside *beside, dg_err *err)
 {
     const dg_list_wish wish = {
         .request = request, .kind = DG_LIST_OF_TASTE, .whom = whom, .selection = s, .item = -1};
-    return dg_list_make(node, terms, &wish, list, chosen, err);
+    list->beside = beside;
+    return dg_list_make(node, terms, &wish, list, beside->chosen, err);
+}
+
+/* The model listed nothing: the steps below it. */
+static dg_status stand_in(const dg_node *node, const dg_request *request, const dg_terms *terms,
+                          const dg_whom *whom, const dg_selection *s, dg_list *list,
+                          dg_beside *beside, dg_err *err)
+{
+    const bool some_segment = node->artifact->n_segments > 0 && whom->user >= 0;
+    fall_back(node, request, request->n_id > 0, whom->user, s, list);
+    if (!some_segment || list->n == 0 || strcmp(list->reason, "all_seen") == 0) return DG_OK;
+    return make_stepped(node, request, terms, whom, s, list, beside, err);
+}
+
+/* The steps of a list: taste, allowed goods, the best of them, what stands in for them. */
+static dg_status make_list(const dg_node *node, const dg_request *request, const dg_terms *terms,
+                           const dg_whom *whom, const dg_selection *s, dg_list *list,
+                           dg_beside *beside, dg_err *err)
+{
+    if (terms->needs_steps) return make_stepped(node, request, terms, whom, s, list, beside, err);
+    list->excludes_seen = request->exclude_seen;
+    const dg_status st =
+        dg_ranker_top(node->ranker, &whom->taste, &s->allowed, request->k, list, err);
+    if (st != DG_OK || list->n > 0) return st;
+    return stand_in(node, request, terms, whom, s, list, beside, err);
 }
 
 static void write_list(const dg_node *node, const dg_request *request, const dg_whom *whom,
@@ -174,7 +182,7 @@ dg_reply dg_answer_recommend(const dg_node *node, const dg_request *request)
     dg_terms terms;
     dg_chosen_item item[DG_MAX_K];
     dg_chosen chosen = {.at = item};
-    bool stepped = false;
+    dg_beside beside = {&chosen, NULL};
     dg_refusal no;
     dg_text t = {0};
     dg_err err;
@@ -182,14 +190,10 @@ dg_reply dg_answer_recommend(const dg_node *node, const dg_request *request)
                 dg_whom_find(node, request, room, &whom, &no);
     if (good) {
         dg_status st = dg_selection_make(node->artifact, request, &whom.unseen, &s, &err);
-        stepped = needs_steps(node, &terms, &whom);
-        if (st == DG_OK)
-            st = stepped ? make_stepped(node, request, &terms, &whom, &s, &list, &chosen, &err)
-                         : make_list(node, request, &whom, &s, &list, &err);
+        beside.rules = terms.rules;
+        if (st == DG_OK) st = make_list(node, request, &terms, &whom, &s, &list, &beside, &err);
         good = st == DG_OK || dg_refuse_status(&no, node, st, &err);
     }
-    const dg_beside b = {&chosen, terms.rules};
-    if (stepped) list.beside = &b;
     if (good) write_list(node, request, &whom, &s, &list, &t);
     dg_selection_free(&s);
     dg_whom_close(&whom);
@@ -210,7 +214,7 @@ typedef struct batch { /* arrays of (n,), hits of (n k,) */
     float *room;
     dg_chosen *chosen; /* of lists made step by step, as beside and item */
     dg_beside *beside;
-    dg_chosen_item *item; /* NULL where terms say nothing */
+    dg_chosen_item *item; /* NULL where no list was made so */
 } batch;
 
 static bool open_batch(const dg_node *node, const dg_request *r, batch *b)
@@ -249,20 +253,20 @@ static void as_one(const dg_request *all, int u, dg_request *one)
     one->given |= DG_TAKES_USER; /* its id is one now, whatever the path had */
 }
 
-/* Each list by itself, step by step. */
+/* The lists that the model did not make: step by step, or what stands in for them. */
 static dg_status step_batch(const dg_node *node, const dg_request *request, const dg_terms *terms,
                             dg_request *one, batch *b, dg_err *err)
 {
     dg_status st = DG_OK;
-    b->item = dg_alloc((size_t)b->n * (size_t)request->k, sizeof *b->item);
-    if (b->item == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for %d lists", b->n);
     for (int u = 0; u < b->n && st == DG_OK; u++) {
+        if (b->list[u].n > 0) continue;
         as_one(request, u, one);
+        if (b->item == NULL) b->item = dg_alloc((size_t)b->n * (size_t)request->k, sizeof *b->item);
+        if (b->item == NULL) return DG_FAIL(err, DG_ERR_NOMEM, "out of memory for %d lists", b->n);
         b->chosen[u].at = b->item + (size_t)u * (size_t)request->k;
-        st = make_stepped(node, one, terms, &b->whom[u], &b->selection[u], &b->list[u],
-                          &b->chosen[u], err);
         b->beside[u] = (dg_beside){&b->chosen[u], terms->rules};
-        b->list[u].beside = &b->beside[u];
+        st = (terms->needs_steps ? make_stepped : stand_in)(
+            node, one, terms, &b->whom[u], &b->selection[u], &b->list[u], &b->beside[u], err);
     }
     return st;
 }
@@ -283,16 +287,10 @@ static bool rank_batch(const dg_node *node, const dg_request *request, const dg_
         b->list[u] = (dg_list){.hit = b->hit + (size_t)u * (size_t)request->k,
                                .excludes_seen = request->exclude_seen};
     }
-    if (st == DG_OK && terms->needs_steps) {
-        st = step_batch(node, request, terms, one, b, &err);
-        return st == DG_OK || dg_refuse_status(no, node, st, &err);
-    }
-    if (st == DG_OK)
+    if (st == DG_OK && !terms->needs_steps)
         st =
             dg_ranker_top_many(node->ranker, b->n, b->taste, b->allowed, request->k, b->list, &err);
-    for (int u = 0; u < b->n && st == DG_OK; u++)
-        if (b->list[u].n == 0)
-            fall_back(node, request, true, b->whom[u].user, &b->selection[u], &b->list[u]);
+    if (st == DG_OK) st = step_batch(node, request, terms, one, b, &err);
     return st == DG_OK || dg_refuse_status(no, node, st, &err);
 }
 

@@ -7,17 +7,22 @@
 #include <string.h>
 #include <time.h>
 
-enum { DAY = 86400000 };
+enum {
+    DAY = 86400000,
+    LONGEST_ID = 512 /* bytes: prepare reads the log and takes no more (DG_ID_MAX) */
+};
 
 static bool refuse_at(dg_refusal *no, size_t k, const char *what)
 {
     return dg_refuse(no, 400, "bad_parameter", "events: number %zu: %s", k + 1, what);
 }
 
+/* Only what prepare reads again: no text with a NUL. */
 static bool take_text(const json_t *value, size_t most, dg_word_at *out)
 {
     *out = (dg_word_at){json_string_value(value), json_string_length(value)};
-    return json_is_string(value) && out->n > 0 && out->n <= most;
+    return json_is_string(value) && out->n > 0 && out->n <= most &&
+           memchr(out->at, '\0', out->n) == NULL;
 }
 
 static bool take_time(const json_t *value, dg_event_new *out)
@@ -47,8 +52,8 @@ static const char *take_key(const char *key, const json_t *value, dg_event_new *
         dg_word_at *at;
         const char *wrong;
     } texts[] = {
-        {"user", DG_MAX_ID, &e->user, "user must be an id, as a string"},
-        {"item", DG_MAX_ID, &e->item, "item must be an id, as a string"},
+        {"user", LONGEST_ID, &e->user, "user must be an id of at most 512 bytes, without NUL"},
+        {"item", LONGEST_ID, &e->item, "item must be an id of at most 512 bytes, without NUL"},
         {"event", DG_EVENT_TEXT, &e->kind, "event must be a word of at most 128 bytes"},
         {"id", DG_EVENT_TEXT, &e->id, "id must be a string of at most 128 bytes"},
         {"session", DG_EVENT_TEXT, &e->session, "session must be a string of at most 128 bytes"},
@@ -72,8 +77,7 @@ static const char *judge(const dg_node *node, const dg_event_new *e, int64_t now
     double weight;
     if (e->user.n == 0 || e->item.n == 0) return "it must have a user and an item";
     if (e->time < 0 || e->time > now_ms + DAY) return "its time is before 1970 or in the future";
-    if (memchr(e->kind.at != NULL ? e->kind.at : "", '\0', e->kind.n) != NULL ||
-        !dg_live_weight(node->live, e->kind.at, e->kind.n, &weight))
+    if (!dg_live_weight(node->live, e->kind.at, e->kind.n, &weight))
         return "the model knows no such kind of event";
     if (!a->clipped || a->event_weights != NULL) return NULL;
     if (isnan(e->value)) return "a model of ratings needs a value";

@@ -12,7 +12,7 @@ typedef enum dg_list_kind { DG_LIST_OF_TASTE, DG_LIST_OF_ITEM, DG_LIST_OF_GIVEN 
 
 /* What stands beside a list that was chosen step by step. */
 typedef struct dg_beside {
-    const dg_chosen *chosen;
+    dg_chosen *chosen;
     const dg_rules *rules;
 } dg_beside;
 

@@ -189,6 +189,9 @@ class Merchandising(Case):
                 self.assertEqual(good["score"], counts[good["item"]])
             self.assertEqual([g["score"] for g in answer["items"]],
                              sorted(counts.values(), reverse=True)[:20])
+            alike, one = node.ask("/v1/recommend/batch", {"users": ["newcomer", "1"], "k": 20})["users"]
+            self.assertEqual((alike["source"], alike["items"]), ("segment", answer["items"]))
+            self.assertEqual(one["items"], node.ask("/v1/recommend/1", k=20)["items"])
             answer = node.ask("/v1/recommend/nobody", k=20, scene="3")
             self.assertEqual((answer["source"], answer["reason"]), ("scene", "unknown_user"))
             counts = self.most_met(e for e in self.events if e["scene"] == "3")

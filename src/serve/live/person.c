@@ -396,6 +396,11 @@ dg_status dg_person_explain(dg_person *p, int32_t item, dg_reasons *out, double 
     *unsure = 0;
     dg_status st = dg_person_taste(p, &taste, err);
     if (st == DG_OK && p->system == NULL) return dg_links_explain(p->a, &taste, item, out, err);
+    if (st == DG_OK && p->n == 0) { /* no row was solved, so there is no M to speak of */
+        out->base = out->score = p->a->offset + take_feature(p->a, item, p->f);
+        *unsure = NAN;
+        return DG_OK;
+    }
     if (st == DG_OK) st = explain_factors(p, item, out, unsure, err);
     if (st == DG_OK) {
         dg_reasons_order(out);

@@ -69,7 +69,8 @@ dg_allowed dg_person_unseen(const dg_person *p);
  * Of factors, a contribution is c s with s = f_i' M^-1 f_j, what the item j of the history and the
  * item i have in common as this person sees it, and c what j pulls with: dislikes pull with 0.
  *
- * @param[out] unsure  f_i' M^-1 f_i: how little the history says of the item; 0 in other models
+ * @param[out] unsure  f_i' M^-1 f_i: how little the history says of the item; NaN where there is
+ *                     no history, 0 in other models
  * Cost    of factors: 2 d^2 flops and 2 d for each of the history.
  * Errors  DG_ERR_NUMERIC, DG_ERR_NOMEM.
  * Source  Hu, Koren, Volinsky 2008, section 5.

@@ -186,8 +186,9 @@ dg_status dg_ranker_recommend(const dg_ranker *r, int64_t user, int k, bool excl
     list->excludes_seen = exclude_seen;
     const dg_status st = dg_ranker_top(r, &taste, &some, k, list, err);
     if (st != DG_OK) return st;
-    if (list->n == 0 && list->reason != NULL)
-        dg_ranker_popular(r, &some, k, user < 0 ? "unknown_user" : "no_profile", list);
+    const char *silence = user < 0 ? "unknown_user" : "no_profile";
+    if (list->n == 0)
+        dg_ranker_popular(r, &some, k, list->reason != NULL ? silence : "none_ranked", list);
     if (list->n == 0) { /* all seen: a shop shows known goods rather than an empty shelf */
         dg_ranker_popular(r, &all, k, "all_seen", list);
         list->excludes_seen = false;

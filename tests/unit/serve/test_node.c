@@ -386,6 +386,33 @@ START_TEST(lists_may_be_limited)
 }
 END_TEST
 
+START_TEST(where_all_that_is_ranked_is_left_out_others_stand_in)
+{
+    open_node(
+        make_weights_artifact(8, 60, "user", 1)); /* so few that they know a part of the goods */
+    const dg_artifact *a = dg_node_artifact(node);
+    json_t *all = ask("/v1/recommend/u5", 60, 200);
+    json_t *listed = json_object_get(all, "items"), *left_out = json_array(), *each;
+    const size_t n = json_array_size(listed);
+    const size_t unseen = (size_t)(60 - (a->history_ptr[6] - a->history_ptr[5]));
+    ck_assert(n > 0 && n < unseen);
+    size_t k;
+    json_array_foreach(listed, k, each) json_array_append(left_out, json_object_get(each, "item"));
+    json_t *body = json_pack("{s:s, s:i, s:o}", "user", "u5", "k", 60, "exclude", left_out);
+    char *text = json_dumps(body, 0);
+    json_t *rest = post("/v1/recommend", text, 200);
+    ck_assert_str_eq(text_at(rest, "source"), "popular");
+    ck_assert_str_eq(text_at(rest, "reason"), "none_ranked");
+    ck_assert(json_is_true(json_object_get(rest, "exclude_seen")));
+    ck_assert_uint_eq(json_array_size(json_object_get(rest, "items")), unseen - n);
+    free(text);
+    json_decref(body);
+    json_decref(rest);
+    json_decref(all);
+    close_node();
+}
+END_TEST
+
 START_TEST(a_batch_answers_as_each_alone)
 {
     static const char *const users[] = {"u3", "nobody", "u1", "u3", "u0"};
@@ -580,6 +607,9 @@ START_TEST(events_are_checked_before_any_is_taken)
         "{\"user\":\"u\",\"item\":\"i\",\"event\":\"\"}",
         "{\"user\":\"u\",\"item\":\"i\",\"event\":\"a\\u0000b\"}",
         "{\"user\":\"u\",\"item\":\"i\",\"colour\":\"red\"}",
+        "{\"user\":\"a\\u0000b\",\"item\":\"i\"}",
+        "{\"user\":\"u\",\"item\":\"a\\u0000b\"}",
+        "{\"user\":\"u\",\"item\":\"i\",\"session\":\"\\u0000\"}",
         "[]",
     };
     open_with_events();
@@ -602,6 +632,11 @@ START_TEST(events_are_checked_before_any_is_taken)
     ck_assert_str_eq(text_at(json_object_get(no, "error"), "code"), "events_not_taken");
     json_decref(no);
     ck_assert_uint_eq(dg_eventstore_latest(store, "u3", 2), 0);
+    char text[1024];
+    for (int n = 512; n <= 513; n++) { /* ids as long as prepare takes, and one that it rejects */
+        snprintf(text, sizeof text, "{\"events\":[{\"user\":\"u\",\"item\":\"%0*d\"}]}", n, 1);
+        json_decref(post("/v1/events", text, n == 512 ? 200 : 400));
+    }
     close_with_events();
     open_fold();
     no = post("/v1/events", "{\"events\":[{\"user\":\"u3\",\"item\":\"item 1\"}]}", 409);
@@ -674,7 +709,8 @@ UNIT_MAIN("node", a_recommendation_has_the_documented_shape, fallbacks_are_marke
           health_and_readiness_answer, any_bytes_in_texts_become_valid_json,
           scores_that_are_not_finite_are_an_error_never_a_rank, out_of_memory_is_an_answer_too,
           a_body_asks_as_a_path_does, a_session_has_a_taste_and_its_goods_are_seen,
-          what_is_disliked_is_pushed_down, lists_may_be_limited, a_batch_answers_as_each_alone,
+          what_is_disliked_is_pushed_down, lists_may_be_limited,
+          where_all_that_is_ranked_is_left_out_others_stand_in, a_batch_answers_as_each_alone,
           a_given_list_is_put_in_order, reasons_of_factors_sum_to_the_score,
           goods_and_users_are_shown, an_event_changes_the_next_answer,
           events_are_checked_before_any_is_taken, any_body_has_an_answer,

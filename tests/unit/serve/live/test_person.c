@@ -170,6 +170,23 @@ START_TEST(somebody_without_events_has_no_taste)
 }
 END_TEST
 
+START_TEST(somebody_without_events_has_a_score_and_no_reasons)
+{
+    static const dg_als_law *const laws[] = {&ratings, &plain};
+    for (int k = 0; k < 2; k++) {
+        dg_reasons why;
+        double unsure;
+        open_made(make_fold_artifact(USERS, ITEMS, FACTORS, laws[k], 0.05, 11));
+        dg_person *p = person_of(-1);
+        ck_assert_int_eq(dg_person_explain(p, 8, &why, &unsure, &err), DG_OK);
+        ck_assert(why.n == 0 && why.score == why.base && isnan(unsure));
+        dg_free(why.at);
+        dg_person_destroy(&p);
+        close_all();
+    }
+}
+END_TEST
+
 START_TEST(what_was_seen_grows_by_the_event)
 {
     open_made(make_fold_artifact(USERS, ITEMS, FACTORS, &plain, 0.05, 11));
@@ -327,7 +344,7 @@ END_TEST
 
 UNIT_MAIN("person", events_of_ratings_are_folded_in, events_of_behaviour_are_folded_in,
           events_of_hkv_are_folded_in, new_users_are_folded_in,
-          somebody_without_events_has_no_taste, what_was_seen_grows_by_the_event,
-          events_of_one_pair_are_merged_as_the_data_was, contributions_sum_to_the_score,
-          a_similarity_is_what_an_item_adds_when_it_pulls_more, profiles_of_weights_take_events,
-          a_model_that_cannot_learn_keeps_its_row)
+          somebody_without_events_has_no_taste, somebody_without_events_has_a_score_and_no_reasons,
+          what_was_seen_grows_by_the_event, events_of_one_pair_are_merged_as_the_data_was,
+          contributions_sum_to_the_score, a_similarity_is_what_an_item_adds_when_it_pulls_more,
+          profiles_of_weights_take_events, a_model_that_cannot_learn_keeps_its_row)
