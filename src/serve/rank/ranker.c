@@ -50,14 +50,13 @@ void dg_ranker_popular(const dg_ranker *r, const dg_allowed *allowed, int k, con
     take_popular(r->a, allowed, -1, k, reason, list);
 }
 
-/* Take the goods nothing was added for out of a list, keeping the order. */
-static void drop_unlinked(const dg_artifact *a, dg_list *list)
+/* Where scores are plain sums, a good that nothing was added for is not listed: unmark it. */
+static void unmark_unlinked(const dg_artifact *a, const float *score, int32_t n, uint16_t *mark)
 {
     const float nothing = (float)a->offset;
-    int kept = 0;
-    for (int place = 0; place < list->n; place++)
-        if (list->hit[place].score != nothing) list->hit[kept++] = list->hit[place];
-    list->n = kept;
+    for (int32_t k = 0; k < n; k++)
+        if (mark[k / DG_MARKS] != 0 && score[k] == nothing)
+            mark[k / DG_MARKS] &= (uint16_t) ~(1u << (k % DG_MARKS));
 }
 
 /* The best of scores that are all there. */
@@ -73,6 +72,7 @@ static dg_status choose(const dg_ranker *r, const float *score, const dg_allowed
         const int32_t n = (int32_t)(end - first);
         r->kernels->mark(n, score + first, best.threshold, mark);
         dg_allowed_mask(allowed, first, n, mark);
+        if (r->a->rule.norm == DG_TALLY_SUM) unmark_unlinked(r->a, score + first, n, mark);
         const dg_status st = dg_topk_push_marked(&best, score + first, mark, (int32_t)first, n,
                                                  allowed->skip, allowed->n_skip, err);
         if (st != DG_OK) return st;
@@ -81,7 +81,6 @@ static dg_status choose(const dg_ranker *r, const float *score, const dg_allowed
     return DG_OK;
 }
 
-/* Where scores are plain sums, a good that nothing speaks for is not listed. */
 static dg_status rank_by_weights(const dg_ranker *r, const dg_taste *t, const dg_allowed *allowed,
                                  int k, dg_list *list, dg_err *err)
 {
@@ -94,7 +93,6 @@ static dg_status rank_by_weights(const dg_ranker *r, const dg_taste *t, const dg
     else
         list->reason = "no_profile";
     dg_free(score);
-    if (st == DG_OK && r->a->rule.norm == DG_TALLY_SUM) drop_unlinked(r->a, list);
     return st;
 }
 

@@ -297,14 +297,16 @@ static int reference_by_weights(int64_t user, bool exclude, scored *out)
 START_TEST(weights_give_the_reference_list)
 {
     enum { USERS = 20, ITEMS = 300 };
+    static const int ks[] = {10, 150, 200, 300}; /* the longer ones reach past scores of 0 */
     static scored want[ITEMS];
     for (int side = 0; side < 2; side++) {
         open_fixture(make_weights_artifact(USERS, ITEMS, side ? "user" : "item", 13));
         for (int64_t u = 2; u < USERS; u++)
-            for (int exclude = 0; exclude < 2; exclude++) {
+            for (int turn = 0; turn < 8; turn++) {
+                const int k = ks[turn / 2], exclude = turn % 2;
                 const int n = reference_by_weights(u, exclude, want);
-                ck_assert_int_eq(dg_ranker_recommend(ranker, u, 10, exclude, &list, &err), DG_OK);
-                same_items(want, n, 10);
+                ck_assert_int_eq(dg_ranker_recommend(ranker, u, k, exclude, &list, &err), DG_OK);
+                same_items(want, n, k);
                 for (int place = 0; place < list.n; place++)
                     ck_assert(hit[place].score == (float)want[place].score);
                 ck_assert(list.source == DG_SOURCE_USER && list.excludes_seen == exclude);
