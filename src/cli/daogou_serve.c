@@ -37,7 +37,7 @@ typedef struct service {
     dg_tokens *tokens;
     dg_journal *access, *impressions;
     dg_audit *audit;
-    unsigned char pseudonym[32];
+    dg_key pseudonym;
     dg_keyring trusted;
     dg_key key;
     dg_access demands; /* what is asked of artifacts, by the keys above */
@@ -91,18 +91,10 @@ static dg_status take_what_needs_rights(service *s, dg_err *err)
 
 static dg_status read_pseudonym_key(service *s, dg_err *err)
 {
-    dg_text text = {0};
     const char *path = s->line->pseudonym_key;
     if (path == NULL) return DG_OK;
-    dg_status st = dg_file_read(path, 1024, &text, err);
-    if (st == DG_OK && text.n != sizeof s->pseudonym)
-        st = DG_FAIL(err, DG_ERR_DATA, "%s: a key has %zu bytes, this has %zu", path,
-                     sizeof s->pseudonym, text.n);
-    if (st == DG_OK) memcpy(s->pseudonym, text.at, sizeof s->pseudonym);
-    if (text.at != NULL) sodium_memzero(text.at, text.n);
-    dg_text_free(&text);
-    s->options.ledger.pseudonym = s->pseudonym;
-    return st;
+    s->options.ledger.pseudonym = &s->pseudonym;
+    return dg_key_read(path, DG_KEY_PSEUDONYM, &s->pseudonym, err);
 }
 
 static dg_status read_artifact_keys(service *s, dg_err *err)
@@ -388,7 +380,7 @@ static void stop(service *s)
     dg_metrics_destroy(&s->metrics);
     dg_keyring_free(&s->trusted);
     dg_key_wipe(&s->key);
-    sodium_memzero(s->pseudonym, sizeof s->pseudonym);
+    dg_key_wipe(&s->pseudonym);
     dg_audit_close(&s->audit);
     dg_journal_close(&s->impressions);
     dg_journal_close(&s->access);

@@ -79,7 +79,7 @@ static const struct argp_option options[] = {
     {"access-every", ACCESS_EVERY, "N", 0, "Of those without error one in N (default 1)", 4},
     {"impressions", IMPRESSIONS, "FILE", 0, "A line for each list shown, for evaluation", 4},
     {"pseudonym-key", PSEUDONYM_KEY, "FILE", 0,
-     "32 bytes; users in impressions are their hash under this key", 4},
+     "Users in impressions are their pseudonyms under this key (daogou keygen --pseudonyms)", 4},
     {"audit-log", AUDIT, "FILE", 0,
      "A chain of what was done to this node; daogou verify checks it", 4},
     {0}};

@@ -5,7 +5,6 @@
 #include "serve/answers.h"
 
 #include <inttypes.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -147,15 +146,13 @@ void dg_ledger_answered(dg_ledger *l, const dg_visit *v, const char *code)
 
 static void add_user(const dg_ledger *l, dg_text *t, const char *id, size_t n)
 {
-    unsigned char hash[16];
-    char hex[33];
+    char pseudonym[DG_PSEUDONYM_SIZE];
     if (l->o.pseudonym == NULL) {
         dg_json_string(t, id, n);
         return;
     }
-    crypto_generichash(hash, sizeof hash, (const unsigned char *)id, n, l->o.pseudonym, 32);
-    sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
-    dg_json_string(t, hex, sizeof hex - 1);
+    dg_key_pseudonym(l->o.pseudonym, id, n, pseudonym);
+    dg_json_string(t, pseudonym, sizeof pseudonym - 1);
 }
 
 static void add_policy(const dg_ledger *l, dg_text *t, const dg_visit *v)

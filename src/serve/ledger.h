@@ -5,6 +5,7 @@
  * (docs/formats.md). */
 #ifndef DG_SERVE_LEDGER_H
 #define DG_SERVE_LEDGER_H
+#include "base/keys.h"
 #include "serve/measure/journal.h"
 #include "serve/measure/metrics.h"
 #include "serve/visit.h"
@@ -14,7 +15,7 @@ typedef struct dg_ledger dg_ledger;
 typedef struct dg_ledger_options {
     dg_journal *access, *impressions; /* borrowed; NULL: none */
     int64_t access_every;             /* of the requests without error one in this many; from 1 */
-    const unsigned char *pseudonym;   /* (32,) key that users are hashed with; NULL: as they are */
+    const dg_key *pseudonym;          /* users are known by their pseudonyms; NULL: as they are */
 } dg_ledger_options;
 
 /** LOCAL. Errors DG_ERR_NOMEM. */

@@ -414,16 +414,19 @@ class WrittenDown(Case):
         self.assertEqual([line["context"].get("item") for line in found], [None] * len(found))
 
     def test_users_of_impressions_can_be_pseudonyms(self):
-        key = self.write("key", "k" * 32)
+        key = self.write("key", "daogou-pseudonym-key " + "11" * 32 + "\n", 0o600)
         self.start("--impressions", self.path("shown"), "--pseudonym-key", key)
         for user in ("u2", "u3", "u2"):
             self.ask(f"/v1/recommend/{user}")
         self.waits_for(lambda: len(self.lines("shown")) == 3)
         a, b, c = (line["user"] for line in self.lines("shown"))
         self.assertRegex(a, "^[0-9a-f]{32}$")
+        known = subprocess.run([daogou, "reidentify", "--key", key, "--ids", "-", a], text=True,
+                               input="u1\nu2\nu3\n", stdout=subprocess.PIPE, check=True)
+        self.assertIn("u2", known.stdout.split())
         self.assertEqual(a, c)
         self.assertNotEqual(a, b)
-        self.refuses(65, "a key has 32 bytes", "--impressions", self.path("shown"),
+        self.refuses(77, "can reach", "--impressions", self.path("shown"),
                      "--pseudonym-key", self.write("short", "k"))
 
     def test_the_audit_log_is_a_chain_that_verify_checks(self):

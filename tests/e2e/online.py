@@ -222,7 +222,7 @@ class Online(harness.Case):
         self.assertAlmostEqual(policy["overlap"], min(1, n["lists"] / SHARE / len(drawn)))
 
     def test_pseudonyms_are_joined_by_request(self):
-        write("pseudonym.key", bytes(range(32)))
+        self.succeeds("keygen", "pseudonym.key", "--pseudonyms")
         shop = Shop("hidden", "--pseudonym-key", "pseudonym.key")
         for u in range(20):
             request = shop.shows(f"/v1/recommend/u{u}?k={K}", f"u{u}")
