@@ -1,5 +1,5 @@
 /* inside.h - the model of als and ials, for the files that make it: als.c trains, scorer.c scores,
- * export.c writes what serving reads. */
+ * export.c writes what serving reads. Internal to als/. */
 #ifndef DG_MODELS_ALS_INSIDE_H
 #define DG_MODELS_ALS_INSIDE_H
 #include "models/als/als.h"
